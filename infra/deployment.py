@@ -1,0 +1,66 @@
+"""The app deployed with Chalice's own deployer, in a process that does nothing else.
+
+Deploying imports app.py, and with it whatever the app sets up on import: `deploy_app` wants a process of its
+own. `python -m infra deploy` is one, the local stage starts one for each deployment.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from chalice.cli.factory import CLIFactory
+from chalice.config import Config
+from chalice.utils import UI
+
+
+class AppImportError(Exception):
+    """app.py, or something it imports, cannot be imported; the message is what Python says about it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeployedApis:
+    """The ids that API Gateway gave to the stage's two APIs."""
+
+    rest_api_id: str
+    websocket_api_id: str
+
+
+def deploy_app(project_dir: Path, stage: str, environment: Mapping[str, str]) -> DeployedApis:
+    """Deploy the app in `project_dir`. When it cannot be imported, what is deployed already stays as it is.
+
+    `environment` is added to what .chalice/config.json gives the stage's functions.
+    Raises: AppImportError; ChaliceDeploymentError when AWS refuses.
+    """
+    os.environ["AWS_CHALICE_CLI_MODE"] = "true"  # what the chalice command sets: app.py imports the extension
+    factory = CLIFactory(str(project_dir), environ=os.environ)
+    config = factory.create_config_obj(
+        stage, user_provided_params={"environment_variables": dict(environment)}
+    )
+    _import_app(config, project_dir)
+    deployer = factory.create_default_deployer(factory.create_botocore_session(), config, UI())
+    resources = {resource["name"]: resource for resource in deployer.deploy(config, stage)["resources"]}
+    return DeployedApis(
+        rest_api_id=resources["rest_api"]["rest_api_id"],
+        websocket_api_id=resources["websocket_api"]["websocket_api_id"],
+    )
+
+
+def _import_app(config: Config, project_dir: Path) -> None:
+    try:
+        _ = config.chalice_app
+    except (Exception, SystemExit) as error:
+        raise AppImportError(_explain(error, project_dir)) from error
+
+
+def _explain(error: BaseException, project_dir: Path) -> str:
+    """Python's own words about the app's files, without the frames of the machinery around them."""
+    if isinstance(error.__context__, SyntaxError):  # which Chalice replaces by a text without the caret
+        error = error.__context__
+    report = traceback.TracebackException.from_exception(error, compact=True)
+    own = [frame for frame in report.stack if frame.filename.startswith(str(project_dir))]
+    lines = traceback.StackSummary.from_list(own).format() + list(report.format_exception_only())
+    return "".join(lines).replace(f"{project_dir}{os.sep}", "").rstrip()
