@@ -1,0 +1,84 @@
+"""The functions' log lines as a person reads them: when, who, what, and then the details."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any, Final
+
+from rich.text import Text
+
+_COLOURS: Final = (
+    "cyan",
+    "magenta",
+    "green",
+    "blue",
+    "yellow",
+    "bright_cyan",
+    "bright_magenta",
+    "bright_green",
+)
+_LEVEL_STYLES: Final = {
+    "DEBUG": "dim",
+    "INFO": "default",
+    "WARNING": "bold yellow",
+    "ERROR": "bold red",
+    "CRITICAL": "bold white on red",
+}
+_PLATFORM_LINES: Final = ("START RequestId: ", "END RequestId: ", "REPORT RequestId: ", "INIT_START ")
+_IN_FRONT: Final = ("timestamp", "level", "function", "message", "action")
+_FUNCTION_WIDTH: Final = 20
+
+
+def render(function: str, line: str, written_at: datetime) -> Text | None:
+    """One log line for the terminal, or None for a line that tells a person nothing.
+
+    Left out are what Lambda itself writes around an invocation, and metrics in the embedded format. Anything
+    that is not one of our JSON lines is shown as it is.
+    """
+    if not line.strip() or line.startswith(_PLATFORM_LINES):
+        return None
+    entry = _parse(line)
+    if entry is None:
+        return _head(function, written_at) + Text(line)
+    if "_aws" in entry:
+        return None
+    level = str(entry.get("level", "INFO"))
+    text = _head(function, written_at)
+    text.append(str(entry.get("message", "")), style=_LEVEL_STYLES.get(level, "default"))
+    if "action" in entry:
+        text.append(f"  {entry['action']}", style="dim italic")
+    _append_details(text, {name: value for name, value in entry.items() if name not in _IN_FRONT})
+    return text
+
+
+def _parse(line: str) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None
+
+
+def _head(function: str, written_at: datetime) -> Text:
+    colour = _COLOURS[sum(function.encode()) % len(_COLOURS)]
+    return Text.assemble(
+        (written_at.astimezone().strftime("%H:%M:%S.%f")[:-3], "dim"),
+        " ",
+        (f"{function:<{_FUNCTION_WIDTH}}", colour),
+        " ",
+    )
+
+
+def _append_details(text: Text, details: dict[str, Any]) -> None:
+    """Short values behind the message, those of several lines (stack traces) below it."""
+    blocks = []
+    for name, value in details.items():
+        shown = value if isinstance(value, str) else json.dumps(value, default=str)
+        if "\n" in shown:
+            blocks.append(shown.rstrip())
+        else:
+            text.append(f"  {name}=", style="dim")
+            text.append(shown)
+    for block in blocks:
+        text.append(f"\n{block}", style="red")

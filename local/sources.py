@@ -1,0 +1,71 @@
+"""Saved files, noticed."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Self
+
+from watchfiles import Change, DefaultFilter, watch
+
+DEBOUNCE_MS: Final = 100
+
+
+class SourceWatcher:
+    """Watches what goes into the deployment package: app.py and everything in chalicelib/."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._saved: queue.SimpleQueue[set[Path]] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        # Directories, because many editors replace a file to save it, and a watch on the old one would end.
+        self._threads = [
+            self._start(root, recursive=False, watched=_AppFile()),
+            self._start(root / "chalicelib", recursive=True, watched=DefaultFilter()),
+        ]
+
+    def wait(self, seconds: float) -> set[Path]:
+        """The files saved, relative to the root, as soon as there are any; none when the time is up."""
+        try:
+            saved = self._saved.get(timeout=seconds)
+        except queue.Empty:
+            return set()
+        while not self._saved.empty():
+            saved |= self._saved.get()
+        return saved
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _start(
+        self, path: Path, *, recursive: bool, watched: Callable[[Change, str], bool]
+    ) -> threading.Thread:
+        def forward() -> None:
+            changes = watch(
+                path,
+                watch_filter=watched,
+                debounce=DEBOUNCE_MS,
+                step=DEBOUNCE_MS // 2,
+                stop_event=self._stopping,
+                rust_timeout=500,
+                recursive=recursive,
+                raise_interrupt=False,
+            )
+            for files in changes:
+                self._saved.put({Path(file).relative_to(self._root) for _, file in files})
+
+        thread = threading.Thread(target=forward, daemon=True)
+        thread.start()
+        return thread
+
+
+class _AppFile(DefaultFilter):
+    def __call__(self, change: Change, path: str) -> bool:
+        return Path(path).name == "app.py" and super().__call__(change, path)

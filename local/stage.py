@@ -1,0 +1,112 @@
+"""The local stage brought up on a running emulator, in the order in which its parts need each other."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from infra import APP_NAME, LOCAL_STAGE
+from infra.parameters import put_cursor_keys, put_websocket_endpoint
+from infra.stack import put_stack
+from local.deployer import Deployer
+from local.emulator import Emulator
+
+PREFIX: Final = f"{APP_NAME}-{LOCAL_STAGE}"
+TABLES: Final = tuple(f"{PREFIX}-{name}" for name in ("tasks", "documents", "connections", "rollups"))
+PUSH_FUNCTION: Final = f"{PREFIX}-push_updates"
+LOG_GROUPS: Final = f"/aws/lambda/{PREFIX}"
+
+QUIET_SECONDS: Final = 0.5
+DRAIN_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoints:
+    """Where the running service is reached."""
+
+    http: str
+    websocket: str
+    aws_endpoint: str
+
+    def write(self, file: Path) -> None:
+        """Put them into `file` at once: who reads it sees all of it or none."""
+        draft = file.with_suffix(".tmp")
+        draft.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        draft.replace(file)
+
+
+class LocalStage:
+    """Tables, queues and functions of the local stage on one emulator."""
+
+    def __init__(self, emulator: Emulator, deployer: Deployer) -> None:
+        self._emulator = emulator
+        self._deployer = deployer
+
+    def bring_up(self) -> Endpoints:
+        """Create, or bring up to date, everything of the stage.
+
+        Raises: DeploymentError.
+        """
+        put_stack(self._emulator.client, LOCAL_STAGE)
+        put_cursor_keys(self._emulator.client, LOCAL_STAGE)
+        self._enable_expiry()
+        self._forget_stream_mappings()
+        self._forget_logs()
+        return self.deploy()
+
+    def deploy(self) -> Endpoints:
+        """Make the code of this checkout live. Raises: DeploymentError."""
+        apis = self._deployer.deploy()
+        base = f"{self._emulator.endpoint}/_aws/execute-api"
+        websocket = f"{base}/{apis.websocket_api_id}/{LOCAL_STAGE}"
+        put_websocket_endpoint(self._emulator.client, LOCAL_STAGE, websocket)
+        return Endpoints(
+            http=f"{base}/{apis.rest_api_id}/{LOCAL_STAGE}",
+            websocket=websocket.replace("http", "ws", 1),
+            aws_endpoint=self._emulator.endpoint,
+        )
+
+    def drain_stream(self) -> None:
+        """Return when push_updates has had nothing to do for a moment, or after `DRAIN_SECONDS`.
+
+        A stopped emulator forgets how far it has read the stream.
+        """
+        logs = self._emulator.client("logs")
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while time.monotonic() < deadline:
+            quiet_since = int((time.time() - QUIET_SECONDS) * 1000)
+            group = f"/aws/lambda/{PUSH_FUNCTION}"
+            try:
+                events = logs.filter_log_events(logGroupName=group, startTime=quiet_since, limit=1)["events"]
+            except logs.exceptions.ResourceNotFoundException:
+                return
+            if not events:
+                return
+            time.sleep(0.1)
+
+    def _enable_expiry(self) -> None:
+        """What the template says about `ttl`; the emulator's CloudFormation leaves it out."""
+        dynamodb = self._emulator.client("dynamodb")
+        for table in TABLES:
+            expiry = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+            if expiry["TimeToLiveStatus"] == "DISABLED":
+                dynamodb.update_time_to_live(
+                    TableName=table, TimeToLiveSpecification={"AttributeName": "ttl", "Enabled": True}
+                )
+
+    def _forget_stream_mappings(self) -> None:
+        """A restarted emulator skips records of a mapping it had; the deployment makes a new one."""
+        functions = self._emulator.client("lambda")
+        for mapping in functions.list_event_source_mappings(FunctionName=PUSH_FUNCTION)[
+            "EventSourceMappings"
+        ]:
+            functions.delete_event_source_mapping(UUID=mapping["UUID"])
+
+    def _forget_logs(self) -> None:
+        """Begin with empty logs: the emulator reads all of them whenever some are asked for."""
+        logs = self._emulator.client("logs")
+        for group in logs.describe_log_groups(logGroupNamePrefix=LOG_GROUPS)["logGroups"]:
+            logs.delete_log_group(logGroupName=group["logGroupName"])
