@@ -18,11 +18,11 @@ from botocore.config import Config
 from botocore.session import Session
 
 from local import LocalStageError
+from local.process_group import stop_group
 
 ROOT: Final = Path(__file__).parents[1]
 HOST: Final = "127.0.0.1"
 START_SECONDS: Final = 30.0
-STOP_SECONDS: Final = 10.0
 
 
 def free_port() -> int:
@@ -78,14 +78,7 @@ class Emulator:
         """End the server, its state saved, and every function it runs. Nothing happens when none runs."""
         if self._process is None:
             return
-        deadline = time.monotonic() + STOP_SECONDS
-        while self._process.poll() is None and time.monotonic() < deadline:
-            # To the functions as well: one that calls a closing server keeps it from closing. A message that
-            # was taken meanwhile may have started another, hence again and again.
-            self._signal_all(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(1)
-        self._signal_all(signal.SIGKILL)
+        stop_group(self._process.pid, has_ended=lambda: not self.is_running)
         self._process.wait()
         if self._process.stdin:
             self._process.stdin.close()
@@ -113,12 +106,6 @@ class Emulator:
             endpoint_url=self.endpoint,
             config=Config(retries={"total_max_attempts": 1}, proxies={}),
         )
-
-    def _signal_all(self, number: signal.Signals) -> None:
-        """To the server and all that it started: it leads their process group."""
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
 
     @property
     def _scratch(self) -> Path:

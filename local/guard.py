@@ -7,18 +7,19 @@ the input. A closed terminal or a `kill -9` then leaves no server behind, and it
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 
 from ministack.app import main as serve
+
+from local.process_group import stop_group
 
 _STDIN = 0
 
 
 def _end_with_starter() -> None:
     os.read(_STDIN, 1)
-    os.killpg(os.getpid(), signal.SIGTERM)  # the functions too: one that calls us would keep us from ending
+    stop_group(os.getpid(), has_ended=lambda: False)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,59 @@
+# Everything a developer does here, and all that CI does. `make help` lists it.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+WSCAT_VERSION := 6.1.0
+WSCAT := .tools/wscat-$(WSCAT_VERSION)/node_modules/.bin/wscat
+SOURCES := $(wildcard app.py) chalicelib infra local tests
+COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+.DEFAULT_GOAL := help
+.PHONY: help up test check lint format lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+up: $(INSTALLED) ## Run the whole service here until Ctrl-C (PORT=4567 make up: on another port)
+	@exec $(BIN)/python -m local
+
+test: lint $(WSCAT) ## Check and test everything, from a fresh clone too
+	@$(BIN)/python -m pytest
+
+check: test ## What CI runs: the same
+
+lint: $(INSTALLED)
+	@$(BIN)/ruff check --quiet $(SOURCES)
+	@$(BIN)/ruff format --quiet --check $(SOURCES)
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/cfn-lint infra/template.yaml
+
+format: $(INSTALLED) ## Format the code and mend what can be mended
+	@$(BIN)/ruff check --quiet --fix $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
+
+lock: $(INSTALLED) ## Pin what pyproject.toml asks for anew (UPGRADE=--upgrade: to the newest)
+	@$(COMPILE) $(UPGRADE) --output-file=requirements.txt pyproject.toml
+	@$(COMPILE) $(UPGRADE) --constraint=requirements.txt --extra=dev --output-file=requirements-dev.txt pyproject.toml
+
+clean: ## Remove the local stage with its data, and what tools left behind (not .venv)
+	@rm -rf .local .tools .chalice/deployed/local.json .chalice/deployments .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find app.py chalicelib infra local tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(INSTALLED): requirements.txt requirements-dev.txt
+	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) here: install Python 3.11 or later." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or later is needed, this is $$($(PYTHON) --version). Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) comes without venv or ensurepip here. On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	@echo "Installing what requirements.txt and requirements-dev.txt pin into .venv ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@touch $@
+
+# For one test, which says so and is skipped when there is no npm or no network.
+$(WSCAT):
+	@command -v npm >/dev/null || echo "No npm here: the wscat test will be skipped."
+	@! command -v npm >/dev/null || npm install --silent --no-save --no-package-lock --prefix .tools/wscat-$(WSCAT_VERSION) \
+	  wscat@$(WSCAT_VERSION) || echo "npm could not install wscat: its test will be skipped."
