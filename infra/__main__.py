@@ -7,11 +7,10 @@ import os
 import sys
 from pathlib import Path
 
-import boto3
-from boto3.session import Session
+from botocore.session import Session
 
 from infra import LOCAL_STAGE
-from infra.deployment import AppImportError, deploy_app
+from infra.deployment import DeploymentError, deploy_app
 from infra.parameters import put_cursor_keys, put_websocket_endpoint
 from infra.stack import put_stack
 
@@ -28,25 +27,25 @@ def main() -> int:
         parser.error("the local stage is deployed by `make up`")
     try:
         _deploy(stage)
-    except AppImportError as error:
+    except DeploymentError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
 def _deploy(stage: str) -> None:
-    session = boto3.session.Session()
-    put_stack(session, stage)
-    put_cursor_keys(session, stage)
+    session = Session()
+    put_stack(session.create_client, stage)
+    put_cursor_keys(session.create_client, stage)
     apis = deploy_app(ROOT, stage, environment={})
     websocket = _execute_api(session, apis.websocket_api_id, stage)
-    put_websocket_endpoint(session, stage, f"https://{websocket}")
+    put_websocket_endpoint(session.create_client, stage, f"https://{websocket}")
     print(f"HTTP       https://{_execute_api(session, apis.rest_api_id, stage)}")
     print(f"WebSocket  wss://{websocket}")
 
 
 def _execute_api(session: Session, api_id: str, stage: str) -> str:
-    return f"{api_id}.execute-api.{session.region_name}.amazonaws.com/{stage}"
+    return f"{api_id}.execute-api.{session.get_config_variable('region')}.amazonaws.com/{stage}"
 
 
 if __name__ == "__main__":

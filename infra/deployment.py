@@ -14,10 +14,16 @@ from pathlib import Path
 
 from chalice.cli.factory import CLIFactory
 from chalice.config import Config
+from chalice.deploy.deployer import ChaliceDeploymentError
+from chalice.deploy.validate import ExperimentalFeatureError
 from chalice.utils import UI
 
 
-class AppImportError(Exception):
+class DeploymentError(Exception):
+    """The app was not deployed; the message says why."""
+
+
+class AppImportError(DeploymentError):
     """app.py, or something it imports, cannot be imported; the message is what Python says about it."""
 
 
@@ -33,7 +39,7 @@ def deploy_app(project_dir: Path, stage: str, environment: Mapping[str, str]) ->
     """Deploy the app in `project_dir`. When it cannot be imported, what is deployed already stays as it is.
 
     `environment` is added to what .chalice/config.json gives the stage's functions.
-    Raises: AppImportError; ChaliceDeploymentError when AWS refuses.
+    Raises: AppImportError; DeploymentError when Chalice or AWS refuses.
     """
     os.environ["AWS_CHALICE_CLI_MODE"] = "true"  # what the chalice command sets: app.py imports the extension
     factory = CLIFactory(str(project_dir), environ=os.environ)
@@ -42,7 +48,11 @@ def deploy_app(project_dir: Path, stage: str, environment: Mapping[str, str]) ->
     )
     _import_app(config, project_dir)
     deployer = factory.create_default_deployer(factory.create_botocore_session(), config, UI())
-    resources = {resource["name"]: resource for resource in deployer.deploy(config, stage)["resources"]}
+    try:
+        deployed = deployer.deploy(config, stage)
+    except (ChaliceDeploymentError, ExperimentalFeatureError) as error:
+        raise DeploymentError(str(error).strip()) from error
+    resources = {resource["name"]: resource for resource in deployed["resources"]}
     return DeployedApis(
         rest_api_id=resources["rest_api"]["rest_api_id"],
         websocket_api_id=resources["websocket_api"]["websocket_api_id"],

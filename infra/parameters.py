@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
 
-from infra import APP_NAME
-
-if TYPE_CHECKING:
-    from boto3.session import Session
+from infra import APP_NAME, Clients
 
 
-def put_cursor_keys(session: Session, stage: str) -> None:
+def put_cursor_keys(clients: Clients, stage: str) -> None:
     """Give the stage a random key to sign list cursors with. A key it has stays: cursors are out."""
-    client = session.client("ssm")
+    client = clients("ssm")
     try:
         client.put_parameter(
             Name=f"/{APP_NAME}/{stage}/cursor-keys",
@@ -26,9 +22,9 @@ def put_cursor_keys(session: Session, stage: str) -> None:
         return
 
 
-def put_websocket_endpoint(session: Session, stage: str, url: str) -> None:
+def put_websocket_endpoint(clients: Clients, stage: str, url: str) -> None:
     """Tell the functions where to post messages for connected clients."""
-    session.client("ssm").put_parameter(
+    clients("ssm").put_parameter(
         Name=f"/{APP_NAME}/{stage}/websocket-endpoint",
         Description="Where messages for connected clients are posted",
         Type="String",

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from infra import APP_NAME
-
-if TYPE_CHECKING:
-    from boto3.session import Session
+from infra import APP_NAME, Clients
 
 TEMPLATE: Final = Path(__file__).with_name("template.yaml")
 
 
-def put_stack(session: Session, stage: str) -> None:
+def put_stack(clients: Clients, stage: str) -> None:
     """Create the stage's stack, or bring it up to date. Done when AWS is done.
 
     Raises: botocore's WaiterError when AWS rolls the change back.
     """
-    client: Any = session.client("cloudformation")
+    client = clients("cloudformation")
     name = f"{APP_NAME}-{stage}"
     stack = {
         "StackName": name,

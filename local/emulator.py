@@ -50,6 +50,10 @@ class Emulator:
         return self._home / "ministack.log"
 
     @property
+    def process_id(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

@@ -1,0 +1,105 @@
+"""The files that Chalice and CloudFormation read agree with each other and with the app.
+
+Chalice accepts any key in config.json without a word: a misspelt function would keep its defaults.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.stack import TEMPLATE
+
+ROOT = TEMPLATE.parents[1]
+CONFIG: dict[str, Any] = json.loads((ROOT / ".chalice" / "config.json").read_text())
+#: Chalice's own names for the functions that are not called as they are in app.py.
+FIXED_NAMES = {"api_handler", "websocket_connect", "websocket_message", "websocket_disconnect"}
+
+
+class TemplateLoader(yaml.SafeLoader):
+    """Reads CloudFormation's short functions as what stands behind them."""
+
+
+TemplateLoader.add_multi_constructor("!", lambda loader, _, node: getattr(node, "value", None))
+RESOURCES: dict[str, dict[str, Any]] = yaml.load(TEMPLATE.read_text(), TemplateLoader)["Resources"]
+
+
+def functions_of_app() -> set[str]:
+    tree = ast.parse((ROOT / "app.py").read_text())
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.decorator_list}
+
+
+def timeout(function: str) -> int:
+    seconds = CONFIG["lambda_functions"].get(function, {}).get("lambda_timeout", CONFIG["lambda_timeout"])
+    return int(seconds)
+
+
+def properties(resource: str) -> dict[str, Any]:
+    found: dict[str, Any] = RESOURCES[resource]["Properties"]
+    return found
+
+
+def test_every_function_with_settings_exists() -> None:
+    assert set(CONFIG["lambda_functions"]) <= functions_of_app() | FIXED_NAMES
+
+
+@pytest.mark.parametrize("stage", CONFIG["stages"])
+def test_a_stage_tells_its_functions_and_its_urls_its_name(stage: str) -> None:
+    settings = CONFIG["stages"][stage]
+    assert settings["environment_variables"]["STAGE"] == stage
+    assert settings["api_gateway_stage"] == stage
+
+
+def test_no_stage_sends_its_deployments_to_a_fixed_address() -> None:
+    """An AWS_ENDPOINT_URL here would beat the shell's, and deploy to the wrong server."""
+    assert "AWS_ENDPOINT_URL" not in json.dumps(CONFIG)
+
+
+@pytest.mark.parametrize("function", ["api_handler", *sorted(FIXED_NAMES)])
+def test_nothing_behind_api_gateway_outlives_its_29_seconds(function: str) -> None:
+    assert timeout(function) <= 29
+
+
+@pytest.mark.parametrize(("queue", "function"), [("FastQueue", "run_tasks"), ("LongQueue", "run_long_tasks")])
+def test_a_message_stays_hidden_for_six_runs_of_its_function(queue: str, function: str) -> None:
+    assert properties(queue)["VisibilityTimeout"] == 6 * timeout(function)
+
+
+@pytest.mark.parametrize("queue", ["FastQueue", "LongQueue"])
+def test_a_poison_message_gets_its_verdict_before_it_expires(queue: str) -> None:
+    settings = properties(queue)
+    verdict = settings["VisibilityTimeout"] * settings["RedrivePolicy"]["maxReceiveCount"]
+    assert (
+        verdict < settings["MessageRetentionPeriod"] < properties("DeadLetterQueue")["MessageRetentionPeriod"]
+    )
+
+
+def test_the_dead_letter_monitor_ends_before_its_messages_come_back_and_its_next_run_starts() -> None:
+    assert timeout("watch_dead_letters") < properties("DeadLetterQueue")["VisibilityTimeout"]
+    assert timeout("watch_dead_letters") < 300
+
+
+@pytest.mark.parametrize("table", [name for name in RESOURCES if name.endswith("Table")])
+def test_every_table_lets_old_rows_go(table: str) -> None:
+    assert properties(table)["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+
+
+def test_the_stream_carries_both_images() -> None:
+    assert properties("TasksTable")["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / ".chalice").glob("policy*.json")), ids=lambda file: file.name)
+def test_a_policy_reaches_nothing_beyond_the_service(file: Path) -> None:
+    for statement in json.loads(file.read_text())["Statement"]:
+        resources = statement["Resource"]
+        for arn in [resources] if isinstance(resources, str) else resources:
+            assert (
+                "task-service" in arn
+                or "@connections" in arn
+                or statement["Action"] == "dynamodb:ListStreams"
+            )

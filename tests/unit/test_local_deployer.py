@@ -1,0 +1,75 @@
+"""An app that cannot be imported is not deployed, and its author is told what Python says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.deployment import AppImportError, DeploymentError
+from local.deployer import Deployer
+
+NOBODY = "http://127.0.0.1:1"  # reserved, and nothing listens there
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    (tmp_path / "source" / ".chalice").mkdir(parents=True)
+    (tmp_path / "source" / "chalicelib").mkdir()
+    (tmp_path / "source" / "chalicelib" / "__init__.py").touch()
+    config = {"version": "2.0", "app_name": "tiny", "stages": {"local": {}}}
+    (tmp_path / "source" / ".chalice" / "config.json").write_text(json.dumps(config))
+    return tmp_path / "source"
+
+
+def deploy(source: Path) -> None:
+    home = source.parent / "home"
+    home.mkdir()
+    Deployer(source=source, endpoint=NOBODY, home=home, records=home / "deployed", environment={}).deploy()
+
+
+def test_a_syntax_error_is_shown_with_its_line(source: Path) -> None:
+    (source / "app.py").write_text("import chalicelib.broken\n")
+    (source / "chalicelib" / "broken.py").write_text("def broken(:\n")
+    with pytest.raises(AppImportError) as caught:
+        deploy(source)
+    assert 'File "chalicelib/broken.py", line 1\n    def broken(:' in str(caught.value)
+    assert str(caught.value).endswith("SyntaxError: invalid syntax")
+
+
+def test_an_error_on_import_is_shown_with_the_apps_own_frames_only(source: Path) -> None:
+    (source / "app.py").write_text("import json\n\njson.loads('{')\n")
+    with pytest.raises(AppImportError) as caught:
+        deploy(source)
+    first, *_, last = str(caught.value).splitlines()
+    assert first == '  File "app.py", line 3, in <module>'
+    assert last.startswith("json.decoder.JSONDecodeError: ")
+    assert "chalice/cli" not in str(caught.value)
+    assert "json/decoder.py" not in str(caught.value)
+
+
+def test_an_app_that_exits_on_import_does_not_take_us_with_it(source: Path) -> None:
+    (source / "app.py").write_text("import sys\n\nsys.exit('no')\n")
+    with pytest.raises(AppImportError, match="SystemExit: no"):
+        deploy(source)
+
+
+def test_a_server_that_does_not_answer_is_a_sentence(source: Path) -> None:
+    (source / "app.py").write_text(
+        "from chalice import Chalice\n\n"
+        "app = Chalice(app_name='tiny')\n\n"
+        "@app.lambda_function()\ndef f(event, context): ...\n"
+    )
+    with pytest.raises(DeploymentError, match="Could not connect to the endpoint"):
+        deploy(source)
+
+
+def test_what_the_app_does_on_import_stays_out_of_this_process(source: Path) -> None:
+    (source / "app.py").write_text(
+        "import sys\n\nsys.modules['left_behind'] = sys\nraise ValueError('enough')\n"
+    )
+    with pytest.raises(AppImportError, match="ValueError: enough"):
+        deploy(source)
+    assert "left_behind" not in sys.modules
