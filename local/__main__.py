@@ -21,7 +21,7 @@ from local.log_stream import LogStream
 from local.only_one import only_one
 from local.probe import run_probe
 from local.sources import SourceWatcher
-from local.stage import LOG_GROUPS, LocalStage
+from local.stage import LOG_GROUPS, Endpoints, LocalStage
 from local.terminal import Terminal
 
 ROOT: Final = Path(__file__).parents[1]
@@ -85,10 +85,21 @@ def _start(emulator: Emulator, stage: LocalStage, terminal: Terminal) -> None:
     terminal.step("Creating tables and queues, deploying the app ...")
     endpoints = stage.bring_up()
     terminal.step("Sending a first task through ...")
-    run_probe(endpoints)
-    probe_seconds = run_probe(endpoints)  # by now every function is warm
+    probe_seconds = _probe(emulator, endpoints, terminal)
     endpoints.write(ENDPOINTS)
     terminal.ready(endpoints, time.monotonic() - started, probe_seconds)
+
+
+def _probe(emulator: Emulator, endpoints: Endpoints, terminal: Terminal) -> float:
+    """How long a task takes once every function is warm. What they logged is shown if it fails."""
+    logs = LogStream(emulator.client("logs"), LOG_GROUPS)
+    try:
+        run_probe(endpoints)
+        return run_probe(endpoints)
+    except LocalStageError:
+        for line in logs.read_new():
+            terminal.log(line)
+        raise
 
 
 def _follow(emulator: Emulator, stage: LocalStage, terminal: Terminal) -> None:
