@@ -1,0 +1,26 @@
+"""Reading many items by key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+#: BatchGetItem takes at most this many keys.
+_LIMIT = 100
+
+
+def batch_get(client: DynamoDBClient, table: str, keys: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The items of `keys` that exist, read consistently, in no particular order."""
+    left: list[Any] = list(keys)
+    found: list[dict[str, Any]] = []
+    while left:
+        asked, left = left[:_LIMIT], left[_LIMIT:]
+        answer = client.batch_get_item(RequestItems={table: {"Keys": asked, "ConsistentRead": True}})
+        found += answer["Responses"].get(table, [])
+        # What did not fit 16 MB, or was throttled, is asked for again.
+        if table in answer["UnprocessedKeys"]:
+            left += answer["UnprocessedKeys"][table]["Keys"]
+    return found

@@ -1,0 +1,106 @@
+"""Lists of one owner's tasks, in order of creation.
+
+The rows of an owner are spread over buckets, each sorted by id: a list reads the same stretch of every
+bucket side by side and merges them. Cost follows the page, never the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.aws.task_row import from_row, partition_key
+from chalicelib.domain.task import Task
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+#: At least this many rows are examined for a page with filters; a list without filters needs fewer.
+EXAMINED_WITH_FILTERS = 400
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """Tasks in order of id, and the id where the next page goes on (None: there is nothing more)."""
+
+    tasks: list[Task]
+    position: str | None
+
+
+class TaskList:
+    """The tasks of an owner, page by page."""
+
+    def __init__(self, client: DynamoDBClient, table: str, threads: Executor, buckets: int) -> None:
+        self._client = client
+        self._table = table
+        self._threads = threads
+        self._buckets = buckets
+
+    def newest(self, owner: str, *, before: str | None, limit: int, filters: Mapping[str, str]) -> Page:
+        """At most `limit` tasks that fit `filters` (status, type, tag), newest first, ids below `before`.
+
+        Examines a bounded number of rows, so a page may be short or even empty before the end.
+        """
+        # Twice the fair share of each bucket: ids are spread at random, so a page is nearly always full.
+        examine = EXAMINED_WITH_FILTERS if filters else 2 * limit
+        share = min(-(-examine // self._buckets) + 1, 1000)
+        parts = self._parts(owner, before, share, filters, forward=False)
+        # A bucket that was not read to its end hides what lies below the last row it examined.
+        frontier = max((part.position for part in parts if part.position is not None), default="")
+        tasks = [task for part in parts for task in part.tasks if task.id >= frontier]
+        tasks.sort(key=lambda task: task.id, reverse=True)
+        if len(tasks) > limit:
+            return Page(tasks=tasks[:limit], position=tasks[limit - 1].id)
+        return Page(tasks=tasks, position=frontier or None)
+
+    def created_after(self, owner: str, task_id: str, limit: int) -> Page:
+        """At most `limit` tasks with ids above `task_id`, oldest first."""
+        parts = self._parts(owner, task_id, limit, {}, forward=True)
+        tasks = sorted((task for part in parts for task in part.tasks), key=lambda task: task.id)
+        more = len(tasks) > limit or any(part.position is not None for part in parts)
+        tasks = tasks[:limit]
+        return Page(tasks=tasks, position=tasks[-1].id if tasks and more else None)
+
+    def _parts(
+        self, owner: str, start: str | None, limit: int, filters: Mapping[str, str], *, forward: bool
+    ) -> list[Page]:
+        def read(bucket: int) -> Page:
+            return self._part(partition_key(owner, bucket), start, limit, filters, forward=forward)
+
+        return list(self._threads.map(read, range(self._buckets)))
+
+    def _part(
+        self, key: str, start: str | None, limit: int, filters: Mapping[str, str], *, forward: bool
+    ) -> Page:
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": key}},
+            "ScanIndexForward": forward,
+            "ConsistentRead": True,
+            "Limit": limit,
+        }
+        if start is not None:
+            query["KeyConditionExpression"] += " AND sk > :start" if forward else " AND sk < :start"
+            query["ExpressionAttributeValues"][":start"] = {"S": start}
+        if filters:
+            query["FilterExpression"] = " AND ".join(_test(name) for name in filters)
+            query["ExpressionAttributeNames"] = {f"#{name}": _attribute(name) for name in filters}
+            query["ExpressionAttributeValues"] |= {
+                f":{name}": {"S": value} for name, value in filters.items()
+            }
+        answer = self._client.query(**query)
+        last = answer.get("LastEvaluatedKey")
+        return Page(
+            tasks=[from_row(row) for row in answer["Items"]], position=last["sk"]["S"] if last else None
+        )
+
+
+def _test(name: str) -> str:
+    return f"contains(#{name}, :{name})" if name == "tag" else f"#{name} = :{name}"
+
+
+def _attribute(name: str) -> str:
+    return "tags" if name == "tag" else name

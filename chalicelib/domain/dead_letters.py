@@ -1,0 +1,160 @@
+"""Dead letters: the report of one death, and what else can lie in the dead letter queue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chalicelib.domain.documents import to_json
+from chalicelib.domain.ids import is_task_id
+from chalicelib.domain.task import Task
+from chalicelib.domain.task_view import timestamp
+
+QUARANTINED = "quarantined"
+#: This much of a message that is not ours is kept with its record.
+EXCERPT_CHARACTERS = 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeadLetter:
+    """One death of one task. It carries no payload."""
+
+    owner: str
+    task_id: str
+    redrive_count: int
+    type: str
+    attempt: int
+    error: Mapping[str, str]  #: kind, type, message
+    failed_at: str  #: RFC 3339
+
+    @classmethod
+    def of(cls, task: Task) -> DeadLetter:
+        """The dead letter of a failed task."""
+        assert task.error is not None, "a failed task has its error"
+        return cls(
+            owner=task.owner,
+            task_id=task.id,
+            redrive_count=task.redrive_count,
+            type=task.type,
+            attempt=task.attempt,
+            error={"kind": task.error.kind.value, "type": task.error.type, "message": task.error.message},
+            failed_at=timestamp(task.finished_at) or "",
+        )
+
+    @property
+    def key(self) -> str:
+        """The same for every copy of the report of one death."""
+        return f"{self.task_id}#{self.redrive_count}"
+
+    def body(self) -> str:
+        """The message that carries it."""
+        return to_json(
+            {
+                "owner": self.owner,
+                "id": self.task_id,
+                "redrive_count": self.redrive_count,
+                "type": self.type,
+                "attempt": self.attempt,
+                "error": dict(self.error),
+                "failed_at": self.failed_at,
+            }
+        )
+
+    @classmethod
+    def parse(cls, body: str) -> DeadLetter | None:
+        """The dead letter in `body`; None when it is something else."""
+        try:
+            plain = json.loads(body)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(plain, dict) or not _is_dead_letter(plain):
+            return None
+        return cls(
+            owner=plain["owner"],
+            task_id=plain["id"],
+            redrive_count=plain["redrive_count"],
+            type=plain["type"],
+            attempt=plain["attempt"],
+            error={name: plain["error"][name] for name in ("kind", "type", "message")},
+            failed_at=plain["failed_at"],
+        )
+
+
+_SHAPE: dict[str, type] = {
+    "owner": str,
+    "id": str,
+    "redrive_count": int,
+    "type": str,
+    "attempt": int,
+    "error": dict,
+    "failed_at": str,
+}
+
+
+def _is_dead_letter(plain: dict[str, Any]) -> bool:
+    shaped = all(isinstance(plain.get(name), wanted) for name, wanted in _SHAPE.items())
+    return (
+        shaped
+        and is_task_id(plain["id"])
+        and all(isinstance(plain["error"].get(name), str) for name in ("kind", "type", "message"))
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeadMessage:
+    """A message received from the dead letter queue."""
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    sent_at: datetime
+    original_message_id: str | None = None  #: set by the worker on a message that is not ours
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeadLetterRecord:
+    """What the monitor keeps of a death, or of a message that is not ours."""
+
+    key: str
+    owner: str  #: empty for a message that is not ours
+    kind: str  #: the error's kind, or quarantined
+    type: str
+    error_type: str
+    message: str
+    attempt: int
+    failed_at: str
+    recorded_at: datetime
+
+    @classmethod
+    def of(cls, letter: DeadLetter, now: datetime) -> DeadLetterRecord:
+        """The record of a death."""
+        return cls(
+            key=letter.key,
+            owner=letter.owner,
+            kind=letter.error["kind"],
+            type=letter.type,
+            error_type=letter.error["type"],
+            message=letter.error["message"],
+            attempt=letter.attempt,
+            failed_at=letter.failed_at,
+            recorded_at=now,
+        )
+
+    @classmethod
+    def quarantined(cls, message: DeadMessage, now: datetime) -> DeadLetterRecord:
+        """The record of a message that is not ours, with the beginning of its body."""
+        excerpt = message.body.encode("utf-8", "replace").decode()[:EXCERPT_CHARACTERS]
+        return cls(
+            key=message.original_message_id or message.message_id,
+            owner="",
+            kind=QUARANTINED,
+            type="",
+            error_type=QUARANTINED,
+            message=excerpt,
+            attempt=0,
+            failed_at=timestamp(message.sent_at) or "",
+            recorded_at=now,
+        )

@@ -1,0 +1,95 @@
+"""Every error a caller of the service can meet.
+
+    TaskServiceError
+    ├── Malformed                the request cannot be read at all
+    │   └── BadCursor            a cursor that was tampered with, or belongs to another owner or filter
+    ├── Invalid                  readable, but some fields are wrong
+    │   └── IdempotencyMismatch  the key was used before with another body
+    ├── NotFound                 no such task for this owner
+    ├── TransitionNotAllowed     the task's status does not allow it
+    ├── UnsupportedMediaType     the body is not JSON
+    ├── TooLarge                 the body is over the limit
+    └── Unavailable              try again: a dependency refused, or too many writers at once
+
+`api.py` holds the one table from these to HTTP statuses. What a *task type* raises is in `outcomes.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldError:
+    """One wrong field: where it is (a JSON pointer, RFC 6901) and what to do about it."""
+
+    pointer: str
+    message: str
+
+
+class TaskServiceError(Exception):
+    """The root: `code` is stable and for machines, the message is a sentence for people."""
+
+    code = "error"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class Malformed(TaskServiceError):
+    """The request cannot be read."""
+
+    code = "malformed"
+
+
+class BadCursor(Malformed):
+    """The cursor was not made by this service for this owner and these filters."""
+
+    code = "bad_cursor"
+
+
+class Invalid(TaskServiceError):
+    """The request can be read, but `errors` names fields whose values are refused."""
+
+    code = "invalid"
+
+    def __init__(self, detail: str, errors: tuple[FieldError, ...] = ()) -> None:
+        super().__init__(detail)
+        self.errors = errors
+
+
+class IdempotencyMismatch(Invalid):
+    """The `Idempotency-Key` was used within 24 hours with another body."""
+
+    code = "idempotency_mismatch"
+
+
+class NotFound(TaskServiceError):
+    """The owner has no such task."""
+
+    code = "not_found"
+
+
+class TransitionNotAllowed(TaskServiceError):
+    """The task's status does not allow what was asked."""
+
+    code = "transition_not_allowed"
+
+
+class UnsupportedMediaType(TaskServiceError):
+    """The body is not declared as JSON."""
+
+    code = "unsupported_media_type"
+
+
+class TooLarge(TaskServiceError):
+    """The body or a part of it is over its limit."""
+
+    code = "too_large"
+
+
+class Unavailable(TaskServiceError):
+    """Nothing is wrong with the request: send it again in a moment."""
+
+    code = "unavailable"

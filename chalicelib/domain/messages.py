@@ -1,0 +1,53 @@
+"""The queue message: it names a row and wakes a worker, nothing more."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from chalicelib.domain.ids import is_task_id
+
+
+class NotOurs(Exception):
+    """The body is not a message of this service."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WakeUp:
+    """What a queue message says."""
+
+    owner: str
+    task_id: str
+    lease: int  #: the row's lease as of sending; only the dead letter monitor looks at it
+    correlation_id: str | None = None
+
+    @classmethod
+    def parse(cls, body: str) -> WakeUp:
+        """The message in `body`. Raises: NotOurs."""
+        try:
+            plain = json.loads(body)
+        except (ValueError, RecursionError):
+            raise NotOurs("the body is not JSON") from None
+        if not isinstance(plain, dict):
+            raise NotOurs("the body is not a JSON object")
+        owner, task_id, lease = plain.get("owner"), plain.get("id"), plain.get("lease")
+        if not (isinstance(owner, str) and owner and isinstance(task_id, str) and is_task_id(task_id)):
+            raise NotOurs("the body names no task")
+        if not isinstance(lease, int) or isinstance(lease, bool):
+            raise NotOurs("the body has no lease number")
+        correlation_id = plain.get("correlation_id")
+        return cls(
+            owner=owner,
+            task_id=task_id,
+            lease=lease,
+            correlation_id=correlation_id if isinstance(correlation_id, str) else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueueMessage:
+    """A message as a lane's queue delivered it."""
+
+    message_id: str
+    receipt_handle: str
+    body: str

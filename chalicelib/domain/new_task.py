@@ -1,0 +1,110 @@
+"""From what a client asks for to a task that can be stored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib.domain.documents import Document
+from chalicelib.domain.errors import FieldError, Invalid
+from chalicelib.domain.task import Task, TaskStatus
+from chalicelib.domain.task_types import TaskType, TaskTypes
+from chalicelib.domain.timing import SEND_AHEAD, Timing
+
+#: A task may be asked to wait this long for its start.
+DELAY_LIMIT = timedelta(days=366)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewTask:
+    """What a client asks for; what is None is the task type's to decide."""
+
+    type: str
+    payload: Any = field(default_factory=dict)
+    max_attempts: int | None = None
+    timeout_seconds: float | None = None
+    delay_seconds: float | None = None
+    run_at: datetime | None = None
+    expires_at: datetime | None = None
+    tags: tuple[str, ...] = ()
+
+    def fingerprint(self) -> str:
+        """The same for the same request, however its JSON was written."""
+        text = json.dumps(asdict(self), sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def task(
+        self,
+        *,
+        id: str,  # noqa: A002 - the field's name
+        owner: str,
+        task_types: TaskTypes,
+        now: datetime,
+        timing: Timing,
+        due_bucket: int = 0,
+        correlation_id: str | None = None,
+    ) -> Task:
+        """The task, as it is stored first. Raises: Invalid, with a pointer to each wrong field."""
+        task_type = task_types.get(self.type, "/type")
+        task_type.parse(self.payload, "/payload")
+        now = _to_milliseconds(now)
+        run_at = self._start(now)
+        self._check_times(now, run_at)
+        later = run_at > now
+        task = Task(
+            id=id,
+            owner=owner,
+            type=self.type,
+            status=TaskStatus.SCHEDULED if later else TaskStatus.QUEUED,
+            payload=self._document(),
+            max_attempts=self.max_attempts or task_type.max_attempts,
+            timeout_seconds=self._timeout(task_type),
+            tags=tuple(dict.fromkeys(self.tags)),
+            created_at=now,
+            updated_at=now,
+            queued_at=None if later else now,
+            run_at=run_at,
+            expires_at=None if self.expires_at is None else _to_milliseconds(self.expires_at),
+            due_bucket=due_bucket,
+            correlation_id=correlation_id,
+        )
+        return replace(task, due_at=task.due(run_at + timing.wake_after(run_at - now, SEND_AHEAD)))
+
+    def _document(self) -> Document:
+        try:
+            return Document.of(self.payload)
+        except ValueError as error:  # a number such as 1e999 is read as infinity, which is not JSON
+            raise Invalid(
+                "The payload is not JSON.", (FieldError(pointer="/payload", message=str(error)),)
+            ) from None
+
+    def _start(self, now: datetime) -> datetime:
+        if self.run_at is not None:
+            return max(_to_milliseconds(self.run_at), now)
+        return now + timedelta(milliseconds=round(1000 * (self.delay_seconds or 0)))
+
+    def _timeout(self, task_type: TaskType[Any]) -> float:
+        if self.timeout_seconds is None:
+            return task_type.timeout_seconds
+        task_type.check_timeout(self.timeout_seconds, "/timeout_seconds")
+        return float(self.timeout_seconds)
+
+    def _check_times(self, now: datetime, run_at: datetime) -> None:
+        if run_at > now + DELAY_LIMIT:
+            message = f"{run_at.isoformat()} is more than {DELAY_LIMIT.days} days away"
+            raise Invalid("The task would start too late.", (FieldError(pointer="/run_at", message=message),))
+        if self.expires_at is None or self.expires_at > run_at:
+            return
+        wrong = "is in the past" if self.expires_at <= now else "is not after the start that was asked for"
+        message = f"{self.expires_at.isoformat()} {wrong}"
+        raise Invalid(
+            "The task would expire before it starts.", (FieldError(pointer="/expires_at", message=message),)
+        )
+
+
+def _to_milliseconds(moment: datetime) -> datetime:
+    """The row keeps milliseconds: what is answered now must be what is read later."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -1,0 +1,97 @@
+"""The bodies and queries that clients send. What is not named here is refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, model_validator
+from pydantic_core import PydanticCustomError
+
+from chalicelib.domain.new_task import DELAY_LIMIT, NewTask
+from chalicelib.domain.task import TaskStatus
+from chalicelib.domain.task_types import MAX_ATTEMPTS, TIMEOUT_LIMIT_SECONDS
+
+BATCH_LIMIT = 100
+PAGE_LIMIT = 100
+DEFAULT_PAGE = 25
+TAGS_LIMIT = 10
+#: Minutes that `GET /stats` looks back at most: a day.
+STATS_LIMIT_MINUTES = 1440
+
+
+def _only_text(value: Any) -> Any:
+    """A time is written as RFC 3339 text; a bare number would be guessed at."""
+    if not isinstance(value, str):
+        raise PydanticCustomError(
+            "time_text", "a time is needed as RFC 3339 text, such as 2026-01-31T12:00:00Z"
+        )
+    return value
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise PydanticCustomError("number", "a number of seconds is needed")
+    return value
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_only_text)]
+Seconds = Annotated[float, BeforeValidator(_number)]
+Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+class TaskRequest(_Request):
+    """The body of `POST /tasks`."""
+
+    type: Name
+    payload: Any = Field(default_factory=dict)
+    max_attempts: StrictInt | None = Field(None, ge=1, le=MAX_ATTEMPTS)
+    timeout_seconds: Seconds | None = Field(None, ge=1, le=max(TIMEOUT_LIMIT_SECONDS.values()))
+    delay_seconds: Seconds | None = Field(None, ge=0, le=DELAY_LIMIT.total_seconds())
+    run_at: Time | None = None
+    expires_at: Time | None = None
+    tags: tuple[Tag, ...] = Field((), max_length=TAGS_LIMIT)
+
+    @model_validator(mode="after")
+    def _one_start(self) -> TaskRequest:
+        if self.delay_seconds is not None and self.run_at is not None:
+            raise PydanticCustomError(
+                "two_starts", "delay_seconds and run_at exclude each other: send one of them"
+            )
+        return self
+
+    def new_task(self) -> NewTask:
+        """The same in the domain's words."""
+        return NewTask(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
+class BatchRequest(_Request):
+    """The body of `POST /tasks/batch`; its tasks are looked at one by one."""
+
+    tasks: list[Any] = Field(min_length=1, max_length=BATCH_LIMIT)
+
+
+class ListQuery(_Request):
+    """The query of `GET /tasks`."""
+
+    status: TaskStatus | None = None
+    type: Name | None = None
+    tag: Tag | None = None
+    limit: int = Field(DEFAULT_PAGE, ge=1, le=PAGE_LIMIT)
+    cursor: str | None = Field(None, max_length=200)
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """The filters that were given."""
+        given = {"status": self.status and self.status.value, "type": self.type, "tag": self.tag}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class StatsQuery(_Request):
+    """The query of `GET /stats`."""
+
+    minutes: int = Field(60, ge=1, le=STATS_LIMIT_MINUTES)

@@ -1,0 +1,169 @@
+"""Deaths: reported, recorded and told to people.
+
+The dead letter is sent *before* the row says so, the alert is published *before* the record is stored and
+a message is deleted *last*: a crash between any two repeats something under the same key, and loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from chalicelib.domain.dead_letters import DeadLetter, DeadLetterRecord, DeadMessage
+from chalicelib.domain.messages import NotOurs, WakeUp
+from chalicelib.domain.task import ErrorKind, Refused, Task, TaskError
+from chalicelib.domain.timing import Timing
+from chalicelib.observability import Metrics, log
+
+if TYPE_CHECKING:
+    from chalicelib.aws.alerts import Alerts
+    from chalicelib.aws.dead_letter_queue import DeadLetterQueue
+    from chalicelib.aws.dead_letter_records import DeadLetterRecords
+    from chalicelib.aws.task_table import TaskTable
+
+#: Messages of one alert; a flood is told in several.
+ALERT_LIMIT = 500
+
+
+class Obituary:
+    """Reports deaths to the dead letter queue (S6); used by the worker, the sweep and a redrive."""
+
+    def __init__(self, tasks: TaskTable, queue: DeadLetterQueue, clock: Callable[[], datetime]) -> None:
+        self._tasks = tasks
+        self._queue = queue
+        self._clock = clock
+
+    def publish(self, task: Task) -> Task | Refused:
+        """Send the dead letter of a failed task, then note on the row that it is on its way."""
+        self._queue.send(DeadLetter.of(task))
+        return self._tasks.confirm_dead_letter(task, task.dead_lettered(self._clock()))
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one look into the queue found."""
+
+    new: dict[str, DeadLetterRecord] = field(default_factory=dict)
+    handled: list[DeadMessage] = field(default_factory=list)
+
+
+class DeadLetterMonitor:
+    """Watches the dead letter queue. It never sends anything back."""
+
+    def __init__(
+        self,
+        *,
+        tasks: TaskTable,
+        queue: DeadLetterQueue,
+        records: DeadLetterRecords,
+        alerts: Alerts,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+        timing: Timing,
+        stage: str,
+    ) -> None:
+        self._tasks = tasks
+        self._queue = queue
+        self._records = records
+        self._alerts = alerts
+        self._metrics = metrics
+        self._clock = clock
+        self._timing = timing
+        self._stage = stage
+
+    def watch(self, ends_at: datetime) -> int:
+        """Record, alert and remove everything that waits, until the queue is empty; how many were new."""
+        oldest = 0.0
+        new = 0
+        batch = _Batch()
+        for messages in self._queue.receive():
+            now = self._clock()
+            oldest = max(oldest, *((now - message.sent_at).total_seconds() for message in messages))
+            for message in messages:
+                self._look_at(message, batch)
+            if len(batch.new) >= ALERT_LIMIT:
+                new += self._close(batch)
+                batch = _Batch()
+            if self._clock() >= ends_at - self._timing.reserve:
+                break
+        new += self._close(batch)
+        self._metrics.add("DeadLetterAge", oldest, "Seconds")
+        self._metrics.add("DeadLetterDepth", sum(self._queue.depth().values()))
+        return new
+
+    def _look_at(self, message: DeadMessage, batch: _Batch) -> None:
+        """Sort one message: a dead letter (M1), a bounced wake-up (M2), or not ours (M3)."""
+        batch.handled.append(message)
+        letter = DeadLetter.parse(message.body) if message.original_message_id is None else None
+        if letter is not None:
+            record = DeadLetterRecord.of(letter, self._clock())
+        else:
+            bounced = self._wake_up(message)
+            if bounced is not None:
+                self._judge(bounced)
+                return
+            record = DeadLetterRecord.quarantined(message, self._clock())
+        if record.key not in batch.new and not self._records.has(record):
+            batch.new[record.key] = record
+
+    @staticmethod
+    def _wake_up(message: DeadMessage) -> WakeUp | None:
+        if message.original_message_id is not None:
+            return None
+        try:
+            return WakeUp.parse(message.body)
+        except NotOurs:
+            return None
+
+    def _judge(self, bounced: WakeUp) -> None:
+        """Condemn a task whose message no worker could ever take, unless it was claimed since (M2)."""
+        task = self._tasks.get(bounced.owner, bounced.task_id)
+        if task is None or not task.waiting or task.lease != bounced.lease:
+            log.info("Bounced message dropped", action="message_dropped", task_id=bounced.task_id)
+            return
+        error = TaskError.of(
+            ErrorKind.POISON,
+            "The queue gave this task up: its message was delivered too often and never claimed.",
+        )
+        now = self._clock()
+        stored = self._tasks.condemn(task, task.condemn(now, error, self._timing.keep), bounced.lease)
+        if not isinstance(stored, Refused):
+            self._metrics.add("TasksFailed", 1, TaskType=task.type)
+            log.warning(
+                "Task condemned as poison", action="task_poisoned", task_id=task.id, task_type=task.type
+            )
+
+    def _close(self, batch: _Batch) -> int:
+        """Alert, then record, then delete: in this order nothing is lost."""
+        records = list(batch.new.values())
+        if records:
+            self._alerts.publish(self._subject(records), alert_text(self._stage, records))
+        for record in records:
+            self._records.put(record)
+            self._metrics.add("DeadLetters", 1, ErrorKind=record.kind)
+            log.warning(
+                "Dead letter recorded", action="dead_letter_recorded", key=record.key, kind=record.kind
+            )
+        if batch.handled and (undeleted := self._queue.delete(batch.handled)):
+            log.warning("Dead letters come again", action="dead_letters_undeleted", count=undeleted)
+        return len(records)
+
+    def _subject(self, records: Sequence[DeadLetterRecord]) -> str:
+        count = len(records)
+        return f"[task-service {self._stage}] {count} new dead letter{'s' if count > 1 else ''}"
+
+
+def alert_text(stage: str, records: Sequence[DeadLetterRecord]) -> str:
+    """The alert's words: every key, so that a repeat is recognised as one."""
+    lines = [
+        f"- {record.key} {record.type or 'message'} {record.kind}: {record.message.splitlines()[0][:200]}"
+        if record.message
+        else f"- {record.key} {record.type or 'message'} {record.kind}"
+        for record in records
+    ]
+    advice = (
+        "Retry a task with POST /tasks/{id}/retry once its cause is mended (the id is the key up to '#')."
+    )
+    return "\n".join([f"New dead letters in stage {stage}:", *lines, "", advice])

@@ -1,0 +1,55 @@
+"""The frames that clients receive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from chalicelib.domain.documents import to_json
+from chalicelib.domain.task import Task
+from chalicelib.domain.task_view import task_view
+
+#: API Gateway's limit of one frame.
+FRAME_LIMIT_BYTES = 32 * 1024
+
+
+def task_frame(task: Task) -> str:
+    """The update of one task."""
+    return '{"type":"task","task":' + _task_json(task) + "}"
+
+
+def tasks_frames(tasks: Sequence[Task]) -> Iterator[str]:
+    """The updates of several tasks in as few frames as their limit allows."""
+    opening, closing = '{"type":"tasks","tasks":[', "]}"
+    room = FRAME_LIMIT_BYTES - len(opening) - len(closing)
+    texts: list[str] = []
+    used = 0
+    for text in map(_task_json, tasks):
+        size = len(text.encode()) + 1
+        if texts and used + size > room:
+            yield opening + ",".join(texts) + closing
+            texts, used = [], 0
+        texts.append(text)
+        used += size
+    if texts:
+        yield opening + ",".join(texts) + closing
+
+
+def error_frame(code: str, detail: str) -> str:
+    """The answer to a message that cannot be served."""
+    return to_json({"type": "error", "code": code, "detail": detail})
+
+
+def fits_a_frame(task: Task) -> bool:
+    """Is it worth reading the payload and result that are stored apart?"""
+    return task.payload.size + (0 if task.result is None else task.result.size) < FRAME_LIMIT_BYTES
+
+
+def _task_json(task: Task) -> str:
+    """The whole public task; one that does not fit comes truncated, without payload and result."""
+    if not (task.payload.missing or (task.result is not None and task.result.missing)):
+        text = to_json(task_view(task))
+        if len(text.encode()) <= FRAME_LIMIT_BYTES - 64:
+            return text
+    short: dict[str, Any] = {**task_view(task), "payload": None, "result": None, "truncated": True}
+    return to_json(short)

@@ -1,0 +1,216 @@
+"""Live updates: from the table's stream to whoever watches. Nothing else announces anything.
+
+Each update is the whole public task with its version; a client that keeps the highest version of each task
+is right, whatever is repeated or comes late. So a batch that could not be delivered whole is simply
+delivered again, and a connection that keeps failing is closed: its client reconnects and syncs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from chalicelib.domain.task import Task, TaskStatus
+from chalicelib.domain.watching import Connection, ConnectionGone, SendFailed
+from chalicelib.observability import Metrics, log
+from chalicelib.services.frames import fits_a_frame, task_frame, tasks_frames
+
+if TYPE_CHECKING:
+    from chalicelib.aws.connection_table import ConnectionTable
+    from chalicelib.aws.document_table import DocumentTable
+    from chalicelib.aws.rollup_table import RollupTable
+    from chalicelib.aws.websocket import Sockets
+
+#: A frame is tried this often before the batch counts as failed for its connection.
+_TRIES = 2
+_RETRY_WAIT_SECONDS = 0.1
+
+
+class PushFailed(Exception):
+    """Some connections could not be served: the stream is to deliver the batch again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One change of one task, as the stream tells it."""
+
+    task: Task
+    previous: Task | None  #: None for a new task
+
+    @property
+    def public(self) -> bool:
+        """Did anything change that the public sees? A moved `due_at` alone is none (P1)."""
+        return self.previous is None or self.previous.version != self.task.version
+
+
+class Push:
+    """Delivers a batch of the stream."""
+
+    def __init__(
+        self,
+        *,
+        connections: ConnectionTable,
+        documents: DocumentTable,
+        rollups: RollupTable,
+        sockets: Sockets,
+        metrics: Metrics,
+        threads: Executor,
+        clock: Callable[[], datetime],
+        wait: Callable[[float], None],
+        failures_allowed: int,
+    ) -> None:
+        self._connections = connections
+        self._documents = documents
+        self._rollups = rollups
+        self._sockets = sockets
+        self._metrics = metrics
+        self._threads = threads
+        self._clock = clock
+        self._wait = wait
+        self._failures_allowed = failures_allowed
+
+    def push(self, changes: Sequence[Change], removed: Sequence[Task] = ()) -> None:
+        """Send each public change to everyone who watches it, and add up the rollups.
+
+        `removed` are tasks whose rows are gone: their documents go too. Raises: PushFailed.
+        """
+        for task in removed:
+            self._documents.delete(task)
+        public = [change for change in changes if change.public]
+        wanted = self._wanted([change.task for change in public])
+        served = list(self._threads.map(lambda each: self._serve(*each), wanted))
+        if not all(served):
+            raise PushFailed(f"{served.count(False)} of {len(served)} connections could not be served")
+        self._add_up(public)
+
+    # --- Who gets what --------------------------------------------------------------------------
+
+    def _wanted(self, tasks: Sequence[Task]) -> list[tuple[Connection, list[Task]]]:
+        """For each connection the tasks it watches, in order. Watchers are read once an owner (P2)."""
+        owners = list(dict.fromkeys(task.owner for task in tasks))
+        now = self._clock()
+        watchers = [
+            connection
+            for found in self._threads.map(lambda owner: self._connections.watchers(owner, now), owners)
+            for connection in found
+        ]
+        wanted = [(each, [i for i, task in enumerate(tasks) if each.wants(task)]) for each in watchers]
+        loaded = self._loaded(tasks, {i for _, numbers in wanted for i in numbers})
+        return [(connection, [loaded[i] for i in numbers]) for connection, numbers in wanted if numbers]
+
+    def _loaded(self, tasks: Sequence[Task], numbers: Iterable[int]) -> dict[int, Task]:
+        """The tasks that somebody watches, with documents where a frame can hold them."""
+        numbers = sorted(numbers)
+        fitting = [i for i in numbers if fits_a_frame(tasks[i])]
+        loaded = dict(zip(fitting, self._documents.load(tasks[i] for i in fitting), strict=True))
+        return {i: loaded.get(i, tasks[i]) for i in numbers}
+
+    # --- Delivery -------------------------------------------------------------------------------
+
+    def _serve(self, connection: Connection, tasks: Sequence[Task]) -> bool:
+        """Send one connection its frames in order; False when the batch is to come again for it."""
+        try:
+            for frame in _frames(connection, tasks):
+                self._send(connection, frame)
+        except ConnectionGone:
+            self._connections.remove(connection.id)
+            log.info("Connection gone", action="connection_gone", connection_id=connection.id)
+        except SendFailed as error:
+            return self._failed(connection, error)
+        else:
+            if connection.failures:
+                self._connections.set_failures(connection, 0)
+        return True
+
+    def _send(self, connection: Connection, frame: str) -> None:
+        for number in range(1, _TRIES + 1):
+            try:
+                self._sockets.send(connection.id, frame)
+            except SendFailed:
+                if number == _TRIES:
+                    raise
+                self._wait(_RETRY_WAIT_SECONDS)
+            else:
+                self._metrics.add("Pushes")
+                return
+
+    def _failed(self, connection: Connection, error: SendFailed) -> bool:
+        """Count the failure; at the limit the connection is closed, which serves it in its way."""
+        failures = connection.failures + 1
+        self._metrics.add("PushFailures")
+        log.warning(
+            "Push failed",
+            action="push_failed",
+            connection_id=connection.id,
+            failures=failures,
+            reason=str(error),
+        )
+        if failures < self._failures_allowed:
+            # A connection that was removed meanwhile needs nothing any more.
+            return not self._connections.set_failures(connection, failures)
+        self._close(connection)
+        return True
+
+    def _close(self, connection: Connection) -> None:
+        self._connections.remove(connection.id)
+        try:
+            self._sockets.close(connection.id)
+        except SendFailed as error:  # it is forgotten here, and API Gateway ends it within two hours
+            log.warning("Close failed", action="close_failed", connection_id=connection.id, reason=str(error))
+        log.warning("Connection closed", action="connection_closed", connection_id=connection.id)
+
+    # --- Rollups --------------------------------------------------------------------------------
+
+    def _add_up(self, changes: Sequence[Change]) -> None:
+        """Add the batch to its owners' minutes. Charts may be a little off; updates must not suffer."""
+        minutes: defaultdict[tuple[str, datetime], Counter[str]] = defaultdict(Counter)
+        for change in changes:
+            minute = change.task.updated_at.replace(second=0, microsecond=0)
+            minutes[change.task.owner, minute].update(counted(change))
+        for (owner, minute), counts in minutes.items():
+            if counts:
+                self._rollups.add(owner, minute, counts)
+
+
+def _frames(connection: Connection, tasks: Sequence[Task]) -> Iterable[str]:
+    if not connection.batch:
+        return map(task_frame, tasks)
+    newest: dict[str, Task] = {}
+    for task in tasks:
+        if task.id not in newest or newest[task.id].version < task.version:
+            newest[task.id] = task
+    return tasks_frames(list(newest.values()))
+
+
+_COUNTED = {
+    TaskStatus.SUCCEEDED: "succeeded",
+    TaskStatus.FAILED: "failed",
+    TaskStatus.CANCELED: "canceled",
+    TaskStatus.EXPIRED: "expired",
+    TaskStatus.RETRYING: "retried",
+}
+
+
+def counted(change: Change) -> dict[str, int]:
+    """What a change adds to its minute: outcomes, and the queue wait and run time in milliseconds."""
+    task, previous = change.task, change.previous
+    if previous is None:
+        return {"created": 1}
+    if previous.status is task.status:
+        return {}
+    counts: dict[str, int] = {}
+    if task.status in _COUNTED:
+        counts[_COUNTED[task.status]] = 1
+    if task.status is TaskStatus.RUNNING and task.started_at is not None:
+        counts |= {"started": 1, "wait_ms": _milliseconds(task.run_at, task.started_at)}
+    if previous.status is TaskStatus.RUNNING and previous.started_at is not None:
+        counts |= {"ran": 1, "run_ms": _milliseconds(previous.started_at, task.updated_at)}
+    return counts
+
+
+def _milliseconds(start: datetime, end: datetime) -> int:
+    return max(0, round((end - start).total_seconds() * 1000))

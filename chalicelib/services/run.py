@@ -1,0 +1,201 @@
+"""One run of a claimed task: calls the task type, watches its deadline, speaks for it to the table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from chalicelib.domain.documents import Document
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.outcomes import Cancel, LeaseLost, NonRetryable, Rejected, RetryAfter, Snooze
+from chalicelib.domain.task import ErrorKind, Progress, Refused, Task, TaskError
+from chalicelib.domain.task_types import TaskType
+from chalicelib.domain.timing import Timing
+from chalicelib.observability import log
+
+if TYPE_CHECKING:
+    from chalicelib.aws.secrets import Secrets
+    from chalicelib.aws.task_table import TaskTable
+
+#: Progress is stored at most this often.
+PROGRESS_INTERVAL = timedelta(seconds=1)
+#: A result over this many bytes is refused: with its row it must fit DynamoDB's 400 KB.
+RESULT_LIMIT_BYTES = 256 * 1024
+#: The deadline is looked at this often, since progress may have moved it.
+_LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """The task type returned a result."""
+
+    result: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The run failed."""
+
+    error: TaskError
+    final: bool = False  #: trying again cannot help
+    wait_seconds: float | None = None  #: asked for by the task type instead of the backoff
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Somebody else holds the task now: nothing is left to record."""
+
+
+Outcome = Success | Failure | Snooze | Cancel | Lost
+
+
+class Run:
+    """What a task type sees as its `TaskContext`."""
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        tasks: TaskTable,
+        secrets: Secrets,
+        clock: Callable[[], datetime],
+        timing: Timing,
+        ends_at: datetime,
+    ) -> None:
+        assert task.lease_until is not None, "a claimed task has a lease"
+        self.task = task
+        self.abandoned = False  #: its thread still runs, although the run is over
+        self.log = log.bind(task_id=task.id, task_type=task.type, correlation_id=task.correlation_id)
+        self._deadline = min(task.lease_until - timing.lease_margin, ends_at - timing.reserve)
+        self._tasks = tasks
+        self._secrets = secrets
+        self._clock = clock
+        self._timing = timing
+        self._ends_at = ends_at
+        self._reported_at: datetime | None = None
+        self._unreported: Progress | None = None
+
+    # --- What the task type may ask and tell (TaskContext) --------------------------------------
+
+    @property
+    def task_id(self) -> str:
+        return self.task.id
+
+    @property
+    def owner(self) -> str:
+        return self.task.owner
+
+    @property
+    def attempt(self) -> int:
+        return self.task.attempt
+
+    @property
+    def max_attempts(self) -> int:
+        return self.task.max_attempts
+
+    @property
+    def deadline(self) -> datetime:
+        return self._deadline
+
+    @property
+    def cancel_requested(self) -> bool:
+        return self.task.cancel_requested
+
+    def remaining_seconds(self) -> float:
+        return max(0.0, (self._deadline - self._clock()).total_seconds())
+
+    def secret(self, name: str, host: str) -> str:
+        return self._secrets.get(self.task.owner, name, host)
+
+    def progress(self, percent: float, message: str = "") -> None:
+        if not math.isfinite(percent):
+            raise ValueError(f"progress({percent}): a number from 0 to 100 is needed")
+        if self.abandoned:
+            raise LeaseLost(self.task.id)
+        self._unreported = Progress(percent=min(max(float(percent), 0.0), 100.0), message=message[:200])
+        now = self._clock()
+        if self._reported_at is None or now - self._reported_at >= PROGRESS_INTERVAL:
+            self._report(self._unreported, now)
+
+    def _report(self, progress: Progress, now: datetime) -> None:
+        """Store progress under the lease, and lengthen the lease with it (T2)."""
+        deadline = self._timing.deadline(now, self.task.timeout_seconds, self._ends_at)
+        stored = self._tasks.extend(
+            self.task, progress, now=now, lease_until=deadline + self._timing.lease_margin
+        )
+        if isinstance(stored, Refused):
+            raise LeaseLost(self.task.id)
+        self.task = self._tasks.with_documents_of(self.task, stored)
+        self._deadline = max(deadline, self._deadline)
+        self._reported_at, self._unreported = now, None
+
+    # --- What the worker does -------------------------------------------------------------------
+
+    def execute(self, task_type: TaskType[Any]) -> Outcome:
+        """Call the task type in a thread of its own, until it answers or its deadline has passed."""
+        answered = Event()
+        outcomes: list[Outcome] = []
+
+        def call() -> None:
+            outcomes.append(self._call(task_type))
+            answered.set()
+
+        Thread(target=call, name=f"task-{self.task.id}", daemon=True).start()
+        while not answered.wait(min(self.remaining_seconds(), _LOOK_SECONDS)):
+            if self._clock() >= self._deadline and not answered.is_set():
+                self.abandoned = True
+                message = (
+                    f"The run took longer than {self.task.timeout_seconds:g} s without reporting progress."
+                )
+                return Failure(TaskError.of(ErrorKind.TIMEOUT, message))
+        return outcomes[0]
+
+    def last_word(self) -> Task:
+        """The task with the progress that was reported too soon after the last to be stored by itself."""
+        if self._unreported is None:
+            return self.task
+        return replace(self.task, progress=self._unreported)
+
+    def _call(self, task_type: TaskType[Any]) -> Outcome:
+        try:
+            return _outcome_of(task_type.handler(self._payload(task_type), self))
+        except LeaseLost:
+            return Lost()
+        except NonRetryable as error:
+            return Failure(_described(error, ErrorKind(error.kind)), final=True)
+        except RetryAfter as error:
+            return Failure(_described(error), wait_seconds=error.seconds)
+        except BaseException as error:  # even SystemExit: user code ends its run, never the worker
+            self.log.warning("Task type raised", action="task_raised", error_type=type(error).__qualname__)
+            return Failure(_described(error))
+
+    def _payload(self, task_type: TaskType[Any]) -> Any:
+        if self.task.payload.missing:
+            raise Rejected("The payload is gone: the task was deleted while it ran.")
+        try:
+            return task_type.parse(self.task.payload.value())
+        except Invalid as error:
+            wrong = "; ".join(f"{each.pointer or '/'}: {each.message}" for each in error.errors)
+            raise Rejected(f"{error.detail} {wrong}") from None
+
+
+def _described(error: BaseException, kind: ErrorKind = ErrorKind.EXCEPTION) -> TaskError:
+    return TaskError.of(kind, str(error) or type(error).__qualname__, type(error).__qualname__)
+
+
+def _outcome_of(answer: Any) -> Outcome:
+    if isinstance(answer, Snooze | Cancel):
+        return answer
+    try:
+        result = Document.of(to_jsonable_python(answer))
+    except (TypeError, ValueError, RecursionError, PydanticSerializationError) as error:
+        raise Rejected(f"The result is not JSON: {error}") from error
+    if result.size > RESULT_LIMIT_BYTES:
+        raise Rejected(f"The result has {result.size} bytes; at most {RESULT_LIMIT_BYTES} are kept.")
+    return Success(result)

@@ -1,0 +1,77 @@
+"""Numbers for people: what happened lately, and what waits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Executor
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.domain.task_types import Lane
+
+if TYPE_CHECKING:
+    from chalicelib.aws.dead_letter_queue import DeadLetterQueue
+    from chalicelib.aws.rollup_table import RollupTable
+    from chalicelib.aws.task_queue import TaskQueue
+
+#: Every count of a minute; those that a minute lacks are 0.
+COUNTS = (
+    "created",
+    "started",
+    "succeeded",
+    "failed",
+    "retried",
+    "canceled",
+    "expired",
+    "ran",
+    "wait_ms",
+    "run_ms",
+)
+
+
+class Stats:
+    """Approximate counts from the rollups, and the queues' depths as SQS tells them."""
+
+    def __init__(
+        self,
+        *,
+        rollups: RollupTable,
+        queue: TaskQueue,
+        dead_letters: DeadLetterQueue,
+        threads: Executor,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._rollups = rollups
+        self._queue = queue
+        self._dead_letters = dead_letters
+        self._threads = threads
+        self._clock = clock
+
+    def last(self, owner: str, minutes: int) -> dict[str, Any]:
+        """The owner's last `minutes`, newest last, with their totals; minutes without tasks are left out."""
+        since = self._clock() - timedelta(minutes=minutes - 1)
+        depths = {lane.value: self._threads.submit(self._queue.depth, lane.value) for lane in Lane}
+        depths["dead-letters"] = self._threads.submit(self._dead_letters.depth)
+        found = self._rollups.since(owner, since)
+        totals: Counter[str] = Counter()
+        for counts in found.values():
+            totals.update(counts)
+        return {
+            "approximate": True,
+            "totals": _view(totals),
+            "minutes": [{"minute": minute, **_view(counts)} for minute, counts in sorted(found.items())],
+            "queues": {name: depth.result() for name, depth in depths.items()},
+        }
+
+
+def _view(counts: dict[str, int]) -> dict[str, int | None]:
+    """All counts, and the mean queue wait and run time in milliseconds (null when nothing was counted)."""
+    full = {name: counts.get(name, 0) for name in COUNTS}
+    wait, run = full.pop("wait_ms"), full.pop("run_ms")
+    ran = full.pop("ran")
+    return {
+        **full,
+        "mean_wait_ms": round(wait / full["started"]) if full["started"] else None,
+        "mean_run_ms": round(run / ran) if ran else None,
+    }

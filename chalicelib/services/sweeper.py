@@ -1,0 +1,184 @@
+"""Bringing back whatever stopped: the one place that acts when nothing has happened.
+
+Every live task has a due time, and every minute the sweep looks at what is due, row by row:
+
+    S1  waiting, past its expires_at     expired
+    S2  waiting, may start               its message was lost: send again, look again later and later
+    S3  waiting, starts soon             send with an exact delay; not so soon: look again shortly before
+    S4  running, lease out               its worker is gone: retrying, failed or canceled
+    S5  running, lease held              look again when the lease ends
+    S6  failed, dead letter not sent     send it
+
+Each write asks that the row is still as it was read, so sweeps may overlap. The row is written first and
+the message sent second: a crash in between leaves a due row, never a lost one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from chalicelib.domain.retry import RetryPolicy
+from chalicelib.domain.task import ErrorKind, Refused, Task, TaskError
+from chalicelib.domain.task_types import Lane, TaskTypes
+from chalicelib.domain.timing import Timing
+from chalicelib.observability import Metrics, log
+from chalicelib.services.dead_letters import Obituary
+
+if TYPE_CHECKING:
+    from chalicelib.aws.due_index import DueIndex
+    from chalicelib.aws.task_queue import TaskQueue
+    from chalicelib.aws.task_table import TaskTable
+
+
+@dataclass(frozen=True, slots=True)
+class _Wake:
+    """A message to send once the row is written."""
+
+    task: Task
+    delay: timedelta
+
+
+class Sweeper:
+    """Looks at every due task."""
+
+    def __init__(
+        self,
+        *,
+        tasks: TaskTable,
+        due: DueIndex,
+        queue: TaskQueue,
+        obituary: Obituary,
+        task_types: TaskTypes,
+        retry: RetryPolicy,
+        timing: Timing,
+        metrics: Metrics,
+        threads: Executor,
+        buckets: int,
+        clock: Callable[[], datetime],
+        draw: Callable[[], float],
+    ) -> None:
+        self._tasks = tasks
+        self._due = due
+        self._queue = queue
+        self._obituary = obituary
+        self._task_types = task_types
+        self._retry = retry
+        self._timing = timing
+        self._metrics = metrics
+        self._threads = threads
+        self._buckets = buckets
+        self._clock = clock
+        self._draw = draw
+
+    def sweep(self, ends_at: datetime) -> int:
+        """Act on everything that is due, buckets side by side, until caught up or out of time.
+
+        Answers the number of tasks acted on.
+        """
+        stop_at = min(self._clock() + self._timing.sweep, ends_at - self._timing.reserve)
+        with ThreadPoolExecutor(self._buckets, thread_name_prefix="bucket") as buckets:
+            acted = sum(buckets.map(lambda bucket: self._sweep_bucket(bucket, stop_at), range(self._buckets)))
+        log.info("Sweep finished", action="sweep_finished", acted=acted)
+        return acted
+
+    def _sweep_bucket(self, bucket: int, stop_at: datetime) -> int:
+        acted = 0
+        for names in self._due.until(bucket, self._clock()):
+            if self._clock() >= stop_at:
+                log.warning("Sweep ran out of time", action="sweep_cut", bucket=bucket)
+                break
+            acted += self._sweep_rows(self._tasks.get_many(names))
+        return acted
+
+    def _sweep_rows(self, tasks: Sequence[Task]) -> int:
+        """Act on one page of rows: all writes, then the messages."""
+        now = self._clock()
+        due = [task for task in tasks if task.due_at is not None and task.due_at <= now]
+        if not due:
+            return 0
+        lag = max((now - task.due_at).total_seconds() for task in due if task.due_at is not None)
+        self._metrics.add("SweepLag", lag, "Seconds")
+        wakes = [
+            wake for wake in self._threads.map(lambda task: self._act(task, now), due) if wake is not None
+        ]
+        if wakes:
+            failed = self._queue.send_many(
+                [(wake.task, self._lane(wake.task), wake.delay.total_seconds()) for wake in wakes]
+            )
+            if failed:
+                log.warning("Messages not sent", action="send_failed", count=failed)
+        return len(due)
+
+    def _act(self, task: Task, now: datetime) -> _Wake | None:
+        """The first case that fits. One row's trouble must not stop the sweep: it stays due."""
+        try:
+            if task.waiting:
+                return self._wake(task, now)
+            if task.dead_letter_unsent:
+                self._obituary.publish(task)
+            elif task.lease_until is not None and task.lease_until > now:
+                self._write(task, task.resend(now, task.lease_until))
+            elif task.lease_until is not None:
+                return self._rescue(task, now)
+        except Exception:
+            log.exception("Sweep of a task failed", action="sweep_failed", task_id=task.id)
+        return None
+
+    def _wake(self, task: Task, now: datetime) -> _Wake | None:
+        """S1, S2, S3: a task that waits."""
+        if task.expires_at is not None and task.expires_at <= now:
+            self._note(self._write(task, task.expire(now, self._timing.keep)), "TasksExpired")
+            return None
+        wait = task.run_at - now
+        if wait > self._timing.lookahead:
+            self._write(task, task.resend(now, task.due(task.run_at - self._timing.lookahead)))
+            return None
+        if wait > timedelta(0):
+            return self._sent(
+                self._write(task, task.resend(now, task.due(task.run_at + self._timing.grace))), wait
+            )
+        due_at = task.due(now + self._timing.resend_after(-wait))
+        return self._sent(self._write(task, task.resend(now, due_at)), timedelta(0))
+
+    def _rescue(self, task: Task, now: datetime) -> _Wake | None:
+        """S4: the verdict on a worker that vanished."""
+        error = TaskError.of(
+            ErrorKind.CRASHED, "The worker vanished: its lease ran out and nothing was recorded."
+        )
+        if task.cancel_requested:
+            self._note(self._write(task, task.stop(now, self._timing.keep, error)), "TasksCanceled")
+            return None
+        if task.attempt >= task.max_attempts:
+            stored = self._write(task, task.fail(now, error, self._timing.keep))
+            self._note(stored, "TasksFailed")
+            if stored is not None:
+                self._obituary.publish(stored)
+            return None
+        wait = timedelta(seconds=self._retry.backoff(task.attempt, self._draw))
+        stored = self._write(task, task.retry_later(now, error, wait, self._timing.grace))
+        self._note(stored, "TasksRetried")
+        return self._sent(stored, wait)
+
+    def _write(self, seen: Task, after: Task) -> Task | None:
+        """The stored task; None when somebody moved it since it was read, who then looks after it."""
+        stored = self._tasks.replace_due(seen, after)
+        return None if isinstance(stored, Refused) else stored
+
+    @staticmethod
+    def _sent(stored: Task | None, delay: timedelta) -> _Wake | None:
+        return None if stored is None else _Wake(stored, delay)
+
+    def _note(self, stored: Task | None, metric: str) -> None:
+        if stored is not None:
+            self._metrics.add(metric, 1, TaskType=stored.type)
+            log.info(
+                "Task swept", action=f"task_{stored.status.value}", task_id=stored.id, task_type=stored.type
+            )
+
+    def _lane(self, task: Task) -> str:
+        task_type = self._task_types.find(task.type)
+        return (Lane.FAST if task_type is None else task_type.lane).value

@@ -1,0 +1,238 @@
+"""What the owner of tasks can do with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from chalicelib.domain.errors import IdempotencyMismatch, Invalid, NotFound, TransitionNotAllowed, Unavailable
+from chalicelib.domain.ids import due_bucket_of, is_task_id, new_task_id
+from chalicelib.domain.new_task import NewTask
+from chalicelib.domain.task import Refused, Task, TaskStatus
+from chalicelib.domain.task_types import TaskTypes
+from chalicelib.domain.timing import SEND_AHEAD, Timing
+from chalicelib.observability import Metrics, log
+from chalicelib.services.dead_letters import Obituary
+
+if TYPE_CHECKING:
+    from chalicelib.aws.idempotency_keys import IdempotencyKeys, KeyUse
+    from chalicelib.aws.task_list import Page, TaskList
+    from chalicelib.aws.task_queue import TaskQueue
+    from chalicelib.aws.task_table import TaskTable
+
+#: Times that a decision is made anew because somebody else wrote in between.
+_TRIES = 5
+
+
+class TaskService:
+    """Create, read, cancel, retry and delete the tasks of an owner."""
+
+    def __init__(
+        self,
+        *,
+        tasks: TaskTable,
+        listing: TaskList,
+        keys: IdempotencyKeys,
+        queue: TaskQueue,
+        obituary: Obituary,
+        task_types: TaskTypes,
+        timing: Timing,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+        random_bits: Callable[[int], int],
+        buckets: int,
+        due_buckets: int,
+    ) -> None:
+        self._tasks = tasks
+        self._listing = listing
+        self._keys = keys
+        self._queue = queue
+        self._obituary = obituary
+        self._task_types = task_types
+        self._timing = timing
+        self._metrics = metrics
+        self._clock = clock
+        self._random_bits = random_bits
+        self._buckets = buckets
+        self._due_buckets = due_buckets
+
+    # --- Create ---------------------------------------------------------------------------------
+
+    def create(self, owner: str, wanted: NewTask, *, correlation_id: str | None = None) -> Task:
+        """A new task, stored and on its way. Raises: Invalid."""
+        task = self._new(owner, wanted, correlation_id)
+        self._tasks.create(task)
+        self._announce([task])
+        return task
+
+    def create_once(
+        self, owner: str, wanted: NewTask, key: str, *, correlation_id: str | None = None
+    ) -> tuple[Task, bool]:
+        """The task of an idempotency key, and whether it was there before.
+
+        Raises: Invalid; IdempotencyMismatch when the key was used with another body; Unavailable.
+        """
+        fingerprint = wanted.fingerprint()
+        task = self._new(owner, wanted, correlation_id)
+        used = self._keys.create(task, key, fingerprint, self._clock())
+        if used is not None:
+            return self._replay(owner, used, fingerprint), True
+        self._announce([task])
+        return task, False
+
+    def create_many(
+        self, owner: str, wanted: Sequence[NewTask | Exception], *, correlation_id: str | None = None
+    ) -> list[Task | Exception]:
+        """For each wanted task, in order, the stored task or why there is none; errors pass through."""
+        made = [self._made(owner, each, correlation_id) for each in wanted]
+        new = [task for task in made if isinstance(task, Task)]
+        errors = dict(zip((task.id for task in new), self._tasks.create_many(new), strict=True))
+        self._announce([task for task in new if errors[task.id] is None])
+        return [(errors[each.id] or each) if isinstance(each, Task) else each for each in made]
+
+    def _made(self, owner: str, wanted: NewTask | Exception, correlation_id: str | None) -> Task | Exception:
+        if isinstance(wanted, Exception):
+            return wanted
+        try:
+            return self._new(owner, wanted, correlation_id)
+        except Invalid as error:
+            return error
+
+    def _new(self, owner: str, wanted: NewTask, correlation_id: str | None) -> Task:
+        now = self._clock()
+        task_id = new_task_id(now, self._random_bits(74), self._buckets)
+        return wanted.task(
+            id=task_id,
+            owner=owner,
+            task_types=self._task_types,
+            now=now,
+            timing=self._timing,
+            due_bucket=due_bucket_of(task_id, self._due_buckets),
+            correlation_id=correlation_id,
+        )
+
+    def _announce(self, tasks: Sequence[Task]) -> None:
+        """Wake workers for stored tasks. A message that cannot be sent is the sweep's: the task is safe."""
+        for task in tasks:
+            self._metrics.add("TasksCreated", 1, TaskType=task.type)
+            log.info("Task created", action="task_created", task_id=task.id, task_type=task.type)
+        waits = [(task, task.run_at - task.created_at) for task in tasks]
+        wakes = [(task, self._lane(task), wait.total_seconds()) for task, wait in waits if wait <= SEND_AHEAD]
+        self._send(wakes)
+
+    def _send(self, wakes: Sequence[tuple[Task, str, float]]) -> None:
+        if not wakes:
+            return
+        try:
+            if len(wakes) == 1:
+                self._queue.send(*wakes[0])
+                return
+            failed = self._queue.send_many(wakes)
+        except Exception:  # the task is stored and due: the sweep sends what this could not
+            log.exception("Messages not sent", action="send_failed", count=len(wakes))
+            return
+        if failed:
+            log.warning("Messages not sent", action="send_failed", count=failed)
+
+    def _lane(self, task: Task) -> str:
+        return self._task_types.get(task.type).lane.value
+
+    def _replay(self, owner: str, used: KeyUse, fingerprint: str) -> Task:
+        if used.fingerprint != fingerprint:
+            raise IdempotencyMismatch("This Idempotency-Key was used with another body: use a new key.")
+        task = self._tasks.get(owner, used.task_id, documents=True)
+        if task is None:
+            raise TransitionNotAllowed("The task of this Idempotency-Key was deleted: use a new key.")
+        return task
+
+    # --- Read -----------------------------------------------------------------------------------
+
+    def get(self, owner: str, task_id: str) -> Task:
+        """The task with its payload and result. Raises: NotFound."""
+        return self._seen(owner, task_id, documents=True)
+
+    def newest(self, owner: str, *, before: str | None, limit: int, filters: Mapping[str, str]) -> Page:
+        """A page of the owner's tasks, newest first."""
+        return self._listing.newest(owner, before=before, limit=limit, filters=filters)
+
+    def _seen(self, owner: str, task_id: str, *, documents: bool = False) -> Task:
+        task = self._tasks.get(owner, task_id, documents=documents) if is_task_id(task_id) else None
+        if task is None:
+            raise NotFound(f"There is no task {task_id[:100]!r}.")
+        return task
+
+    # --- Change ---------------------------------------------------------------------------------
+
+    def cancel(self, owner: str, task_id: str) -> Task:
+        """Cancel a task that has not finished; one that runs is asked to stop (A3, A4).
+
+        Raises: NotFound; TransitionNotAllowed for a finished task; Unavailable.
+        """
+
+        def change(task: Task) -> Task:
+            return task if task.cancel_requested else task.cancel(self._clock(), self._timing.keep)
+
+        def is_done(task: Task) -> bool:
+            return task.cancel_requested or task.status is TaskStatus.CANCELED
+
+        task = self._decide(self._seen(owner, task_id), change, is_done)
+        log.info("Task canceled", action="task_cancel", task_id=task.id, status=task.status.value)
+        return task
+
+    def retry(self, owner: str, task_id: str) -> Task:
+        """Give a task that failed, was canceled or expired its next life (A5).
+
+        Raises: NotFound; TransitionNotAllowed; Unavailable.
+        """
+        seen = self._announced(self._seen(owner, task_id))
+        next_life = seen.redrive_count + 1
+
+        def change(task: Task) -> Task:
+            return task.redrive(self._clock(), self._timing.grace)
+
+        def is_done(task: Task) -> bool:
+            return task.redrive_count == next_life
+
+        task = self._decide(seen, change, is_done)
+        self._metrics.add("TasksRedriven", 1, TaskType=task.type)
+        log.info("Task redriven", action="task_redriven", task_id=task.id, redrive_count=task.redrive_count)
+        self._send([(task, self._lane(task), 0)])
+        return task
+
+    def _decide(self, seen: Task, change: Callable[[Task], Task], is_done: Callable[[Task], bool]) -> Task:
+        """Store `change(seen)`; when somebody wrote in between, read again and decide again.
+
+        A refusal may be our own first copy, whose answer was lost: then the wanted state is there.
+        """
+        for _ in range(_TRIES):
+            after = change(seen)
+            if after is seen:
+                return self._with_documents(seen)
+            stored = self._tasks.replace_seen(seen, after)
+            if not isinstance(stored, Refused):
+                return self._with_documents(stored)
+            seen = self._announced(self._seen(seen.owner, seen.id))
+            if is_done(seen):
+                return self._with_documents(seen)
+        raise Unavailable("The task changes too fast: try again.")
+
+    def _announced(self, task: Task) -> Task:
+        """The task as it is once its dead letter is on its way: no change may swallow a death."""
+        if not task.dead_letter_unsent:
+            return task
+        self._obituary.publish(task)
+        return self._seen(task.owner, task.id)
+
+    def _with_documents(self, task: Task) -> Task:
+        return self._tasks.load([task])[0]
+
+    def delete(self, owner: str, task_id: str) -> None:
+        """Remove a finished task. Raises: NotFound; TransitionNotAllowed for a live one; Unavailable."""
+        for _ in range(_TRIES):
+            task = self._announced(self._seen(owner, task_id))
+            if not task.terminal:
+                raise TransitionNotAllowed(f"The task is {task.status}: only a finished task can be deleted.")
+            if self._tasks.delete(task):
+                return
+        raise Unavailable("The task changes too fast to be deleted: try again.")

@@ -1,0 +1,183 @@
+"""The whole app on moto: requests through Chalice's test client, events through the handlers of app.py."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chalice.test import Client, HTTPResponse
+
+import app
+from chalicelib import bootstrap
+from chalicelib.domain.task import Task
+from tests.kit import Kit
+from tests.sockets import SocketServer
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def kit() -> Iterator[Kit]:
+    with Kit() as kit:
+        bootstrap.install(kit.services)
+        yield kit
+
+
+@dataclass(frozen=True)
+class Http:
+    """The HTTP API, as a client meets it."""
+
+    client: Client
+
+    def post(self, path: str, body: Any = None, **headers: str) -> HTTPResponse:
+        raw = b"" if body is None else json.dumps(body).encode()
+        return self.post_raw(path, raw, **headers)
+
+    def post_raw(self, path: str, raw: bytes, **headers: str) -> HTTPResponse:
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.http.post(path, body=raw, headers={"content-type": "application/json", **names})
+
+    def get(self, path: str, **headers: str) -> HTTPResponse:
+        return self.client.http.get(path, headers={n.replace("_", "-"): v for n, v in headers.items()})
+
+    def delete(self, path: str) -> HTTPResponse:
+        return self.client.http.delete(path)
+
+
+@pytest.fixture
+def http(kit: Kit) -> Iterator[Http]:
+    with Client(app.app, stage_name="local", project_dir=str(ROOT)) as client:
+        yield Http(client)
+
+
+@dataclass(frozen=True)
+class LambdaContext:
+    """What a handler asks of Lambda's context."""
+
+    milliseconds: int = 120_000
+    function_name: str = "test"
+    aws_request_id: str = "request-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.milliseconds
+
+
+@dataclass
+class Handlers:
+    """The event handlers of app.py, called as Lambda calls them."""
+
+    kit: Kit
+    stream_position: int = 0
+    sequence: int = 0
+    context: LambdaContext = field(default_factory=LambdaContext)
+
+    def run_tasks(self, *bodies: str, handler: str = "run_tasks") -> list[str]:
+        """Deliver queue messages; the ids of those that the handler reports as failed."""
+        records = []
+        for number, body in enumerate(bodies):
+            message = self.kit.message(body, "fast" if handler == "run_tasks" else "long")
+            records.append(
+                {
+                    "messageId": f"m{number}",
+                    "receiptHandle": message.receipt_handle,
+                    "body": body,
+                    "attributes": {"ApproximateReceiveCount": "1"},
+                    "eventSource": "aws:sqs",
+                }
+            )
+        answer = getattr(app, handler)({"Records": records}, self.context)
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    def run(self, task: Task | dict[str, Any]) -> list[str]:
+        """Deliver the wake-up message of one task."""
+        return self.run_tasks(self.wake(task))
+
+    def wake(self, task: Task | dict[str, Any]) -> str:
+        """The body of a task's message."""
+        task_id, lease = (task.id, task.lease) if isinstance(task, Task) else (task["id"], 0)
+        return json.dumps({"owner": self.kit.owner, "id": task_id, "lease": lease})
+
+    def stream(self) -> list[dict[str, Any]]:
+        """The records that the tasks table's stream got since the last call."""
+        streams = self.kit.client("dynamodbstreams")
+        arn = self.kit.client("dynamodb").describe_table(TableName=self.kit.settings.resource("tasks"))
+        arn = arn["Table"]["LatestStreamArn"]
+        shard = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
+        iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")[
+            "ShardIterator"
+        ]
+        records = streams.get_records(ShardIterator=iterator, Limit=1000)["Records"]
+        fresh, self.stream_position = records[self.stream_position :], len(records)
+        return fresh
+
+    def push(self, records: list[dict[str, Any]] | None = None) -> None:
+        """Deliver stream records (the new ones) to push_updates."""
+        app.push_updates({"Records": self.stream() if records is None else records}, self.context)
+
+    def connect(self, connection_id: str, **query: str) -> int:
+        """Open a WebSocket; the status that API Gateway would act on."""
+        event = self._socket_event("CONNECT", connection_id)
+        event["queryStringParameters"] = query or None
+        return int(app.connect(event, self.context)["statusCode"])
+
+    def say(self, connection_id: str, message: Any) -> None:
+        """Send a message on a WebSocket; text is sent as it is."""
+        event = self._socket_event("MESSAGE", connection_id)
+        event["body"] = message if isinstance(message, str) else json.dumps(message)
+        app.message(event, self.context)
+
+    def disconnect(self, connection_id: str) -> None:
+        app.disconnect(self._socket_event("DISCONNECT", connection_id), self.context)
+
+    def sweep(self) -> None:
+        app.sweep(self._schedule_event("sweep"), self.context)
+
+    def watch_dead_letters(self) -> None:
+        app.watch_dead_letters(self._schedule_event("watch_dead_letters"), self.context)
+
+    def _socket_event(self, kind: str, connection_id: str) -> dict[str, Any]:
+        self.sequence += 1
+        return {
+            "requestContext": {
+                "eventType": kind,
+                "connectionId": connection_id,
+                "domainName": "test.example",
+                "apiId": "api1",
+                "stage": "test",
+                "requestId": f"socket-{self.sequence}",
+            },
+            "isBase64Encoded": False,
+        }
+
+    @staticmethod
+    def _schedule_event(name: str) -> dict[str, Any]:
+        return {
+            "version": "0",
+            "account": "123456789012",
+            "region": "us-east-1",
+            "detail": {},
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "time": "2026-01-01T00:00:00Z",
+            "id": "event-1",
+            "resources": [f"arn:aws:events:us-east-1:123456789012:rule/{name}"],
+        }
+
+
+@pytest.fixture
+def handlers(kit: Kit) -> Handlers:
+    return Handlers(kit)
+
+
+@pytest.fixture
+def sockets(kit: Kit) -> Iterator[SocketServer]:
+    """The WebSocket API that handlers post to: moto's never says 410, so this one listens for real."""
+    with SocketServer() as server:
+        kit.client("ssm").put_parameter(
+            Name=kit.settings.parameter("websocket-endpoint"), Value=server.url, Type="String"
+        )
+        yield server

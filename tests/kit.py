@@ -1,0 +1,179 @@
+"""Test your own task types: run them on the real worker, tables and queues, in memory and in no time.
+
+    from tests.kit import Kit
+
+    def test_greets():
+        with Kit() as kit:
+            task = kit.run("demo.greet", {"name": "Ada"})
+            assert task["status"] == "succeeded"
+            assert task["result"] == "Hello, Ada"
+
+AWS is moto, the stack is infra/template.yaml, and time stands still until a test moves it: a task that
+waits an hour for its retry is run as soon as `drain` has moved the clock there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Lock
+from typing import Any, Self
+
+import boto3
+from moto import mock_aws
+
+from chalicelib.bootstrap import Services
+from chalicelib.domain.messages import QueueMessage
+from chalicelib.domain.new_task import NewTask
+from chalicelib.domain.task import Task
+from chalicelib.domain.task_types import TaskTypes
+from chalicelib.domain.task_view import task_view
+from chalicelib.settings import Settings
+
+TEMPLATE = Path(__file__).parents[1] / "infra" / "template.yaml"
+REGION = "us-east-1"
+STAGE = "test"
+#: Nothing shipped runs longer than this many steps of `drain`; a task type that snoozes for good would.
+STEPS = 1000
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._lock = Lock()
+
+    def __call__(self) -> datetime:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Move `seconds` on."""
+        with self._lock:
+            self._now += timedelta(seconds=seconds)
+
+    def move_to(self, moment: datetime) -> None:
+        """Move on to `moment`; never back."""
+        with self._lock:
+            self._now = max(self._now, moment)
+
+
+class Kit:
+    """The service on an AWS of its own, for one owner, with a clock to move."""
+
+    owner = "default"
+
+    def __init__(self, task_types: TaskTypes | None = None, **settings: Any) -> None:
+        self._task_types = task_types
+        self.settings = Settings(stage=STAGE, **settings)
+        self.clock = Clock(datetime.now(UTC).replace(microsecond=0))
+        self.ended_processes = 0
+        self._exit = ExitStack()
+        self._messages = 0
+
+    def __enter__(self) -> Self:
+        os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
+        self._exit.enter_context(mock_aws())
+        boto3.client("cloudformation", REGION).create_stack(
+            StackName=f"task-service-{STAGE}",
+            TemplateBody=TEMPLATE.read_text(),
+            Parameters=[{"ParameterKey": "Stage", "ParameterValue": STAGE}],
+        )
+        boto3.client("ssm", REGION).put_parameter(
+            Name=self.settings.parameter("cursor-keys"), Value="a key for tests", Type="SecureString"
+        )
+        self.services = self.new_services()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
+
+    def client(self, name: str) -> Any:
+        """A plain boto3 client of the kit's AWS, for a look behind the scenes."""
+        return boto3.client(name, REGION)  # type: ignore[call-overload]
+
+    def new_services(self) -> Services:
+        """The services of another container, on the same AWS and clock."""
+        return Services(
+            self.settings,
+            clock=self.clock,
+            wait=self.clock.advance,
+            draw=lambda: 0.5,
+            end_process=self._note_end,
+            task_types=self._task_types,
+        )
+
+    def _note_end(self) -> None:
+        self.ended_processes += 1
+
+    # --- What a user's test needs -----------------------------------------------------------------
+
+    def create(self, type: str, payload: Any = None, **options: Any) -> dict[str, Any]:  # noqa: A002
+        """Create a task as `POST /tasks` does, without running it: the public task."""
+        wanted = NewTask(type=type, payload={} if payload is None else payload, **options)
+        return task_view(self.services.tasks.create(self.owner, wanted))
+
+    def run(self, type: str, payload: Any = None, **options: Any) -> dict[str, Any]:  # noqa: A002
+        """Create a task and run it to its end, retries and waits included: the public task."""
+        task = self.create(type, payload, **options)
+        self.drain()
+        return self.get(task["id"])
+
+    def get(self, task_id: str) -> dict[str, Any]:
+        """The public task as it is now."""
+        return task_view(self.services.tasks.get(self.owner, task_id))
+
+    def waiting(self) -> list[Task]:
+        """The tasks that have yet to start, the next first."""
+        return sorted((task for task in self._live() if task.waiting), key=lambda task: task.run_at)
+
+    def drain(self) -> None:
+        """Run whatever waits until nothing does, moving the clock to each next start."""
+        for _ in range(STEPS):
+            waiting = self.waiting()
+            if not waiting:
+                return
+            self.clock.move_to(waiting[0].run_at)
+            for task in waiting:
+                if task.run_at <= self.clock():
+                    self.deliver(task)
+        raise AssertionError(f"tasks still wait after {STEPS} steps; does a task type snooze for good?")
+
+    def deliver(self, task: Task | dict[str, Any]) -> list[str]:
+        """Hand a task's message to a worker; the message ids that it wants kept."""
+        lease = task.lease if isinstance(task, Task) else 0
+        task_id = task.id if isinstance(task, Task) else task["id"]
+        body = json.dumps({"owner": self.owner, "id": task_id, "lease": lease})
+        return self.deliver_bodies(body)
+
+    def deliver_bodies(self, *bodies: str, lane: str = "fast", seconds: float = 120) -> list[str]:
+        """Hand messages to a worker in one batch of an invocation that lasts `seconds`."""
+        messages = [self.message(body, lane) for body in bodies]
+        return self.services.worker.run_batch(messages, lane, self.clock() + timedelta(seconds=seconds))
+
+    def sweep(self) -> int:
+        """Run the sweep once; the number of tasks that it acted on."""
+        return self.services.sweeper.sweep(self.clock() + timedelta(seconds=60))
+
+    def message(self, body: str, lane: str) -> QueueMessage:
+        """A message in flight: its receipt is good, so that the worker may change its visibility."""
+        sqs = self.services.clients.sqs
+        url = sqs.get_queue_url(QueueName=self.settings.resource(lane))["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+        receipt = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1)["Messages"][0]["ReceiptHandle"]
+        self._messages += 1
+        return QueueMessage(message_id=f"message-{self._messages}", receipt_handle=receipt, body=body)
+
+    # --- The pieces -------------------------------------------------------------------------------
+
+    def _live(self) -> Iterator[Task]:
+        """Everything in the due index: all live tasks, and deaths whose dead letter is unsent."""
+        far = self.clock() + timedelta(days=3660)
+        due = self.services.due_index
+        for bucket in range(self.settings.due_buckets):
+            for names in due.until(bucket, far):
+                yield from self.services.task_table.get_many(names)
