@@ -26,6 +26,7 @@ from chalicelib.domain.task_view import task_summary, task_view
 from chalicelib.domain.validation import field_errors
 from chalicelib.observability import log
 from chalicelib.request_models import BatchRequest, ListQuery, StatsQuery, TaskRequest
+from chalicelib.settings import OWNER
 
 BODY_LIMIT_BYTES = 256 * 1024
 IDEMPOTENCY_KEY_LIMIT = 255
@@ -86,7 +87,7 @@ def _unexpected(error: Exception) -> dict[str, Any]:
 
 def owner_of(request: Request) -> str:  # noqa: ARG001 - the owner comes from the caller's token, once there are tokens
     """Whose tasks the request is about."""
-    return "default"
+    return OWNER
 
 
 def correlation_id(request: Request) -> str:

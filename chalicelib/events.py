@@ -17,6 +17,7 @@ from chalicelib.domain.task import Task
 from chalicelib.observability import Metrics, bound, log
 from chalicelib.services.connections import Connections
 from chalicelib.services.realtime import Change
+from chalicelib.settings import OWNER
 
 
 def observed(event: Any, get_response: Callable[[Any], Any], metrics: Metrics) -> Any:
@@ -92,7 +93,7 @@ def changes(event: Mapping[str, Any]) -> tuple[list[Change], list[Task]]:
 def connected(event: WebsocketEvent, connections: Connections) -> Response:
     """Answer a `$connect`: 200, 400 for a wrong query, 503 when it could not be stored."""
     try:
-        connections.connect(event.connection_id, "default", _query(event.to_dict()))
+        connections.connect(event.connection_id, OWNER, _query(event.to_dict()))
     except Invalid as error:
         log.info(
             "Connection refused", action="connection_refused", reason=[each.message for each in error.errors]

@@ -12,16 +12,18 @@ import logging
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from chalicelib.domain.task_view import timestamp
 
 NAMESPACE = "TaskService"
+T = TypeVar("T")
+R = TypeVar("R")
 #: Chalice has a logger called like the app; this one is ours.
 _LOGGER = logging.getLogger("chalicelib")
 _bound: ContextVar[Mapping[str, Any] | None] = ContextVar("bound", default=None)
@@ -94,6 +96,12 @@ def bound(**fields: Any) -> Iterator[None]:
         yield
     finally:
         _bound.reset(token)
+
+
+def carried(function: Callable[[T], R]) -> Callable[[T], R]:
+    """`function`, with the fields that are bound here, for use in another thread."""
+    context = copy_context()
+    return lambda argument: context.copy().run(function, argument)
 
 
 class Metrics:

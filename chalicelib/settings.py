@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 APP_NAME = "task-service"
+#: Whose tasks they all are, until callers bring tokens that say so.
+OWNER = "default"
 
 
 class SettingsError(ValueError):

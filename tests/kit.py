@@ -32,7 +32,7 @@ from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.task import Task
 from chalicelib.domain.task_types import TaskTypes
 from chalicelib.domain.task_view import task_view
-from chalicelib.settings import Settings
+from chalicelib.settings import OWNER, Settings
 
 TEMPLATE = Path(__file__).parents[1] / "infra" / "template.yaml"
 REGION = "us-east-1"
@@ -65,7 +65,7 @@ class Clock:
 class Kit:
     """The service on an AWS of its own, for one owner, with a clock to move."""
 
-    owner = "default"
+    owner = OWNER
 
     def __init__(self, task_types: TaskTypes | None = None, **settings: Any) -> None:
         self._task_types = task_types

@@ -242,8 +242,8 @@ class Task:
         """Expired: nobody started it in time."""
         return self._ended(TaskStatus.EXPIRED, now, keep)
 
-    def resend(self, now: datetime, due_at: datetime) -> Task:
-        """Sent again, to be looked at again at `due_at`; a scheduled task whose time has come is queued."""
+    def look_again(self, now: datetime, due_at: datetime) -> Task:
+        """To be looked at again at `due_at`; a scheduled task whose time has come is queued."""
         if self.status is TaskStatus.SCHEDULED and self.run_at <= now:
             return replace(self, status=TaskStatus.QUEUED, queued_at=now, updated_at=now, due_at=due_at)
         return replace(self, due_at=due_at)

@@ -75,7 +75,7 @@ class TaskContext(Protocol):
 
     @property
     def cancel_requested(self) -> bool:
-        """Did the owner ask to cancel, as far as the last progress report could see? Return `Cancel()` then."""
+        """Did the owner ask to cancel, when progress was reported last? Return `Cancel()` then."""
 
     @property
     def log(self) -> TaskLog:
@@ -129,8 +129,9 @@ class TaskType(Generic[P]):
 
     def check_timeout(self, seconds: float, pointer: str) -> None:
         """Raises: Invalid when the type's lane cannot give a run that long."""
-        if seconds > TIMEOUT_LIMIT_SECONDS[self.lane]:
-            message = f"{seconds:g} is over the {TIMEOUT_LIMIT_SECONDS[self.lane]:g} seconds of the {self.lane} lane"
+        limit = TIMEOUT_LIMIT_SECONDS[self.lane]
+        if seconds > limit:
+            message = f"{seconds:g} is over the {limit:g} seconds of the {self.lane} lane"
             raise Invalid("The timeout is too long.", (FieldError(pointer=pointer, message=message),))
 
 
@@ -154,6 +155,10 @@ class TaskTypes:
             message = f"unknown task type {name[:100]!r}; known are {known}"
             raise Invalid("The task type is not known.", (FieldError(pointer=pointer, message=message),))
         return self._types[name]
+
+    def lane_of(self, name: str) -> str:
+        """The lane of a type's tasks; the fast one for a type that is no longer registered."""
+        return (self._types[name].lane if name in self._types else Lane.FAST).value
 
     def task_type(
         self,

@@ -7,7 +7,6 @@ from pydantic_core import ErrorDetails
 
 from chalicelib.domain.errors import FieldError
 
-
 #: What pydantic says of a field that its model does not have, in words that help.
 _UNKNOWN = "this field is not known"
 #: Longer values are not repeated.

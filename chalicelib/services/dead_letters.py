@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from chalicelib.aws.task_table import TaskTable
 
 #: Messages of one alert; a flood is told in several.
-ALERT_LIMIT = 500
+ALERT_LIMIT = 200
+#: Of each error, this much is told: an alert of SNS has at most 256 KB.
+ALERT_EXCERPT_CHARACTERS = 100
 
 
 class Obituary:
@@ -94,8 +96,16 @@ class DeadLetterMonitor:
         return new
 
     def _look_at(self, message: DeadMessage, batch: _Batch) -> None:
-        """Sort one message: a dead letter (M1), a bounced wake-up (M2), or not ours (M3)."""
-        batch.handled.append(message)
+        """Handle one message; one that goes wrong stays in the queue, and must not stop the others."""
+        try:
+            self._sort(message, batch)
+        except Exception:
+            log.exception("Dead letter failed", action="dead_letter_failed", message_id=message.message_id)
+        else:
+            batch.handled.append(message)
+
+    def _sort(self, message: DeadMessage, batch: _Batch) -> None:
+        """A dead letter (M1), a bounced wake-up (M2), or not ours (M3)."""
         letter = DeadLetter.parse(message.body) if message.original_message_id is None else None
         if letter is not None:
             record = DeadLetterRecord.of(letter, self._clock())
@@ -158,12 +168,14 @@ class DeadLetterMonitor:
 def alert_text(stage: str, records: Sequence[DeadLetterRecord]) -> str:
     """The alert's words: every key, so that a repeat is recognised as one."""
     lines = [
-        f"- {record.key} {record.type or 'message'} {record.kind}: {record.message.splitlines()[0][:200]}"
-        if record.message
-        else f"- {record.key} {record.type or 'message'} {record.kind}"
+        f"- {record.key} {record.type or 'message'} {record.kind}: {_one_line(record.message)}"
         for record in records
     ]
     advice = (
         "Retry a task with POST /tasks/{id}/retry once its cause is mended (the id is the key up to '#')."
     )
     return "\n".join([f"New dead letters in stage {stage}:", *lines, "", advice])
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())[:ALERT_EXCERPT_CHARACTERS]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.domain.task import Task, TaskStatus
 from chalicelib.domain.watching import Connection, ConnectionGone, SendFailed
-from chalicelib.observability import Metrics, log
+from chalicelib.observability import Metrics, carried, log
 from chalicelib.services.frames import fits_a_frame, task_frame, tasks_frames
 
 if TYPE_CHECKING:
@@ -82,10 +82,19 @@ class Push:
             self._documents.delete(task)
         public = [change for change in changes if change.public]
         wanted = self._wanted([change.task for change in public])
-        served = list(self._threads.map(lambda each: self._serve(*each), wanted))
+        served = list(self._threads.map(carried(lambda each: self._serve(*each)), wanted))
         if not all(served):
             raise PushFailed(f"{served.count(False)} of {len(served)} connections could not be served")
         self._add_up(public)
+        for task in (change.task for change in public):
+            log.info(
+                "Update announced",
+                action="update_announced",
+                task_id=task.id,
+                status=task.status.value,
+                version=task.version,
+                correlation_id=task.correlation_id,
+            )
 
     # --- Who gets what --------------------------------------------------------------------------
 

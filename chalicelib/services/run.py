@@ -126,9 +126,10 @@ class Run:
     def _report(self, progress: Progress, now: datetime) -> None:
         """Store progress under the lease, and lengthen the lease with it (T2)."""
         deadline = self._timing.deadline(now, self.task.timeout_seconds, self._ends_at)
-        stored = self._tasks.extend(
-            self.task, progress, now=now, lease_until=deadline + self._timing.lease_margin
-        )
+        assert self.task.lease_until is not None
+        # Never shorter: a claim does not look at the end of the invocation, which may be nearer.
+        lease_until = max(self.task.lease_until, deadline + self._timing.lease_margin)
+        stored = self._tasks.extend(self.task, progress, now=now, lease_until=lease_until)
         if isinstance(stored, Refused):
             raise LeaseLost(self.task.id)
         self.task = self._tasks.with_documents_of(self.task, stored)
@@ -150,9 +151,8 @@ class Run:
         while not answered.wait(min(self.remaining_seconds(), _LOOK_SECONDS)):
             if self._clock() >= self._deadline and not answered.is_set():
                 self.abandoned = True
-                message = (
-                    f"The run took longer than {self.task.timeout_seconds:g} s without reporting progress."
-                )
+                limit = f"{self.task.timeout_seconds:g} s without progress, or the end of the invocation"
+                message = f"The run was stopped at its deadline: {limit}."
                 return Failure(TaskError.of(ErrorKind.TIMEOUT, message))
         return outcomes[0]
 

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING
 
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.task import ErrorKind, Refused, Task, TaskError
-from chalicelib.domain.task_types import Lane, TaskTypes
+from chalicelib.domain.task_types import TaskTypes
 from chalicelib.domain.timing import Timing
-from chalicelib.observability import Metrics, log
+from chalicelib.observability import Metrics, carried, log
 from chalicelib.services.dead_letters import Obituary
 
 if TYPE_CHECKING:
@@ -81,7 +81,9 @@ class Sweeper:
         """
         stop_at = min(self._clock() + self._timing.sweep, ends_at - self._timing.reserve)
         with ThreadPoolExecutor(self._buckets, thread_name_prefix="bucket") as buckets:
-            acted = sum(buckets.map(lambda bucket: self._sweep_bucket(bucket, stop_at), range(self._buckets)))
+            acted = sum(
+                buckets.map(carried(lambda bucket: self._sweep_bucket(bucket, stop_at)), range(self._buckets))
+            )
         log.info("Sweep finished", action="sweep_finished", acted=acted)
         return acted
 
@@ -103,11 +105,16 @@ class Sweeper:
         lag = max((now - task.due_at).total_seconds() for task in due if task.due_at is not None)
         self._metrics.add("SweepLag", lag, "Seconds")
         wakes = [
-            wake for wake in self._threads.map(lambda task: self._act(task, now), due) if wake is not None
+            wake
+            for wake in self._threads.map(carried(lambda task: self._act(task, now)), due)
+            if wake is not None
         ]
         if wakes:
             failed = self._queue.send_many(
-                [(wake.task, self._lane(wake.task), wake.delay.total_seconds()) for wake in wakes]
+                [
+                    (wake.task, self._task_types.lane_of(wake.task.type), wake.delay.total_seconds())
+                    for wake in wakes
+                ]
             )
             if failed:
                 log.warning("Messages not sent", action="send_failed", count=failed)
@@ -121,7 +128,7 @@ class Sweeper:
             if task.dead_letter_unsent:
                 self._obituary.publish(task)
             elif task.lease_until is not None and task.lease_until > now:
-                self._write(task, task.resend(now, task.lease_until))
+                self._write(task, task.look_again(now, task.lease_until))
             elif task.lease_until is not None:
                 return self._rescue(task, now)
         except Exception:
@@ -135,14 +142,14 @@ class Sweeper:
             return None
         wait = task.run_at - now
         if wait > self._timing.lookahead:
-            self._write(task, task.resend(now, task.due(task.run_at - self._timing.lookahead)))
+            self._write(task, task.look_again(now, task.due(task.run_at - self._timing.lookahead)))
             return None
         if wait > timedelta(0):
             return self._sent(
-                self._write(task, task.resend(now, task.due(task.run_at + self._timing.grace))), wait
+                self._write(task, task.look_again(now, task.due(task.run_at + self._timing.grace))), wait
             )
         due_at = task.due(now + self._timing.resend_after(-wait))
-        return self._sent(self._write(task, task.resend(now, due_at)), timedelta(0))
+        return self._sent(self._write(task, task.look_again(now, due_at)), timedelta(0))
 
     def _rescue(self, task: Task, now: datetime) -> _Wake | None:
         """S4: the verdict on a worker that vanished."""
@@ -178,7 +185,3 @@ class Sweeper:
             log.info(
                 "Task swept", action=f"task_{stored.status.value}", task_id=stored.id, task_type=stored.type
             )
-
-    def _lane(self, task: Task) -> str:
-        task_type = self._task_types.find(task.type)
-        return (Lane.FAST if task_type is None else task_type.lane).value

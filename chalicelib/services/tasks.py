@@ -118,7 +118,11 @@ class TaskService:
             self._metrics.add("TasksCreated", 1, TaskType=task.type)
             log.info("Task created", action="task_created", task_id=task.id, task_type=task.type)
         waits = [(task, task.run_at - task.created_at) for task in tasks]
-        wakes = [(task, self._lane(task), wait.total_seconds()) for task, wait in waits if wait <= SEND_AHEAD]
+        wakes = [
+            (task, self._task_types.lane_of(task.type), wait.total_seconds())
+            for task, wait in waits
+            if wait <= SEND_AHEAD
+        ]
         self._send(wakes)
 
     def _send(self, wakes: Sequence[tuple[Task, str, float]]) -> None:
@@ -134,9 +138,6 @@ class TaskService:
             return
         if failed:
             log.warning("Messages not sent", action="send_failed", count=failed)
-
-    def _lane(self, task: Task) -> str:
-        return self._task_types.get(task.type).lane.value
 
     def _replay(self, owner: str, used: KeyUse, fingerprint: str) -> Task:
         if used.fingerprint != fingerprint:
@@ -197,7 +198,7 @@ class TaskService:
         task = self._decide(seen, change, is_done)
         self._metrics.add("TasksRedriven", 1, TaskType=task.type)
         log.info("Task redriven", action="task_redriven", task_id=task.id, redrive_count=task.redrive_count)
-        self._send([(task, self._lane(task), 0)])
+        self._send([(task, self._task_types.lane_of(task.type), 0)])
         return task
 
     def _decide(self, seen: Task, change: Callable[[Task], Task], is_done: Callable[[Task], bool]) -> Task:

@@ -23,7 +23,7 @@ from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.task import ErrorKind, Refused, Task, TaskError, TaskStatus
 from chalicelib.domain.task_types import TaskType, TaskTypes
 from chalicelib.domain.timing import KEEP_MESSAGE, Timing
-from chalicelib.observability import Metrics, log
+from chalicelib.observability import Metrics, carried, log
 from chalicelib.services.dead_letters import Obituary
 from chalicelib.services.run import Failure, Lost, Outcome, Run, Success
 
@@ -98,7 +98,7 @@ class Worker:
         the process ends itself: the run's thread must not go on into the next invocation.
         """
         batch = _Batch(lane=lane, ends_at=ends_at)
-        kept = list(self._threads.map(lambda message: self._settle(message, batch), messages))
+        kept = list(self._threads.map(carried(lambda message: self._settle(message, batch)), messages))
         if batch.abandoned:
             for run in batch.abandoned:
                 run.log.error("Process ended to stop a run past its deadline", action="process_ended")
