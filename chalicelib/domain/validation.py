@@ -36,5 +36,7 @@ def _message(each: ErrorDetails, *, show_values: bool) -> str:
 
 
 def pointer(path: tuple[int | str, ...]) -> str:
-    """The JSON pointer (RFC 6901) of a path."""
+    """The JSON pointer (RFC 6901) of a path as pydantic gives it."""
+    if path[-1:] == ("[key]",):  # a wrong key of an object: point to its member, there is nothing below it
+        path = path[:-1]
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

@@ -1,0 +1,95 @@
+"""`csv.profile`: what a CSV holds, column by column."""
+
+from __future__ import annotations
+
+from typing import Self, TypedDict
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from chalicelib.domain.outcomes import Cancel, Rejected
+from chalicelib.domain.task_types import Lane, TaskContext, task_type
+from chalicelib.task_types.csv_columns import Column, ColumnProfile
+from chalicelib.task_types.csv_source import Source
+from chalicelib.task_types.fetching import Request, Url, expect_success, guarded, time_left
+
+TEXT_LIMIT_CHARACTERS = 262_144
+URL_LIMIT_BYTES = 10_000_000
+URL_TIMEOUT_SECONDS = 60.0
+COLUMNS_LIMIT = 500
+PROGRESS_ROWS = 1000
+
+
+class CsvProfile(BaseModel):
+    """The CSV itself, or where it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    csv: str | None = Field(default=None, max_length=TEXT_LIMIT_CHARACTERS)
+    url: Url | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.csv is None) == (self.url is None):
+            raise PydanticCustomError("exactly_one", "give either csv or url")
+        return self
+
+
+class Profile(TypedDict):
+    """How many rows are below the header, and what each column holds."""
+
+    rows: int
+    columns: list[ColumnProfile]
+
+
+# One at a time: ten CSVs of 10 MB side by side would share one processor and all run late.
+@task_type("csv.profile", payload=CsvProfile, lane=Lane.LONG, max_attempts=5, timeout_seconds=120)
+def csv_profile(payload: CsvProfile, context: TaskContext) -> Profile | Cancel:
+    """Tell the type, range, mean and number of different values of each column of a CSV.
+
+    The first line names the columns; comma, semicolon, tab or "|" separates them; blank lines are skipped.
+    A column is a string as soon as one of its values is.
+    """
+    context.progress(0, "reading")
+    source = Source.of_text(payload.csv) if payload.csv is not None else _fetched(str(payload.url), context)
+    records = source.records()
+    header = next(records, None)
+    if header is None:
+        raise Rejected("line 1: the CSV is empty; its first line names the columns")
+    columns = _columns(*header)
+    rows = 0
+    for line, record in records:
+        if len(record) != len(columns):
+            raise Rejected(
+                f"line {line} has {len(record)} values, but the header names {len(columns)} columns"
+            )
+        for column, cell in zip(columns, record, strict=True):
+            column.add(cell)
+        rows += 1
+        if rows % PROGRESS_ROWS == 0:
+            context.progress(source.percent_read(), f"{rows} rows")
+            if context.cancel_requested:
+                return Cancel("canceled on request")
+    context.progress(100, f"{rows} rows")
+    return {"rows": rows, "columns": [column.profile() for column in columns]}
+
+
+def _fetched(url: str, context: TaskContext) -> Source:
+    response = guarded().fetch(
+        Request(url=url, headers={"accept": "text/csv, */*;q=0.5"}),
+        timeout_seconds=min(URL_TIMEOUT_SECONDS, time_left(context)),
+        limit_bytes=URL_LIMIT_BYTES,
+        follow_redirects=True,
+    )
+    expect_success(response)
+    if response.truncated:
+        raise Rejected(f"the CSV has more than {URL_LIMIT_BYTES} bytes")
+    return Source.of_response(response)
+
+
+def _columns(line: int, names: list[str]) -> list[Column]:
+    if len(names) > COLUMNS_LIMIT:
+        raise Rejected(f"line {line} names {len(names)} columns; at most {COLUMNS_LIMIT} are profiled")
+    if not any(name.strip() for name in names):
+        raise Rejected(f"line {line} names no columns; the first line that is not blank must")
+    return [Column(name.strip()) for name in names]

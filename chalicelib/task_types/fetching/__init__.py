@@ -1,0 +1,28 @@
+"""Fetching what a user names, without becoming the user's way into the private network.
+
+A task type hands a `Request` to `guarded()` and gets a `Response`:
+
+    response = guarded().fetch(Request(url=payload.url), timeout_seconds=10, limit_bytes=65_536)
+    expect_success(response)
+
+The standard library's http.client speaks HTTP here. requests and httpx resolve the name themselves, after
+any check that came before (DNS rebinding), and bound each wait instead of the whole exchange: the guard
+would have to replace their transport, and they would add 1 to 3 MB to the zip for what is left of them.
+"""
+
+from chalicelib.task_types.fetching.fetcher import Fetcher, guarded, time_left
+from chalicelib.task_types.fetching.message import FetchError, Request, Response
+from chalicelib.task_types.fetching.target import Target, Url
+from chalicelib.task_types.fetching.verdict import expect_success
+
+__all__ = [
+    "FetchError",
+    "Fetcher",
+    "Request",
+    "Response",
+    "Target",
+    "Url",
+    "expect_success",
+    "guarded",
+    "time_left",
+]
