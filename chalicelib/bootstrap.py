@@ -69,11 +69,12 @@ class Services:
         draw: Callable[[], float] = random.random,
         end_process: Callable[[], None] = _end_process,
         task_types: TaskTypes | None = None,
+        clients: Clients | None = None,
     ) -> None:
         observability.configure(settings.log_level)
         self.settings = settings
         self.metrics = Metrics(settings.stage)
-        self.clients = Clients(settings.endpoint_url)
+        self.clients = clients or Clients(settings.endpoint_url)
         self.timing = Timing(
             grace=timedelta(seconds=settings.grace_seconds),
             lease_margin=timedelta(seconds=settings.lease_margin_seconds),

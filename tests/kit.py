@@ -24,8 +24,11 @@ from threading import Lock
 from typing import Any, Self
 
 import boto3
+import botocore.session
+from botocore.loaders import create_loader
 from moto import mock_aws
 
+from chalicelib.aws.clients import Clients
 from chalicelib.bootstrap import Services
 from chalicelib.domain.messages import QueueMessage
 from chalicelib.domain.new_task import NewTask
@@ -39,6 +42,15 @@ REGION = "us-east-1"
 STAGE = "test"
 #: Nothing shipped runs longer than this many steps of `drain`; a task type that snoozes for good would.
 STEPS = 1000
+#: Reading botocore's service models is most of the time that a kit takes: all kits share one reading.
+_LOADER = create_loader()
+
+
+def new_session() -> boto3.Session:
+    """A session for the AWS of a kit."""
+    core = botocore.session.Session()
+    core.register_component("data_loader", _LOADER)
+    return boto3.Session(botocore_session=core, region_name=REGION)
 
 
 class Clock:
@@ -73,17 +85,18 @@ class Kit:
         self.clock = Clock(datetime.now(UTC).replace(microsecond=0))
         self.ended_processes = 0
         self._exit = ExitStack()
+        self._clients: dict[str, Any] = {}
         self._messages = 0
 
     def __enter__(self) -> Self:
         os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
         self._exit.enter_context(mock_aws())
-        boto3.client("cloudformation", REGION).create_stack(
+        self.client("cloudformation").create_stack(
             StackName=f"task-service-{STAGE}",
             TemplateBody=TEMPLATE.read_text(),
             Parameters=[{"ParameterKey": "Stage", "ParameterValue": STAGE}],
         )
-        boto3.client("ssm", REGION).put_parameter(
+        self.client("ssm").put_parameter(
             Name=self.settings.parameter("cursor-keys"), Value="a key for tests", Type="SecureString"
         )
         self.services = self.new_services()
@@ -94,7 +107,9 @@ class Kit:
 
     def client(self, name: str) -> Any:
         """A plain boto3 client of the kit's AWS, for a look behind the scenes."""
-        return boto3.client(name, REGION)  # type: ignore[call-overload]
+        if name not in self._clients:
+            self._clients[name] = new_session().client(name)  # type: ignore[call-overload]
+        return self._clients[name]
 
     def new_services(self) -> Services:
         """The services of another container, on the same AWS and clock."""
@@ -105,6 +120,7 @@ class Kit:
             draw=lambda: 0.5,
             end_process=self._note_end,
             task_types=self._task_types,
+            clients=Clients(new_session=new_session),
         )
 
     def _note_end(self) -> None:

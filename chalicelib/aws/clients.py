@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -49,12 +50,15 @@ _PUSH_CONFIG = Config(
 class Clients:
     """One client a service, all on one session."""
 
-    def __init__(self, endpoint_url: str | None = None) -> None:
+    def __init__(
+        self, endpoint_url: str | None = None, new_session: Callable[[], boto3.Session] = boto3.Session
+    ) -> None:
         self._endpoint_url = endpoint_url
+        self._new_session = new_session
 
     @cached_property
     def _session(self) -> boto3.Session:
-        return boto3.Session()
+        return self._new_session()
 
     @cached_property
     def dynamodb(self) -> DynamoDBClient:
