@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.new_task import DELAY_LIMIT, NewTask
@@ -17,15 +28,24 @@ DEFAULT_PAGE = 25
 TAGS_LIMIT = 10
 #: Minutes that `GET /stats` looks back at most: a day.
 STATS_LIMIT_MINUTES = 1440
+_DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 
 
 def _only_text(value: Any) -> Any:
-    """A time is written as RFC 3339 text; a bare number would be guessed at."""
-    if not isinstance(value, str):
+    """A time is written as RFC 3339 text; a bare number, even in quotes, would be guessed at."""
+    if not isinstance(value, str) or not _DATE_AND_TIME.match(value):
         raise PydanticCustomError(
             "time_text", "a time is needed as RFC 3339 text, such as 2026-01-31T12:00:00Z"
         )
     return value
+
+
+def _in_utc(value: datetime) -> datetime:
+    """Rows and answers are in UTC: a time that only its own zone can hold could never be read again."""
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("time_range", "the time is out of range") from None
 
 
 def _number(value: Any) -> Any:
@@ -34,7 +54,7 @@ def _number(value: Any) -> Any:
     return value
 
 
-Time = Annotated[AwareDatetime, BeforeValidator(_only_text)]
+Time = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_in_utc)]
 Seconds = Annotated[float, BeforeValidator(_number)]
 Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
