@@ -9,6 +9,8 @@ from typing import Any
 #: JSON text of at most this many bytes stays in the task's row; more goes to an item of its own, because
 #: every update of a row is billed by the whole row.
 INLINE_LIMIT_BYTES = 1024
+#: DynamoDB's limit of an item is 400 KB; this much of it may be a payload's JSON text.
+PAYLOAD_LIMIT_BYTES = 256 * 1024
 #: Deeper nesting is refused: encoders recurse, and must not fail on what was accepted once.
 DEPTH_LIMIT = 100
 
@@ -19,11 +21,8 @@ def to_json(value: Any) -> str:
     Raises: TypeError, ValueError or RecursionError when it is not JSON (NaN and infinities are not).
     """
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half a surrogate pair is legal JSON, but only as an escape
-        return json.dumps(value, separators=(",", ":"), allow_nan=False)
-    return text
+    # Half a surrogate pair is legal JSON, but only as an escape, which is what Python writes for it here.
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def nested_too_deep(value: Any) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.domain.documents import Document
+from chalicelib.domain.documents import PAYLOAD_LIMIT_BYTES, Document
 from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.domain.task import Task, TaskStatus
 from chalicelib.domain.task_types import TaskType, TaskTypes
@@ -75,11 +75,15 @@ class NewTask:
 
     def _document(self) -> Document:
         try:
-            return Document.of(self.payload)
+            document = Document.of(self.payload)
         except ValueError as error:  # a number such as 1e999 is read as infinity, which is not JSON
             raise Invalid(
                 "The payload is not JSON.", (FieldError(pointer="/payload", message=str(error)),)
             ) from None
+        if document.size > PAYLOAD_LIMIT_BYTES:  # a short body can be long when written out: 1e15 for one
+            message = f"{document.size} bytes as compact JSON; at most {PAYLOAD_LIMIT_BYTES} are kept"
+            raise Invalid("The payload is too big.", (FieldError(pointer="/payload", message=message),))
+        return document
 
     def _start(self, now: datetime) -> datetime:
         if self.run_at is not None:
