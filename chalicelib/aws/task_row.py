@@ -126,7 +126,7 @@ def _attempts_from_json(text: str) -> tuple[Attempt, ...]:
 
 _TEXT = _Codec(lambda v: {"S": v}, lambda a: a["S"])
 _COUNT = _Codec(lambda v: {"N": str(v)}, lambda a: int(a["N"]), keep_default=True)
-_NUMBER = _Codec(lambda v: {"N": f"{v:g}"}, lambda a: float(a["N"]))
+_NUMBER = _Codec(lambda v: {"N": repr(v)}, lambda a: float(a["N"]))
 _FLAG = _Codec(lambda v: {"BOOL": v}, lambda a: a["BOOL"])
 _MOMENT = _Codec(lambda v: {"N": _epoch_seconds(v)}, lambda a: moment(round(float(a["N"]) * 1000)))
 #: DynamoDB's TTL wants whole seconds.
