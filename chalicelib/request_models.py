@@ -56,7 +56,7 @@ def _number(value: Any) -> Any:
 
 Time = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_in_utc)]
 Seconds = Annotated[float, BeforeValidator(_number)]
-Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -102,7 +102,7 @@ class ListQuery(_Request):
     type: Name | None = None
     tag: Tag | None = None
     limit: int = Field(DEFAULT_PAGE, ge=1, le=PAGE_LIMIT)
-    cursor: str | None = Field(None, max_length=200)
+    cursor: str | None = None
 
     @property
     def filters(self) -> dict[str, str]:
