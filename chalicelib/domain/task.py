@@ -1,15 +1,4 @@
-"""A task, its states and every change that it can go through.
-
-    scheduled ─due─> queued            (POST) ─> queued | scheduled
-    queued|scheduled|retrying ─claim─> running ─> succeeded
-    running ─error, attempts left─> retrying
-    running ─snooze─> scheduled (the attempt is given back)
-    running ─non-retryable | last attempt | lease out on the last attempt─> failed
-    running ─lease out, attempts left─> retrying
-    scheduled|queued|retrying ─cancel─> canceled
-    running ─cancel─> running with cancel_requested ─> canceled, or its own outcome
-    scheduled|queued|retrying ─expires_at passed─> expired
-    failed|canceled|expired ─retry─> queued (a new life: redrive_count + 1)
+"""A task, its states and every change that it can go through; `docs/states.md` draws them.
 
 `Task` is a value: a method returns the changed task and the caller stores it under the condition that
 the protocol asks for. `version` is not counted here: each stored change adds one, in the same write.
@@ -36,9 +25,7 @@ class TaskStatus(StrEnum):
     SCHEDULED = "scheduled"  #: waits for its run_at; a claim or the sweep moves it on
     QUEUED = "queued"  #: may start now; a claim moves it on
     RETRYING = "retrying"  #: failed, waits for its run_at; a claim moves it on
-    RUNNING = (
-        "running"  #: a worker holds the lease; the worker or, when the lease is out, the sweep moves it on
-    )
+    RUNNING = "running"  #: a worker holds the lease and moves it on; the sweep does when the lease is out
     SUCCEEDED = "succeeded"  #: final
     FAILED = "failed"  #: ended with an error; a retry by its owner moves it on
     CANCELED = "canceled"  #: ended by its owner or its task type; a retry moves it on
@@ -138,9 +125,7 @@ class Task:
     lease_until: datetime | None = None  #: only while running
     cancel_requested: bool = False
     dead_lettered_at: datetime | None = None
-    due_at: datetime | None = (
-        None  #: when the sweep must look; present while live or with a dead letter unsent
-    )
+    due_at: datetime | None = None  #: when the sweep must look: while live or with a dead letter unsent
     due_bucket: int = 0  #: partition of the due index
     ttl: datetime | None = None  #: when a finished task is removed
     correlation_id: str | None = None  #: follows the task through every log
@@ -172,9 +157,12 @@ class Task:
     # --- What the owner asks for -------------------------------------------------------------
 
     def cancel(self, now: datetime, keep: timedelta) -> Task:
-        """Canceled when it waits; with cancel_requested when it runs. Raises: TransitionNotAllowed."""
+        """Canceled when it waits; with cancel_requested when it runs, which is asked once only.
+
+        Raises: TransitionNotAllowed.
+        """
         if self.status is TaskStatus.RUNNING:
-            return replace(self, cancel_requested=True, updated_at=now)
+            return self if self.cancel_requested else replace(self, cancel_requested=True, updated_at=now)
         if not self.waiting:
             raise TransitionNotAllowed(
                 f"The task is {self.status}: only a task that has not finished can be canceled."

@@ -172,7 +172,7 @@ class TaskService:
         """
 
         def change(task: Task) -> Task:
-            return task if task.cancel_requested else task.cancel(self._clock(), self._timing.keep)
+            return task.cancel(self._clock(), self._timing.keep)
 
         def is_done(task: Task) -> bool:
             return task.cancel_requested or task.status is TaskStatus.CANCELED
