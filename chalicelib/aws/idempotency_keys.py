@@ -62,7 +62,7 @@ class IdempotencyKeys:
                 codes = [reason.get("Code") for reason in canceled.response.get("CancellationReasons", [])]
                 if (
                     codes[:1] == ["ConditionalCheckFailed"]
-                    and (used := self._read(task.owner, key)) is not None
+                    and (used := self.find(task.owner, key, now)) is not None
                 ):
                     return self._settle(task, used)
                 # Two transactions met on the key: the other one is about to be readable.
@@ -71,6 +71,14 @@ class IdempotencyKeys:
                 return None
         self._documents.delete(task)
         raise Unavailable("Too many requests with this Idempotency-Key at the same time: send it again.")
+
+    def find(self, owner: str, key: str, now: datetime) -> KeyUse | None:
+        """What the key was used for in the last 24 hours."""
+        answer = self._client.get_item(TableName=self._table, Key=_key_of(owner, key), ConsistentRead=True)
+        item = answer.get("Item")
+        if item is None or int(item["ttl"]["N"]) <= now.timestamp():
+            return None
+        return KeyUse(task_id=item["task_id"]["S"], fingerprint=item["fingerprint"]["S"])
 
     def _settle(self, task: Task, used: KeyUse) -> KeyUse | None:
         if used.task_id == task.id:
@@ -107,12 +115,6 @@ class IdempotencyKeys:
                 },
             ],
         )
-
-    def _read(self, owner: str, key: str) -> KeyUse | None:
-        answer = self._client.get_item(TableName=self._table, Key=_key_of(owner, key), ConsistentRead=True)
-        if "Item" not in answer:
-            return None
-        return KeyUse(task_id=answer["Item"]["task_id"]["S"], fingerprint=answer["Item"]["fingerprint"]["S"])
 
 
 def _key_of(owner: str, key: str) -> Row:

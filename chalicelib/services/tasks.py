@@ -74,12 +74,19 @@ class TaskService:
         Raises: Invalid; IdempotencyMismatch when the key was used with another body; Unavailable.
         """
         fingerprint = wanted.fingerprint()
-        task = self._new(owner, wanted, correlation_id)
-        used = self._keys.create(task, key, fingerprint, self._clock())
-        if used is not None:
-            return self._replay(owner, used, fingerprint), True
-        self._announce([task])
-        return task, False
+        try:
+            task = self._new(owner, wanted, correlation_id)
+        except Invalid:
+            used = self._keys.find(owner, key, self._clock())
+            # What was right when it came first may be past its expires_at when it is sent again.
+            if used is None or used.fingerprint != fingerprint:
+                raise
+        else:
+            used = self._keys.create(task, key, fingerprint, self._clock())
+            if used is None:
+                self._announce([task])
+                return task, False
+        return self._replay(owner, used, fingerprint), True
 
     def create_many(
         self, owner: str, wanted: Sequence[NewTask | Exception], *, correlation_id: str | None = None
