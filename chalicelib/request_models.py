@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.new_task import DELAY_LIMIT, NewTask
 from chalicelib.domain.task import TaskStatus
-from chalicelib.domain.task_types import MAX_ATTEMPTS, TIMEOUT_LIMIT_SECONDS
+from chalicelib.domain.task_types import MAX_ATTEMPTS, NAME_LIMIT_CHARACTERS, TIMEOUT_LIMIT_SECONDS
 
 BATCH_LIMIT = 100
 PAGE_LIMIT = 100
@@ -57,7 +57,7 @@ def _number(value: Any) -> Any:
 Time = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_in_utc)]
 Seconds = Annotated[float, BeforeValidator(_number)]
 Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
-Name = Annotated[str, Field(min_length=1, max_length=100)]
+Name = Annotated[str, Field(min_length=1, max_length=NAME_LIMIT_CHARACTERS)]
 
 
 class _Request(BaseModel):

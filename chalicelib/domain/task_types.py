@@ -26,6 +26,7 @@ from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.domain.validation import field_errors
 
 MAX_ATTEMPTS = 25
+NAME_LIMIT_CHARACTERS = 100
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 
 
@@ -171,24 +172,10 @@ class TaskTypes:
     ) -> Callable[[Handler[P]], Handler[P]]:
         """Register the decorated function as a task type and leave it as it is.
 
-        Raises: ValueError for a name that is taken or malformed, or an option out of its range.
+        Raises: ValueError for a name that is taken or malformed, or an option that cannot be.
         """
         lane = Lane(lane)
-        limit = TIMEOUT_LIMIT_SECONDS[lane]
-        if not _NAME.fullmatch(name):
-            raise ValueError(
-                f"task type {name!r}: use lower case words joined by dots, such as 'report.monthly'"
-            )
-        if name in self._types:
-            raise ValueError(
-                f"task type {name!r} is registered twice; the other is {self._types[name].handler}"
-            )
-        if not 1 <= max_attempts <= MAX_ATTEMPTS:
-            raise ValueError(f"task type {name!r}: max_attempts={max_attempts}: from 1 to {MAX_ATTEMPTS}")
-        if not 1 <= timeout_seconds <= limit:
-            raise ValueError(
-                f"task type {name!r}: timeout_seconds={timeout_seconds}: from 1 to {limit:g} in {lane}"
-            )
+        self._check(name, payload, max_attempts, timeout_seconds, TIMEOUT_LIMIT_SECONDS[lane])
 
         def register(handler: Handler[P]) -> Handler[P]:
             self._types[name] = TaskType(
@@ -202,6 +189,24 @@ class TaskTypes:
             return handler
 
         return register
+
+    def _check(
+        self, name: str, payload: object, max_attempts: int, timeout_seconds: float, limit: float
+    ) -> None:
+        spelled = _NAME.fullmatch(name) and len(name) <= NAME_LIMIT_CHARACTERS
+        is_model = isinstance(payload, type) and issubclass(payload, BaseModel)
+        wanted = {
+            "lower case words joined by dots, such as 'report.monthly', are needed": spelled,
+            f"it is registered twice; the other is {self.find(name)}": name not in self._types,
+            f"payload={payload!r}: a pydantic model is needed": is_model,
+            f"max_attempts={max_attempts}: from 1 to {MAX_ATTEMPTS}": 1 <= max_attempts <= MAX_ATTEMPTS,
+            f"timeout_seconds={timeout_seconds}: from 1 to {limit:g} in its lane": 1
+            <= timeout_seconds
+            <= limit,
+        }
+        for message, fulfilled in wanted.items():
+            if not fulfilled:
+                raise ValueError(f"task type {name!r}: {message}")
 
 
 #: The types that this service runs; `chalicelib/task_types/` fills it.
