@@ -161,7 +161,8 @@ def _body(request: Request) -> Any:
     except RecursionError:
         raise Malformed("The body is nested too deep.") from None
     except ValueError as error:
-        raise Malformed(f"The body is not JSON: {error}.") from None
+        reason = str(error).partition(";")[0]  # of a huge number: behind it stands advice for programmers
+        raise Malformed(f"The body is not JSON: {reason}.") from None
     if nested_too_deep(body):
         raise Malformed("The body is nested too deep.")
     if not isinstance(body, dict):
