@@ -71,8 +71,9 @@ def _run(port: int, terminal: Terminal) -> None:
     )
     stage = LocalStage(emulator, deployer)
     try:
-        _start(emulator, stage, terminal)
-        _follow(emulator, stage, terminal)
+        with SourceWatcher(ROOT) as watcher:  # from before the first deployment, so that no save is missed
+            _start(emulator, stage, terminal)
+            _follow(emulator, stage, watcher, terminal)
     finally:
         _stop(emulator, stage, terminal)
 
@@ -102,21 +103,19 @@ def _probe(emulator: Emulator, endpoints: Endpoints, terminal: Terminal) -> floa
         raise
 
 
-def _follow(emulator: Emulator, stage: LocalStage, terminal: Terminal) -> None:
+def _follow(emulator: Emulator, stage: LocalStage, watcher: SourceWatcher, terminal: Terminal) -> None:
     """Show what the functions log and deploy what is saved, until a signal or the server's end."""
     logs = LogStream(emulator.client("logs"), LOG_GROUPS)
-    with SourceWatcher(ROOT) as watcher:
-        while True:
-            saved = watcher.wait(LOOK_SECONDS)
-            if saved:
-                _redeploy(saved, stage, terminal)
-            try:
-                for line in logs.read_new():
-                    terminal.log(line)
-            except BotoCoreError:
-                emulator.check(patience_seconds=1)
-                raise
-            emulator.check()
+    while True:
+        if saved := watcher.wait(LOOK_SECONDS):
+            _redeploy(saved, stage, terminal)
+        try:
+            for line in logs.read_new():
+                terminal.log(line)
+        except BotoCoreError:
+            emulator.check(patience_seconds=1)
+            raise
+        emulator.check()
 
 
 def _redeploy(saved: set[Path], stage: LocalStage, terminal: Terminal) -> None:

@@ -123,13 +123,14 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of the project that a test may run, change and break."""
-    for name in ("app.py", "chalicelib", "infra", "local"):
-        source, copy = ROOT / name, tmp_path / name
-        if source.is_dir():
-            shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy2(source, copy)
-    (tmp_path / ".chalice").mkdir()
-    for file in (ROOT / ".chalice").glob("*.json"):
-        shutil.copy2(file, tmp_path / ".chalice")
-    return tmp_path
+    return copy_project(tmp_path)
+
+
+def copy_project(target: Path) -> Path:
+    """Everything that a deployment from this checkout needs, copied."""
+    (target / ".chalice").mkdir()
+    for file in ("app.py", *(f".chalice/{file.name}" for file in (ROOT / ".chalice").glob("*.json"))):
+        shutil.copy2(ROOT / file, target / file)
+    for package in ("chalicelib", "infra", "local"):
+        shutil.copytree(ROOT / package, target / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return target
