@@ -200,9 +200,7 @@ class TaskTypes:
             f"it is registered twice; the other is {self.find(name)}": name not in self._types,
             f"payload={payload!r}: a pydantic model is needed": is_model,
             f"max_attempts={max_attempts}: from 1 to {MAX_ATTEMPTS}": 1 <= max_attempts <= MAX_ATTEMPTS,
-            f"timeout_seconds={timeout_seconds}: from 1 to {limit:g} in its lane": 1
-            <= timeout_seconds
-            <= limit,
+            f"timeout_seconds={timeout_seconds}: from 1 to {limit:g}": 1 <= timeout_seconds <= limit,
         }
         for message, fulfilled in wanted.items():
             if not fulfilled:
