@@ -17,16 +17,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any, Self
 
 import boto3
 import botocore.session
 from botocore.loaders import create_loader
 from moto import mock_aws
+from moto.core.models import botocore_stubber
 
 from chalicelib.aws.clients import Clients
 from chalicelib.bootstrap import Services
@@ -51,6 +52,22 @@ def new_session() -> boto3.Session:
     core = botocore.session.Session()
     core.register_component("data_loader", _LOADER)
     return boto3.Session(botocore_session=core, region_name=REGION)
+
+
+@contextmanager
+def _one_request_at_a_time() -> Iterator[None]:
+    """DynamoDB checks a condition and writes in one step; in moto, another thread can come in between."""
+    answer, lock = botocore_stubber.process_request, RLock()
+
+    def answer_alone(request: Any) -> Any:
+        with lock:
+            return answer(request)
+
+    botocore_stubber.process_request = answer_alone  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        botocore_stubber.process_request = answer  # type: ignore[method-assign]
 
 
 class Clock:
@@ -91,6 +108,7 @@ class Kit:
     def __enter__(self) -> Self:
         os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
         self._exit.enter_context(mock_aws())
+        self._exit.enter_context(_one_request_at_a_time())
         self.client("cloudformation").create_stack(
             StackName=f"task-service-{STAGE}",
             TemplateBody=TEMPLATE.read_text(),
@@ -177,7 +195,7 @@ class Kit:
 
     def message(self, body: str, lane: str) -> QueueMessage:
         """A message in flight: its receipt is good, so that the worker may change its visibility."""
-        sqs = self.services.clients.sqs
+        sqs = self.client("sqs")
         url = sqs.get_queue_url(QueueName=self.settings.resource(lane))["QueueUrl"]
         sqs.send_message(QueueUrl=url, MessageBody=body)
         receipt = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1)["Messages"][0]["ReceiptHandle"]

@@ -14,6 +14,7 @@ from chalice.test import Client, HTTPResponse
 import app
 from chalicelib import bootstrap
 from chalicelib.domain.task import Task
+from chalicelib.domain.task_types import TaskTypes
 from tests.kit import Kit
 from tests.sockets import SocketServer
 
@@ -21,8 +22,14 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def kit() -> Iterator[Kit]:
-    with Kit() as kit:
+def task_types() -> TaskTypes | None:
+    """The shipped types; a module with types of its own has a fixture of this name."""
+    return None
+
+
+@pytest.fixture
+def kit(task_types: TaskTypes | None) -> Iterator[Kit]:
+    with Kit(task_types) as kit:
         bootstrap.install(kit.services)
         yield kit
 
