@@ -11,6 +11,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 APP_NAME = "task-service"
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+#: A partition is one byte of a task's id.
+_MAX_BUCKETS = 256
 #: Whose tasks they all are, until callers bring tokens that say so.
 OWNER = "default"
 
@@ -83,11 +86,21 @@ def _read(name: str, text: str, wanted: str) -> Any:
     if wanted.startswith("tuple"):
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if wanted == "str":
-        return text
+        return _log_level(name, text)
     try:
         value = int(text) if wanted == "int" else float(text)
     except ValueError:
-        raise SettingsError(f"{name}={text!r}: a number is needed") from None
+        raise SettingsError(
+            f"{name}={text!r}: a{' whole' if wanted == 'int' else ''} number is needed"
+        ) from None
     if not 0 < value < float("inf"):
         raise SettingsError(f"{name}={text!r}: a number above 0 is needed")
+    if name.endswith("_BUCKETS") and value > _MAX_BUCKETS:
+        raise SettingsError(f"{name}={text!r}: {_MAX_BUCKETS} at most")
     return value
+
+
+def _log_level(name: str, text: str) -> str:
+    if text not in _LOG_LEVELS:
+        raise SettingsError(f"{name}={text!r}: one of {', '.join(_LOG_LEVELS)} is needed")
+    return text
