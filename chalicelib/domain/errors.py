@@ -5,10 +5,13 @@
     │   └── BadCursor            a cursor that was tampered with, or belongs to another owner or filter
     ├── Invalid                  readable, but some fields are wrong
     │   └── IdempotencyMismatch  the key was used before with another body
+    ├── Unauthorized             nobody proved who they are
+    ├── Forbidden                the token does not allow it
     ├── NotFound                 no such task for this owner
     ├── TransitionNotAllowed     the task's status does not allow it
     ├── UnsupportedMediaType     the body is not JSON
     ├── TooLarge                 the body is over the limit
+    ├── TooMany                  the owner's limit is reached: later
     └── Unavailable              try again: a dependency refused, or too many writers at once
 
 `api.py` holds the one table from these to HTTP statuses. What a *task type* raises is in `outcomes.py`.
@@ -65,6 +68,18 @@ class IdempotencyMismatch(Invalid):
     code = "idempotency_mismatch"
 
 
+class Unauthorized(TaskServiceError):
+    """Nobody proved who they are: no token, or none that is good here."""
+
+    code = "unauthorized"
+
+
+class Forbidden(TaskServiceError):
+    """The token is good and does not allow this."""
+
+    code = "forbidden"
+
+
 class NotFound(TaskServiceError):
     """The owner has no such task."""
 
@@ -87,6 +102,18 @@ class TooLarge(TaskServiceError):
     """The body or a part of it is over its limit."""
 
     code = "too_large"
+
+
+class TooMany(TaskServiceError):
+    """A limit of the owner is reached; `retry_after_seconds` tells when it may have passed."""
+
+    code = "too_many"
+
+    def __init__(self, detail: str, *, retry_after_seconds: float, limit: str, quota: int) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+        self.limit = limit  #: its name, as in the RateLimit-Policy field
+        self.quota = quota  #: what it allows at once
 
 
 class Unavailable(TaskServiceError):

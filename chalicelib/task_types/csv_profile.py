@@ -11,7 +11,7 @@ from chalicelib.domain.outcomes import Cancel, Rejected
 from chalicelib.domain.task_types import Lane, TaskContext, task_type
 from chalicelib.task_types.csv_columns import Column, ColumnProfile
 from chalicelib.task_types.csv_source import Source
-from chalicelib.task_types.fetching import Request, Url, expect_success, guarded, time_left
+from chalicelib.fetching import Request, Url, expect_success, guarded, time_left
 
 TEXT_LIMIT_CHARACTERS = 262_144
 URL_LIMIT_BYTES = 10_000_000

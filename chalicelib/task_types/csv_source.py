@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from chalicelib.domain.outcomes import Rejected
-from chalicelib.task_types.fetching import Response
-from chalicelib.task_types.fetching.charset import charset_of
+from chalicelib.fetching import Response
+from chalicelib.fetching.charset import charset_of
 
 #: In the order of preference where several fit.
 DELIMITERS = ",;\t|"

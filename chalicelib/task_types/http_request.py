@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from chalicelib.domain.documents import to_json
 from chalicelib.domain.outcomes import Rejected
 from chalicelib.domain.task_types import TaskContext, task_type
-from chalicelib.task_types.fetching import Request, Response, Target, Url, expect_success, guarded, time_left
+from chalicelib.fetching import Request, Response, Target, Url, expect_success, guarded, time_left
 
 BODY_LIMIT_BYTES = 65_536
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - how Standard Webhooks marks a secret

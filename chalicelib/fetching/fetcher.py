@@ -14,10 +14,10 @@ from typing import Any
 from chalicelib.domain.outcomes import NonRetryable, Rejected
 from chalicelib.domain.task_types import TaskContext
 from chalicelib.settings import Settings
-from chalicelib.task_types.fetching.addresses import is_public
-from chalicelib.task_types.fetching.exchange import HEADERS_LIMIT_BYTES, Deadline, HeadersTooLarge, exchange
-from chalicelib.task_types.fetching.message import FetchError, Request, Response
-from chalicelib.task_types.fetching.target import Target
+from chalicelib.fetching.addresses import is_public
+from chalicelib.fetching.exchange import HEADERS_LIMIT_BYTES, Deadline, HeadersTooLarge, exchange
+from chalicelib.fetching.message import FetchError, Request, Response
+from chalicelib.fetching.target import Target
 
 MAX_REDIRECTS = 5
 _RESERVE_SECONDS = 1.0

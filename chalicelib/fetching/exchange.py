@@ -9,8 +9,8 @@ import time
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from typing import TYPE_CHECKING, cast
 
-from chalicelib.task_types.fetching.message import Request, Response
-from chalicelib.task_types.fetching.target import Target
+from chalicelib.fetching.message import Request, Response
+from chalicelib.fetching.target import Target
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer

@@ -10,10 +10,10 @@ any check that came before (DNS rebinding), and bound each wait instead of the w
 would have to replace their transport, and they would add 1 to 3 MB to the zip for what is left of them.
 """
 
-from chalicelib.task_types.fetching.fetcher import Fetcher, guarded, time_left
-from chalicelib.task_types.fetching.message import FetchError, Request, Response
-from chalicelib.task_types.fetching.target import Target, Url
-from chalicelib.task_types.fetching.verdict import expect_success
+from chalicelib.fetching.fetcher import Fetcher, guarded, time_left
+from chalicelib.fetching.message import FetchError, Request, Response
+from chalicelib.fetching.target import Target, Url
+from chalicelib.fetching.verdict import expect_success
 
 __all__ = [
     "FetchError",

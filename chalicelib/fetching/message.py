@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from chalicelib.task_types.fetching import charset
-from chalicelib.task_types.fetching.target import Target, join
+from chalicelib.fetching import charset
+from chalicelib.fetching.target import Target, join
 
 # Another origin gets only what is known to hold no secret: an API key can be in a header of any name.
 _SENT_TO_ANY_ORIGIN = frozenset(

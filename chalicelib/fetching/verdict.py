@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from chalicelib.domain.outcomes import NonRetryable, RetryAfter
-from chalicelib.task_types.fetching.message import FetchError, Response
+from chalicelib.fetching.message import FetchError, Response
 
 #: A server that asks for more is asked again after this.
 RETRY_AFTER_LIMIT_SECONDS = 3600.0

@@ -1,0 +1,107 @@
+"""How much one owner may ask for.
+
+A container takes tokens from the owner's bucket by the handful, and spends them on its own for a moment:
+one write for many requests, instead of one for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from chalicelib.domain.errors import TooMany
+
+if TYPE_CHECKING:
+    from chalicelib.aws.limit_table import LimitTable
+
+#: A handful is what the rate allows in this time, and is forgotten when it was not spent in a second.
+_HANDFUL = timedelta(milliseconds=50)
+_HELD = timedelta(seconds=1)
+#: Owners that a container remembers.
+_OWNERS = 1000
+#: When to try again, when there are too many open tasks: nobody knows when they end.
+_OPEN_RETRY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quota:
+    """The limits of each owner."""
+
+    posts_per_second: float
+    post_burst: int
+    open_tasks: int
+    connections: int
+
+
+@dataclass(slots=True)
+class _Hand:
+    """Tokens that a container holds for an owner."""
+
+    tokens: int
+    until: datetime
+    open_tasks: int
+
+
+class Limits:
+    """Says whether an owner may go on."""
+
+    def __init__(self, table: LimitTable, quota: Quota, clock: Callable[[], datetime]) -> None:
+        self._table = table
+        self._quota = quota
+        self._clock = clock
+        self._hands: dict[str, _Hand] = {}
+        self._lock = Lock()
+
+    def spend(self, owner: str, tasks: int) -> None:
+        """Let the owner post `tasks`. Raises: TooMany."""
+        with self._lock:
+            now = self._clock()
+            hand = self._hands.get(owner)
+            if hand is None or hand.until <= now or hand.tokens < tasks:
+                hand = self._take(owner, tasks, now)
+            hand.tokens -= tasks
+            hand.open_tasks += tasks
+            if hand.open_tasks > self._quota.open_tasks:
+                raise TooMany(
+                    f"There are about {hand.open_tasks - tasks} tasks that have not finished;"
+                    f" at most {self._quota.open_tasks} may be open.",
+                    retry_after_seconds=_OPEN_RETRY_SECONDS,
+                    limit="open-tasks",
+                    quota=self._quota.open_tasks,
+                )
+
+    def connect(self, connections: int) -> None:
+        """Let an owner with so many `connections` open one more. Raises: TooMany."""
+        if connections >= self._quota.connections:
+            raise TooMany(
+                f"There are {connections} connections; at most {self._quota.connections} may be open.",
+                retry_after_seconds=_OPEN_RETRY_SECONDS,
+                limit="connections",
+                quota=self._quota.connections,
+            )
+
+    def _take(self, owner: str, tasks: int, now: datetime) -> _Hand:
+        interval = timedelta(seconds=1 / self._quota.posts_per_second)
+        depth = interval * self._quota.post_burst
+        handful = max(tasks, min(int(_HANDFUL / interval), self._quota.post_burst // 20))
+        granted, usage = self._table.take(owner, now, interval * handful, depth)
+        if not granted and handful > tasks:
+            handful = tasks  # the last tokens of a bucket are given out one by one
+            granted, usage = self._table.take(owner, now, interval * handful, depth)
+        if not granted:
+            assert usage.full_at is not None
+            wait = usage.full_at + interval * tasks - now - depth
+            raise TooMany(
+                f"At most {self._quota.posts_per_second:g} tasks a second are taken,"
+                f" and {self._quota.post_burst} at once.",
+                retry_after_seconds=wait.total_seconds(),
+                limit="posts",
+                quota=self._quota.post_burst,
+            )
+        if len(self._hands) >= _OWNERS:
+            self._hands.clear()
+        hand = self._hands[owner] = _Hand(handful, now + _HELD, usage.open_tasks)
+        return hand
