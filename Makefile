@@ -49,7 +49,7 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 	  echo "$(PYTHON) comes without venv or ensurepip here. On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
 	@echo "Installing what requirements.txt and requirements-dev.txt pin into .venv ..."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
 	@touch $@
 
 # For one test, which says so and is skipped when there is no npm or no network.

@@ -131,9 +131,13 @@ class RawServer:
         for thread in self._threads:
             thread.join()
 
+    @property
+    def port(self) -> int:
+        return int(self._listener.getsockname()[1])
+
     def url(self, path: str = "/") -> str:
         """The URL of a path here."""
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}{path}"
+        return f"http://127.0.0.1:{self.port}{path}"
 
     def _accept(self) -> None:
         while True:

@@ -67,7 +67,7 @@ class Response:
     @property
     def location(self) -> str | None:
         """Where the answer redirects to, if it does."""
-        return self.headers.get("location") if self.status in _REDIRECTS else None
+        return (self.headers.get("location") or None) if self.status in _REDIRECTS else None
 
     @property
     def text(self) -> str:

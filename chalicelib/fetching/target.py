@@ -98,7 +98,7 @@ def join(base: str, location: str) -> str:
 
 def _host(parts: SplitResult) -> str:
     host = parts.hostname or ""
-    if ":" in host:
+    if "[" in parts.netloc:
         return _ipv6(host)
     try:
         # Also turns look-alikes (full-width digits and dots) into what a resolver would make of them.

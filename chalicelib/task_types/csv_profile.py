@@ -60,9 +60,8 @@ def csv_profile(payload: CsvProfile, context: TaskContext) -> Profile | Cancel:
     rows = 0
     for line, record in records:
         if len(record) != len(columns):
-            raise Rejected(
-                f"line {line} has {len(record)} values, but the header names {len(columns)} columns"
-            )
+            expected = f"expected {len(columns)} values, as in the header"
+            raise Rejected(f"line {line}: {expected}, but found {len(record)}")
         for column, cell in zip(columns, record, strict=True):
             column.add(cell)
         rows += 1
