@@ -68,6 +68,12 @@ def batch_response(kept: Sequence[str]) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in kept]}
 
 
+def batch_id(event: Mapping[str, Any]) -> str:
+    """The same for every copy of a stream batch."""
+    records = event["Records"]
+    return f"{records[0]['eventID']}-{records[-1]['eventID']}-{len(records)}"
+
+
 def changes(event: Mapping[str, Any]) -> tuple[list[Change], list[Task]]:
     """What a stream event tells of tasks: changes in order, and tasks whose rows are gone.
 

@@ -11,11 +11,10 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 APP_NAME = "task-service"
-_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_CHOICES = {"LOG_LEVEL": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "AUTH": ("on", "off")}
 #: A partition is one byte of a task's id.
 _MAX_BUCKETS = 256
-#: Whose tasks they all are, until callers bring tokens that say so.
-OWNER = "default"
+LOCAL_STAGE = "local"
 
 
 class SettingsError(ValueError):
@@ -43,6 +42,20 @@ class Settings:
     sweep_seconds: float = 50.0  #: one sweep ends after this
     retention_days: float = 30.0  #: finished tasks are kept this long
     connection_failures: int = 3  #: batches that a connection may fail before it is closed
+    auth: str = "on"  #: off lets everybody do everything, on the local stage alone
+    jwks_url: str = ""  #: the key set of the OpenID Connect provider whose tokens count
+    token_issuer: str = ""  #: the `iss` that a token must have
+    token_audience: str = ""  #: the `aud` that a token must have
+    owner_claim: str = "sub"  #: the claim that says whose tasks these are
+    scope_claim: str = "scope"  #: the claim with the scopes
+    token_leeway_seconds: float = 30.0  #: how far the clocks of issuer and service may differ
+    cors_origins: tuple[str, ...] = ()  #: origins whose pages may call the API
+
+    posts_per_second: float = 200.0  #: tasks that one owner may post, in the long run
+    post_burst: int = 1000  #: and at once
+    open_tasks: int = 10_000  #: tasks of one owner that have not finished
+    connections: int = 500  #: WebSockets of one owner
+
     #: Private hosts that fetching task types may reach all the same.
     fetch_allowed_hosts: tuple[str, ...] = ()
 
@@ -56,7 +69,10 @@ class Settings:
             name = field.name.upper()
             if field.name not in ("stage", "endpoint_url") and name in environ:
                 given[field.name] = _read(name, environ[name], str(field.type))
-        return cls(**given)
+        settings = cls(**given)
+        if settings.auth == "off" and settings.stage != LOCAL_STAGE:
+            raise SettingsError(f"AUTH='off': only the {LOCAL_STAGE} stage runs without tokens")
+        return settings
 
     @classmethod
     def current(cls) -> Settings:
@@ -86,7 +102,7 @@ def _read(name: str, text: str, wanted: str) -> Any:
     if wanted.startswith("tuple"):
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if wanted == "str":
-        return _log_level(name, text)
+        return _text(name, text)
     try:
         value = int(text) if wanted == "int" else float(text)
     except ValueError:
@@ -100,7 +116,8 @@ def _read(name: str, text: str, wanted: str) -> Any:
     return value
 
 
-def _log_level(name: str, text: str) -> str:
-    if text not in _LOG_LEVELS:
-        raise SettingsError(f"{name}={text!r}: one of {', '.join(_LOG_LEVELS)} is needed")
+def _text(name: str, text: str) -> str:
+    choices = _CHOICES.get(name)
+    if choices is not None and text not in choices:
+        raise SettingsError(f"{name}={text!r}: one of {', '.join(choices)} is needed")
     return text

@@ -1,4 +1,4 @@
-"""Tickets: short-lived, single-purpose passes to the WebSocket API.
+"""Tickets as text: signed, so that they can be handed out and taken back.
 
 A browser cannot set headers on a WebSocket, and a token in a URL ends up in logs. So a caller with a token
 asks for a ticket, which is good for one connection within a minute, for one owner and one thing to watch.
@@ -8,28 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from chalicelib.domain.documents import to_json
 from chalicelib.domain.errors import Unauthorized
+from chalicelib.domain.ticket import Ticket
 from chalicelib.signing import sign, verified
 
-#: A ticket must be used within this.
-LIFETIME = timedelta(seconds=60)
 _PURPOSE = "ticket"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ticket:
-    """What a ticket says."""
-
-    id: str  #: it is spent under this name
-    subject: str
-    owner: str
-    watch: str  #: what may be watched, as in the query of a connection
-    connect_by: datetime
-    session_until: datetime | None = None  #: when the token that it came from ends
 
 
 def sign_ticket(keys: Sequence[bytes], ticket: Ticket) -> str:

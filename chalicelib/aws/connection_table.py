@@ -6,11 +6,12 @@ small item leads from the connection's id to the owner, for messages that carry 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws.task_row import Row, encode
+from chalicelib.aws.task_row import Row, encode, moment_of
 from chalicelib.domain.watching import Connection, Watch
 
 if TYPE_CHECKING:
@@ -27,19 +28,54 @@ class ConnectionTable:
         self._client = client
         self._table = table
 
-    def add(self, connection: Connection, now: datetime) -> None:
-        """Remember a connection."""
+    def add(self, connection: Connection, now: datetime, *, ticket_id: str | None = None) -> bool:
+        """Remember a connection; with `ticket_id`, spend that ticket. False when it was spent before."""
         ttl = encode("ttl", now + KEPT)
         pointer: Row = {**_pointer_key(connection.id), "owner": {"S": connection.owner}, "ttl": ttl}
         item: Row = {
             **_key(connection.owner, connection.id),
             "watch": {"S": str(connection.watch)},
             "batch": {"BOOL": connection.batch},
+            "restricted": {"BOOL": connection.restricted},
+            "subject": {"S": connection.subject},
             "ttl": ttl,
         }
+        if connection.until is not None:
+            item["until"] = encode("expires_at", connection.until)
+        if ticket_id is not None:
+            return self._add_once(ticket_id, pointer, item)
         # The pointer first: whatever can be pushed to can also be found and removed.
         self._client.put_item(TableName=self._table, Item=pointer)
         self._client.put_item(TableName=self._table, Item=item)
+        return True
+
+    def _add_once(self, ticket_id: str, pointer: Row, item: Row) -> bool:
+        spent: Row = {"pk": {"S": f"ticket#{ticket_id}"}, "sk": {"S": "ticket"}, "ttl": item["ttl"]}
+        unused = {"ConditionExpression": "attribute_not_exists(pk)"}
+        try:
+            self._client.transact_write_items(
+                # The SDK may send twice: the same connection is then the same transaction.
+                ClientRequestToken=hashlib.sha256(item["sk"]["S"].encode()).hexdigest()[:36],
+                TransactItems=[
+                    {"Put": {"TableName": self._table, "Item": spent, **unused}},
+                    {"Put": {"TableName": self._table, "Item": pointer}},
+                    {"Put": {"TableName": self._table, "Item": item}},
+                ],
+            )
+        except self._client.exceptions.TransactionCanceledException:
+            return False
+        return True
+
+    def count(self, owner: str, at_most: int) -> int:
+        """How many connections the owner has, counted up to `at_most`."""
+        answer = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :owner",
+            ExpressionAttributeValues={":owner": _key(owner, "")["pk"]},
+            Select="COUNT",
+            Limit=at_most,
+        )
+        return answer["Count"]
 
     def get(self, connection_id: str) -> Connection | None:
         """The connection as it is now; None when it is not known (any more)."""
@@ -123,6 +159,9 @@ def _connection(owner: str, row: Mapping[str, Any]) -> Connection:
         id=row["sk"]["S"],
         owner=owner,
         watch=Watch.parse(row["watch"]["S"]),
+        subject=row.get("subject", {"S": ""})["S"],
+        until=moment_of(row["until"]) if "until" in row else None,
+        restricted=row.get("restricted", {"BOOL": False})["BOOL"],
         batch=row["batch"]["BOOL"],
         subscriptions=frozenset(row.get("subscriptions", {}).get("SS", ())),
         failures=int(row.get("failures", {"N": "0"})["N"]),

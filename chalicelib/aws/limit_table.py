@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.aws.task_row import Row, encode, moment
+from chalicelib.aws.task_row import Row, encode, moment_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 #: Sorts before every minute of the rollups.
-SORT_KEY = "#limits"
+LIMITS_KEY = "#limits"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +55,7 @@ class LimitTable:
         try:
             answer = self._client.update_item(
                 TableName=self._table,
-                Key={"pk": {"S": owner}, "sk": {"S": SORT_KEY}},
+                Key={"pk": {"S": owner}, "sk": {"S": LIMITS_KEY}},
                 UpdateExpression=expression,
                 ConditionExpression=condition,
                 ExpressionAttributeValues={name: encode("updated_at", value) for name, value in values.items()},
@@ -76,6 +76,6 @@ def _refused_row(refusal: ClientError) -> Row:
 def _usage(row: Row) -> Usage:
     full_at = row.get("full_at")
     return Usage(
-        full_at=None if full_at is None else moment(round(float(full_at["N"]) * 1000)),
+        full_at=None if full_at is None else moment_of(full_at),
         open_tasks=int(row.get("open_tasks", {"N": "0"})["N"]),
     )

@@ -21,9 +21,17 @@ class Parameters:
         self._name_of = name_of
 
     @cached_property
-    def cursor_keys(self) -> tuple[bytes, ...]:
-        """The keys that cursors are signed with: the first signs, all verify, so that keys can be rotated."""
-        return tuple(key.strip().encode() for key in self._read("cursor-keys").split(",") if key.strip())
+    def signing_keys(self) -> tuple[bytes, ...]:
+        """The keys of cursors and tickets: the first signs, all verify, so that keys can be rotated."""
+        return _split(self._read("signing-keys"))
+
+    @cached_property
+    def token_keys(self) -> tuple[bytes, ...]:
+        """The keys that HS256 tokens may be signed with; none on a stage that takes no such tokens."""
+        try:
+            return _split(self._read("token-keys"))
+        except Unavailable:
+            return ()
 
     @cached_property
     def websocket_endpoint(self) -> str:
@@ -39,3 +47,7 @@ class Parameters:
                 f"The SSM parameter {full_name} is missing: deploy the stage to create it."
             ) from None
         return answer["Parameter"]["Value"]
+
+
+def _split(keys: str) -> tuple[bytes, ...]:
+    return tuple(key.strip().encode() for key in keys.split(",") if key.strip())

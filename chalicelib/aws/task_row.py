@@ -62,6 +62,11 @@ def _epoch_seconds(moment: datetime) -> str:
     return f"{whole}.{rest:03d}"
 
 
+def moment_of(attribute: Mapping[str, str]) -> datetime:
+    """The moment in an attribute of epoch seconds."""
+    return moment(round(float(attribute["N"]) * 1000))
+
+
 @dataclass(frozen=True, slots=True)
 class _Codec:
     encode: Callable[[Any], Any]
@@ -128,7 +133,7 @@ _TEXT = _Codec(lambda v: {"S": v}, lambda a: a["S"])
 _COUNT = _Codec(lambda v: {"N": str(v)}, lambda a: int(a["N"]), keep_default=True)
 _NUMBER = _Codec(lambda v: {"N": repr(v)}, lambda a: float(a["N"]))
 _FLAG = _Codec(lambda v: {"BOOL": v}, lambda a: a["BOOL"])
-_MOMENT = _Codec(lambda v: {"N": _epoch_seconds(v)}, lambda a: moment(round(float(a["N"]) * 1000)))
+_MOMENT = _Codec(lambda v: {"N": _epoch_seconds(v)}, moment_of)
 #: DynamoDB's TTL wants whole seconds.
 _WHOLE_SECONDS = _Codec(lambda v: {"N": str(milliseconds(v) // 1000)}, lambda a: moment(int(a["N"]) * 1000))
 _TEXTS = _Codec(lambda v: {"L": [{"S": t} for t in v]}, lambda a: tuple(t["S"] for t in a["L"]))
@@ -169,6 +174,9 @@ _ATTRIBUTES: dict[str, _Codec] = {
     "ttl": _WHOLE_SECONDS,
     "cancel_requested": _FLAG,
     "correlation_id": _TEXT,
+    "created_by": _TEXT,
+    "canceled_by": _TEXT,
+    "retried_by": _TEXT,
 }
 _ABSENT: tuple[Any, ...] = (None, False, ())
 

@@ -45,6 +45,7 @@ class NewTask:
         now: datetime,
         timing: Timing,
         due_bucket: int = 0,
+        created_by: str | None = None,
         correlation_id: str | None = None,
     ) -> Task:
         """The task, as it is stored first. Raises: Invalid, with a pointer to each wrong field."""
@@ -69,6 +70,7 @@ class NewTask:
             run_at=run_at,
             expires_at=None if self.expires_at is None else _to_milliseconds(self.expires_at),
             due_bucket=due_bucket,
+            created_by=created_by,
             correlation_id=correlation_id,
         )
         return replace(task, due_at=task.due(run_at + timing.wake_after(run_at - now, SEND_AHEAD)))

@@ -129,6 +129,9 @@ class Task:
     due_bucket: int = 0  #: partition of the due index
     ttl: datetime | None = None  #: when a finished task is removed
     correlation_id: str | None = None  #: follows the task through every log
+    created_by: str | None = None  #: subject of the token that asked for it; for audits, as the next two
+    canceled_by: str | None = None
+    retried_by: str | None = None
 
     @property
     def waiting(self) -> bool:
@@ -156,20 +159,22 @@ class Task:
 
     # --- What the owner asks for -------------------------------------------------------------
 
-    def cancel(self, now: datetime, keep: timedelta) -> Task:
+    def cancel(self, now: datetime, keep: timedelta, by: str | None = None) -> Task:
         """Canceled when it waits; with cancel_requested when it runs, which is asked once only.
 
         Raises: TransitionNotAllowed.
         """
         if self.status is TaskStatus.RUNNING:
-            return self if self.cancel_requested else replace(self, cancel_requested=True, updated_at=now)
+            if self.cancel_requested:
+                return self
+            return replace(self, cancel_requested=True, canceled_by=by, updated_at=now)
         if not self.waiting:
             raise TransitionNotAllowed(
                 f"The task is {self.status}: only a task that has not finished can be canceled."
             )
-        return self._ended(TaskStatus.CANCELED, now, keep)
+        return replace(self._ended(TaskStatus.CANCELED, now, keep), canceled_by=by)
 
-    def redrive(self, now: datetime, grace: timedelta) -> Task:
+    def redrive(self, now: datetime, grace: timedelta, by: str | None = None) -> Task:
         """The next life of a task that ended without success. Raises: TransitionNotAllowed."""
         if self.status not in (TaskStatus.FAILED, TaskStatus.CANCELED, TaskStatus.EXPIRED):
             raise TransitionNotAllowed(
@@ -194,6 +199,7 @@ class Task:
             progress=None,
             started_at=None,
             finished_at=None,
+            retried_by=by,
         )
 
     # --- What the worker records: `self` is the claimed task ----------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.domain.ids import is_task_id
@@ -56,10 +57,21 @@ class Connection:
     id: str
     owner: str
     watch: Watch
+    subject: str = ""  #: who connected
+    until: datetime | None = None  #: when the token or ticket that it came with ends
+    restricted: bool = False  #: may see what `watch` covers, and nothing else
     batch: bool = False  #: wants one frame a batch instead of one a version
     subscriptions: frozenset[str] = frozenset()  #: ids of tasks it subscribed to
     failures: int = 0  #: batches in a row that could not be delivered
 
+    def is_over(self, now: datetime) -> bool:
+        """Has the token that it came with ended?"""
+        return self.until is not None and self.until <= now
+
+    def may_see(self, task: Task) -> bool:
+        """May this connection know of `task`?"""
+        return task.owner == self.owner and (not self.restricted or self.watch.covers(task))
+
     def wants(self, task: Task) -> bool:
         """Is an update of `task` for this connection?"""
-        return task.owner == self.owner and (task.id in self.subscriptions or self.watch.covers(task))
+        return self.may_see(task) and (task.id in self.subscriptions or self.watch.covers(task))

@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.domain.caller import Caller, Scope
 from chalicelib.domain.documents import to_json
-from chalicelib.domain.errors import FieldError, Invalid
+from chalicelib.domain.errors import FieldError, Invalid, Unauthorized
 from chalicelib.domain.ids import created_at, earliest_id, is_task_id
 from chalicelib.domain.task import Task
 from chalicelib.domain.watching import MAX_SUBSCRIPTIONS, Connection, ConnectionGone, SendFailed, Watch
 from chalicelib.observability import log
+from chalicelib.domain.ticket import Ticket
 from chalicelib.services.frames import error_frame, fits_a_frame, task_frame
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.task_list import TaskList
     from chalicelib.aws.task_table import TaskTable
     from chalicelib.aws.websocket import Sockets
+    from chalicelib.services.limits import Limits
 
 #: One sync compares at most this many known tasks, and brings at most this many new ones.
 SYNC_LIMIT = 100
@@ -48,6 +51,7 @@ class Connections:
         tasks: TaskTable,
         listing: TaskList,
         sockets: Sockets,
+        limits: Limits,
         clock: Callable[[], datetime],
         clock_margin: timedelta,
     ) -> None:
@@ -55,19 +59,52 @@ class Connections:
         self._tasks = tasks
         self._listing = listing
         self._sockets = sockets
+        self._limits = limits
         self._clock = clock
         self._clock_margin = clock_margin
 
-    def connect(self, connection_id: str, owner: str, query: Mapping[str, str]) -> None:
-        """Remember a new connection and what it watches. Raises: Invalid."""
-        batch = query.get("batch", "0")
-        if batch not in ("0", "1"):
-            error = FieldError(pointer="/batch", message=f"{batch[:100]!r} is not 0 or 1")
-            raise Invalid("The query string is not valid.", (error,))
+    def connect(self, connection_id: str, caller: Caller, query: Mapping[str, str]) -> None:
+        """Remember a new connection of somebody with a token. Raises: Forbidden, Invalid, TooMany."""
+        caller.require(Scope.READ)
         watch = Watch.parse(query.get("watch", "all"))
-        connection = Connection(id=connection_id, owner=owner, watch=watch, batch=batch == "1")
-        self._connections.add(connection, self._clock())
-        log.info("Connected", action="connected", connection_id=connection_id, watch=watch.scope)
+        self._admit(
+            Connection(
+                id=connection_id,
+                owner=caller.owner,
+                subject=caller.subject,
+                until=caller.expires_at,
+                watch=watch,
+                batch=_batch(query),
+            )
+        )
+
+    def connect_with_ticket(self, connection_id: str, ticket: Ticket, query: Mapping[str, str]) -> None:
+        """Remember a new connection that came with a ticket, and spend it.
+
+        A ticket for everything may be narrowed by `watch`; one for less is for that and nothing else.
+        Raises: Unauthorized when it was spent before; Invalid; TooMany.
+        """
+        restricted = ticket.watch != "all"
+        wanted = query.get("watch", ticket.watch)
+        if restricted and wanted != ticket.watch:
+            raise Unauthorized("The ticket is for watching something else.")
+        connection = Connection(
+            id=connection_id,
+            owner=ticket.owner,
+            subject=ticket.subject,
+            until=ticket.session_until,
+            watch=Watch.parse(wanted),
+            restricted=restricted,
+            batch=_batch(query),
+        )
+        self._admit(connection, ticket.id)
+
+    def _admit(self, connection: Connection, ticket_id: str | None = None) -> None:
+        self._limits.connect(self._connections.count(connection.owner, self._limits.connections))
+        if not self._connections.add(connection, self._clock(), ticket_id=ticket_id):
+            raise Unauthorized("The ticket was used before: ask for a new one.")
+        watch = connection.watch.scope
+        log.info("Connected", action="connected", connection_id=connection.id, watch=watch)
 
     def disconnect(self, connection_id: str) -> None:
         """Forget a connection that ended."""
@@ -78,7 +115,8 @@ class Connections:
         """Serve one message of a client."""
         try:
             connection = self._connections.get(connection_id)
-            if connection is None:  # closed or past its time: the client is to connect anew
+            if connection is None or connection.is_over(self._clock()):  # the client is to connect anew
+                self._connections.remove(connection_id)
                 self._sockets.close(connection_id)
                 return
             try:
@@ -113,7 +151,7 @@ class Connections:
             raise Refusal("too_many", f"A connection subscribes to at most {MAX_SUBSCRIPTIONS} tasks.")
         self._connections.subscribe(connection, task_id)
         task = self._tasks.get(connection.owner, task_id)
-        if task is None:
+        if task is None or not connection.may_see(task):
             self._connections.unsubscribe(connection, task_id)
             raise Refusal("not_found", f"There is no task {task_id!r}.")
         self._send_tasks(connection, [task])
@@ -128,7 +166,11 @@ class Connections:
             page = self._listing.created_after(connection.owner, start, SYNC_LIMIT)
             fresh |= {task.id: task for task in page.tasks}
             more, position = page.position is not None, page.position
-        newer = [task for task in fresh.values() if task.version > known.get(task.id, 0)]
+        newer = [
+            task
+            for task in fresh.values()
+            if task.version > known.get(task.id, 0) and connection.may_see(task)
+        ]
         self._send_tasks(connection, sorted(newer, key=lambda task: task.id))
         next_since = None if position is None else position + _NEXT
         self._sockets.send(connection.id, to_json({"type": "synced", "more": more, "since": next_since}))
@@ -151,6 +193,14 @@ class Connections:
         loaded = {task.id: task for task in self._tasks.load(task for task in tasks if fits_a_frame(task))}
         for task in tasks:
             self._sockets.send(connection.id, task_frame(loaded.get(task.id, task)))
+
+
+def _batch(query: Mapping[str, str]) -> bool:
+    batch = query.get("batch", "0")
+    if batch not in ("0", "1"):
+        error = FieldError(pointer="/batch", message=f"{batch[:100]!r} is not 0 or 1")
+        raise Invalid("The query string is not valid.", (error,))
+    return batch == "1"
 
 
 def _parse(body: str) -> Mapping[str, Any]:

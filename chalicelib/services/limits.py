@@ -73,6 +73,11 @@ class Limits:
                     quota=self._quota.open_tasks,
                 )
 
+    @property
+    def connections(self) -> int:
+        """How many connections an owner may have."""
+        return self._quota.connections
+
     def connect(self, connections: int) -> None:
         """Let an owner with so many `connections` open one more. Raises: TooMany."""
         if connections >= self._quota.connections:

@@ -46,6 +46,12 @@ class Change:
         """Did anything change that the public sees? A moved `due_at` alone is none (P1)."""
         return self.previous is None or self.previous.version != self.task.version
 
+    @property
+    def opened(self) -> int:
+        """How many more live tasks there are now: 1, 0 or -1."""
+        was_live = self.previous is not None and not self.previous.terminal
+        return int(not self.task.terminal) - int(was_live)
+
 
 class Push:
     """Delivers a batch of the stream."""
@@ -73,10 +79,11 @@ class Push:
         self._wait = wait
         self._failures_allowed = failures_allowed
 
-    def push(self, changes: Sequence[Change], removed: Sequence[Task] = ()) -> None:
+    def push(self, changes: Sequence[Change], removed: Sequence[Task] = (), *, batch_id: str = "") -> None:
         """Send each public change to everyone who watches it, and add up the rollups.
 
-        `removed` are tasks whose rows are gone: their documents go too. Raises: PushFailed.
+        `removed` are tasks whose rows are gone: their documents go too. `batch_id` names the batch, so that
+        a copy of it is not added up again. Raises: PushFailed.
         """
         for task in removed:
             self._documents.delete(task)
@@ -85,7 +92,7 @@ class Push:
         served = list(self._threads.map(carried(lambda each: self._serve(*each)), wanted))
         if not all(served):
             raise PushFailed(f"{served.count(False)} of {len(served)} connections could not be served")
-        self._add_up(public)
+        self._add_up(public, batch_id)
         for task in (change.task for change in public):
             log.info(
                 "Update announced",
@@ -122,6 +129,9 @@ class Push:
 
     def _serve(self, connection: Connection, tasks: Sequence[Task]) -> bool:
         """Send one connection its frames in order; False when the batch is to come again for it."""
+        if connection.is_over(self._clock()):
+            self._close(connection)
+            return True
         try:
             for frame in _frames(connection, tasks):
                 self._send(connection, frame)
@@ -174,15 +184,16 @@ class Push:
 
     # --- Rollups --------------------------------------------------------------------------------
 
-    def _add_up(self, changes: Sequence[Change]) -> None:
-        """Add the batch to its owners' minutes. Charts may be a little off; updates must not suffer."""
-        minutes: defaultdict[tuple[str, datetime], Counter[str]] = defaultdict(Counter)
+    def _add_up(self, changes: Sequence[Change], batch_id: str) -> None:
+        """Add the batch to its owners' minutes and to their open tasks."""
+        owners: defaultdict[str, defaultdict[datetime, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+        opened: Counter[str] = Counter()
         for change in changes:
             minute = change.task.updated_at.replace(second=0, microsecond=0)
-            minutes[change.task.owner, minute].update(counted(change))
-        for (owner, minute), counts in minutes.items():
-            if counts:
-                self._rollups.add(owner, minute, counts)
+            owners[change.task.owner][minute].update(counted(change))
+            opened[change.task.owner] += change.opened
+        for owner, minutes in owners.items():
+            self._rollups.add(owner, minutes, opened[owner], batch_id)
 
 
 def _frames(connection: Connection, tasks: Sequence[Task]) -> Iterable[str]:

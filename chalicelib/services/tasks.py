@@ -59,15 +59,23 @@ class TaskService:
 
     # --- Create ---------------------------------------------------------------------------------
 
-    def create(self, owner: str, wanted: NewTask, *, correlation_id: str | None = None) -> Task:
-        """A new task, stored and on its way. Raises: Invalid."""
-        task = self._new(owner, wanted, correlation_id)
+    def create(
+        self, owner: str, wanted: NewTask, *, by: str | None = None, correlation_id: str | None = None
+    ) -> Task:
+        """A new task, stored and on its way; `by` is who asked, for audits. Raises: Invalid."""
+        task = self._new(owner, wanted, by, correlation_id)
         self._tasks.create(task)
         self._announce([task])
         return task
 
     def create_once(
-        self, owner: str, wanted: NewTask, key: str, *, correlation_id: str | None = None
+        self,
+        owner: str,
+        wanted: NewTask,
+        key: str,
+        *,
+        by: str | None = None,
+        correlation_id: str | None = None,
     ) -> tuple[Task, bool]:
         """The task of an idempotency key, and whether it was there before.
 
@@ -75,7 +83,7 @@ class TaskService:
         """
         fingerprint = wanted.fingerprint()
         try:
-            task = self._new(owner, wanted, correlation_id)
+            task = self._new(owner, wanted, by, correlation_id)
         except Invalid:
             used = self._keys.find(owner, key, self._clock())
             # What was right when it came first may be past its expires_at when it is sent again.
@@ -89,24 +97,31 @@ class TaskService:
         return self._replay(owner, used, fingerprint), True
 
     def create_many(
-        self, owner: str, wanted: Sequence[NewTask | Exception], *, correlation_id: str | None = None
+        self,
+        owner: str,
+        wanted: Sequence[NewTask | Exception],
+        *,
+        by: str | None = None,
+        correlation_id: str | None = None,
     ) -> list[Task | Exception]:
         """For each wanted task, in order, the stored task or why there is none; errors pass through."""
-        made = [self._made(owner, each, correlation_id) for each in wanted]
+        made = [self._made(owner, each, by, correlation_id) for each in wanted]
         new = [task for task in made if isinstance(task, Task)]
         errors = dict(zip((task.id for task in new), self._tasks.create_many(new), strict=True))
         self._announce([task for task in new if errors[task.id] is None])
         return [(errors[each.id] or each) if isinstance(each, Task) else each for each in made]
 
-    def _made(self, owner: str, wanted: NewTask | Exception, correlation_id: str | None) -> Task | Exception:
+    def _made(
+        self, owner: str, wanted: NewTask | Exception, by: str | None, correlation_id: str | None
+    ) -> Task | Exception:
         if isinstance(wanted, Exception):
             return wanted
         try:
-            return self._new(owner, wanted, correlation_id)
+            return self._new(owner, wanted, by, correlation_id)
         except Invalid as error:
             return error
 
-    def _new(self, owner: str, wanted: NewTask, correlation_id: str | None) -> Task:
+    def _new(self, owner: str, wanted: NewTask, by: str | None, correlation_id: str | None) -> Task:
         now = self._clock()
         task_id = new_task_id(now, self._random_bits(74), self._buckets)
         return wanted.task(
@@ -116,6 +131,7 @@ class TaskService:
             now=now,
             timing=self._timing,
             due_bucket=due_bucket_of(task_id, self._due_buckets),
+            created_by=by,
             correlation_id=correlation_id,
         )
 
@@ -172,14 +188,14 @@ class TaskService:
 
     # --- Change ---------------------------------------------------------------------------------
 
-    def cancel(self, owner: str, task_id: str) -> Task:
-        """Cancel a task that has not finished; one that runs is asked to stop (A3, A4).
+    def cancel(self, owner: str, task_id: str, *, by: str | None = None) -> Task:
+        """Cancel a task that has not finished; one that runs is asked to stop (A3, A4). `by` is who asked.
 
         Raises: NotFound; TransitionNotAllowed for a finished task; Unavailable.
         """
 
         def change(task: Task) -> Task:
-            return task.cancel(self._clock(), self._timing.keep)
+            return task.cancel(self._clock(), self._timing.keep, by)
 
         def is_done(task: Task) -> bool:
             return task.cancel_requested or task.status is TaskStatus.CANCELED
@@ -188,8 +204,8 @@ class TaskService:
         log.info("Task canceled", action="task_cancel", task_id=task.id, status=task.status.value)
         return task
 
-    def retry(self, owner: str, task_id: str) -> Task:
-        """Give a task that failed, was canceled or expired its next life (A5).
+    def retry(self, owner: str, task_id: str, *, by: str | None = None) -> Task:
+        """Give a task that failed, was canceled or expired its next life (A5). `by` is who asked.
 
         Raises: NotFound; TransitionNotAllowed; Unavailable.
         """
@@ -197,7 +213,7 @@ class TaskService:
         next_life = seen.redrive_count + 1
 
         def change(task: Task) -> Task:
-            return task.redrive(self._clock(), self._timing.grace)
+            return task.redrive(self._clock(), self._timing.grace, by)
 
         def is_done(task: Task) -> bool:
             return task.redrive_count == next_life
