@@ -11,6 +11,8 @@ from chalicelib.domain.task_view import task_view
 
 #: API Gateway's limit of one frame.
 FRAME_LIMIT_BYTES = 32 * 1024
+#: Of which this much is kept for what a frame puts around a task.
+_ENVELOPE_BYTES = 64
 
 
 def task_frame(task: Task) -> str:
@@ -46,10 +48,17 @@ def fits_a_frame(task: Task) -> bool:
 
 
 def _task_json(task: Task) -> str:
-    """The whole public task; one that does not fit comes truncated, without payload and result."""
+    """The whole public task; one that does not fit comes truncated: without payload and result, and
+    without attempts where the words of their errors are too many."""
+    whole = task_view(task)
     if not (task.payload.missing or (task.result is not None and task.result.missing)):
-        text = to_json(task_view(task))
-        if len(text.encode()) <= FRAME_LIMIT_BYTES - 64:
+        text = to_json(whole)
+        if _fits(text):
             return text
-    short: dict[str, Any] = {**task_view(task), "payload": None, "result": None, "truncated": True}
-    return to_json(short)
+    short: dict[str, Any] = {**whole, "payload": None, "result": None, "truncated": True}
+    text = to_json(short)
+    return text if _fits(text) else to_json({**short, "attempts": []})
+
+
+def _fits(text: str) -> bool:
+    return len(text.encode()) <= FRAME_LIMIT_BYTES - _ENVELOPE_BYTES
