@@ -10,13 +10,16 @@ SOURCES := $(wildcard app.py) chalicelib infra local tests
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check lint format lock clean
+.PHONY: help up token test check lint format lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 up: $(INSTALLED) ## Run the whole service here until Ctrl-C (PORT=4567 make up: on another port)
 	@exec $(BIN)/python -m local
+
+token: $(INSTALLED) ## Print a token for the running stage (make -s token SCOPE=tasks:read OWNER=alice)
+	@$(BIN)/python -m local.tokens
 
 test: lint $(WSCAT) ## Check and test everything, from a fresh clone too
 	@$(BIN)/python -m pytest

@@ -14,9 +14,11 @@ from chalice.app import (
     WebsocketEvent,
 )
 
-from chalicelib import api, events
+from chalicelib import api, cors, events, responses
 from chalicelib.bootstrap import services
 from chalicelib.cursors import read_cursor, sign_cursor
+from chalicelib.domain.caller import Caller, Scope
+from chalicelib.problems import view
 from chalicelib.settings import APP_NAME, Settings
 
 if Settings.deploying():
@@ -34,7 +36,9 @@ ANY = ["*/*"]
 @app.middleware("all")
 def observe(event: Any, get_response: Callable[[Any], Any]) -> Any:
     """One bound request id, one line and all metrics for every invocation."""
-    return events.observed(event, get_response, services().metrics)
+    return cors.guarded(
+        events.observed(event, get_response, services().metrics), event, settings.cors_origins
+    )
 
 
 # --- HTTP: a client posts, reads, cancels and retries tasks -------------------------------------
@@ -46,79 +50,107 @@ def request() -> Request:
     return app.current_request
 
 
+def caller(scope: Scope) -> Caller:
+    """Who sent the request at hand, with `scope` allowed."""
+    return api.caller(request(), services().tokens, scope)
+
+
 @app.route("/tasks", methods=["POST"], content_types=ANY)
-@api.view
+@view
 def create_task() -> Response:
-    owner, wanted = api.owner_of(request()), api.new_task(request())
-    trace, key = api.correlation_id(request()), api.idempotency_key(request())
+    who, wanted, key = caller(Scope.WRITE), api.new_task(request()), api.idempotency_key(request())
+    services().limits.spend(who.owner, 1)
+    trace = {"by": who.subject, "correlation_id": api.correlation_id(request())}
     if key is None:
-        return api.created(services().tasks.create(owner, wanted, correlation_id=trace))
-    task, replayed = services().tasks.create_once(owner, wanted, key, correlation_id=trace)
-    return api.created(task, replayed=replayed)
+        task, replayed = services().tasks.create(who.owner, wanted, **trace), False
+    else:
+        task, replayed = services().tasks.create_once(who.owner, wanted, key, **trace)
+    return responses.created(task, services().box_office.for_task(who, task), replayed=replayed)
 
 
 @app.route("/tasks/batch", methods=["POST"], content_types=ANY)
-@api.view
+@view
 def create_tasks() -> Response:
-    owner, wanted = api.owner_of(request()), api.new_tasks(request())
-    trace = api.correlation_id(request())
-    return api.created_many(services().tasks.create_many(owner, wanted, correlation_id=trace))
+    who, wanted = caller(Scope.WRITE), api.new_tasks(request())
+    services().limits.spend(who.owner, len(wanted))
+    trace = {"by": who.subject, "correlation_id": api.correlation_id(request())}
+    return responses.created_many(services().tasks.create_many(who.owner, wanted, **trace))
 
 
 @app.route("/tasks", methods=["GET"])
-@api.view
+@view
 def list_tasks() -> Response:
-    owner, query = api.owner_of(request()), api.list_query(request())
-    keys = services().parameters.cursor_keys
+    owner, query, keys = (
+        caller(Scope.READ).owner,
+        api.list_query(request()),
+        services().parameters.signing_keys,
+    )
     before = read_cursor(keys, owner, query.filters, query.cursor) if query.cursor is not None else None
     page = services().tasks.newest(owner, before=before, limit=query.limit, filters=query.filters)
     cursor = page.position and sign_cursor(keys, owner, query.filters, page.position)
-    return api.page(page.tasks, cursor)
+    return responses.page(page.tasks, cursor)
 
 
 @app.route("/tasks/{task_id}", methods=["GET"])
-@api.view
+@view
 def get_task(task_id: str) -> Response:
-    return api.found(request(), services().tasks.get(api.owner_of(request()), task_id))
+    who = caller(Scope.READ)
+    return responses.found(request(), services().tasks.get(who.owner, task_id), who)
 
 
 @app.route("/tasks/{task_id}", methods=["DELETE"])
-@api.view
+@view
 def delete_task(task_id: str) -> Response:
-    services().tasks.delete(api.owner_of(request()), task_id)
-    return api.deleted()
+    services().tasks.delete(caller(Scope.WRITE).owner, task_id)
+    return responses.deleted()
 
 
 @app.route("/tasks/{task_id}/cancel", methods=["POST"], content_types=ANY)
-@api.view
+@view
 def cancel_task(task_id: str) -> Response:
-    return api.changed(services().tasks.cancel(api.owner_of(request()), task_id))
+    who = caller(Scope.WRITE)
+    return responses.changed(services().tasks.cancel(who.owner, task_id, by=who.subject))
 
 
 @app.route("/tasks/{task_id}/retry", methods=["POST"], content_types=ANY)
-@api.view
+@view
 def retry_task(task_id: str) -> Response:
-    return api.changed(services().tasks.retry(api.owner_of(request()), task_id))
+    who = caller(Scope.WRITE)
+    services().limits.spend(who.owner, 1)
+    return responses.changed(services().tasks.retry(who.owner, task_id, by=who.subject))
+
+
+@app.route("/tickets", methods=["POST"], content_types=ANY)
+@view
+def create_ticket() -> Response:
+    who = caller(Scope.READ)
+    return responses.ticket(services().box_office.sell(who, api.wanted_watch(request())))
 
 
 @app.route("/task-types", methods=["GET"])
-@api.view
+@view
 def list_task_types() -> Response:
-    return api.task_types(services().task_types)
+    caller(Scope.READ)
+    return responses.task_types(services().task_types)
 
 
 @app.route("/stats", methods=["GET"])
-@api.view
+@view
 def get_stats() -> Response:
-    minutes = api.stats_query(request()).minutes
-    return api.plain(services().stats.last(api.owner_of(request()), minutes))
+    owner, minutes = caller(Scope.ADMIN).owner, api.stats_query(request()).minutes
+    return responses.plain(services().stats.last(owner, minutes))
 
 
 @app.route("/health", methods=["GET"])
-@api.view
+@view
 def get_health() -> Response:
     services().task_table.ping()
-    return api.plain({"status": "ok", "stage": settings.stage})
+    return responses.plain({"status": "ok", "stage": settings.stage})
+
+
+for path in list(app.routes):
+    # A page of an allowed origin asks before it sends a token.
+    app.route(path, methods=["OPTIONS"], name=f"preflight {path}")(cors.preflight)
 
 
 # --- Queues: workers run tasks, and the row decides ---------------------------------------------
@@ -151,7 +183,7 @@ def run_lane(event: SQSEvent, lane: str) -> dict[str, Any]:
 def push_updates(event: DynamoDBEvent) -> None:
     """Send the changes of a batch to the connections that watch them."""
     changes, removed = events.changes(event.to_dict())
-    services().push.push(changes, removed)
+    services().push.push(changes, removed, batch_id=events.batch_id(event.to_dict()))
 
 
 # --- WebSocket: clients connect, ask and leave --------------------------------------------------
@@ -160,7 +192,7 @@ def push_updates(event: DynamoDBEvent) -> None:
 @app.on_ws_connect(name="websocket_connect")
 def connect(event: WebsocketEvent) -> Response:
     """Remember a client and what it watches; refuse a wrong query."""
-    return events.connected(event, services().connections)
+    return events.connected(event, services())
 
 
 @app.on_ws_message(name="websocket_message")

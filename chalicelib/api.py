@@ -1,93 +1,50 @@
-"""HTTP in and out: parse a request, call one service, render the answer.
-
-Every error leaves as RFC 9457 problem+json, made in one place: `view`.
-"""
+"""HTTP in: who calls, and what they want, from a request."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
-from chalice.app import Request, Response
+from chalice.app import Request
 from pydantic import BaseModel, ValidationError
 
-from chalicelib.aws.clients import is_outage
 from chalicelib.domain import errors
+from chalicelib.domain.caller import ANYBODY, Caller, Scope, is_owner
 from chalicelib.domain.documents import nested_too_deep
-from chalicelib.domain.errors import Invalid, Malformed, TaskServiceError, TooLarge
+from chalicelib.domain.errors import FieldError, Invalid, Malformed, TooLarge
 from chalicelib.domain.new_task import NewTask
-from chalicelib.domain.task import Task
-from chalicelib.domain.task_types import TaskType
-from chalicelib.domain.task_view import task_summary, task_view
 from chalicelib.domain.validation import field_errors
-from chalicelib.observability import log
-from chalicelib.request_models import BatchRequest, ListQuery, StatsQuery, TaskRequest
-from chalicelib.settings import OWNER
+from chalicelib.domain.watching import Watch
+from chalicelib.request_models import BatchRequest, ListQuery, StatsQuery, TaskRequest, TicketRequest
+from chalicelib.tokens import Tokens
 
 BODY_LIMIT_BYTES = 256 * 1024
 IDEMPOTENCY_KEY_LIMIT = 255
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:/=+@-]{1,128}")
 
-#: The status of each error; an error that is not here has its parent's.
-_STATUS: dict[type[TaskServiceError], int] = {
-    errors.Malformed: 400,
-    errors.NotFound: 404,
-    errors.TransitionNotAllowed: 409,
-    errors.TooLarge: 413,
-    errors.UnsupportedMediaType: 415,
-    errors.Invalid: 422,
-    errors.Unavailable: 503,
-}
-_TITLES = {
-    400: "Bad Request",
-    404: "Not Found",
-    409: "Conflict",
-    413: "Content Too Large",
-    415: "Unsupported Media Type",
-    422: "Unprocessable Content",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
-}
-
-P = ParamSpec("P")
-Headers = dict[str, str | list[str]]
 M = TypeVar("M", bound=BaseModel)
 
 
-def view(function: Callable[P, Response]) -> Callable[P, Response]:
-    """Turn every exception of a view into a problem; nothing of what went wrong inside leaves."""
+def caller(request: Request, tokens: Tokens | None, scope: Scope) -> Caller:
+    """Who calls, with `scope` allowed; everybody on a stage without tokens.
 
-    @wraps(function)
-    def answer(*args: P.args, **kwargs: P.kwargs) -> Response:
-        try:
-            return function(*args, **kwargs)
-        except TaskServiceError as error:
-            return _problem_response(problem(error))
-        except Exception as error:
-            return _problem_response(_unexpected(error))
-
-    return answer
+    An administrator may act for another owner: `?owner=`.
+    Raises: Unauthorized, Forbidden, Invalid, Unavailable.
+    """
+    known = ANYBODY if tokens is None else tokens.caller(request.headers.get("authorization"))
+    known.require(scope)
+    return known.acting_for(_owner(request))
 
 
-def _unexpected(error: Exception) -> dict[str, Any]:
-    if is_outage(error):
-        log.exception("AWS refused", action="aws_refused")
-        return problem(errors.Unavailable("A service behind this one did not answer: try again in a moment."))
-    log.exception("Request failed", action="request_failed")
-    detail = "This is our fault, and it is in our logs."
-    return {"type": "about:blank", "title": _TITLES[500], "status": 500, "detail": detail, "code": "internal"}
-
-
-# --- In -----------------------------------------------------------------------------------------
-
-
-def owner_of(request: Request) -> str:  # noqa: ARG001 - the owner comes from the caller's token, once there are tokens
-    """Whose tasks the request is about."""
-    return OWNER
+def _owner(request: Request) -> str | None:
+    owner: str | None = dict(request.query_params or {}).get("owner")
+    if owner is not None and not is_owner(owner):
+        raise Invalid(
+            "The query is not valid.", (FieldError(pointer="/owner", message="this names no owner"),)
+        )
+    return owner
 
 
 def correlation_id(request: Request) -> str:
@@ -134,6 +91,12 @@ def idempotency_key(request: Request) -> str | None:
     return str(key)
 
 
+def wanted_watch(request: Request) -> Watch:
+    """What a ticket is to watch: everything, when the body does not say. Raises: Malformed, Invalid."""
+    body = _validated(TicketRequest, _body(request) if request.raw_body else {})
+    return Watch.parse(body.watch)
+
+
 def list_query(request: Request) -> ListQuery:
     """What a list is to hold. Raises: Invalid."""
     return _validated(ListQuery, _query(request))
@@ -145,7 +108,7 @@ def stats_query(request: Request) -> StatsQuery:
 
 
 def _query(request: Request) -> dict[str, str]:
-    return dict(request.query_params or {})
+    return {name: value for name, value in (request.query_params or {}).items() if name != "owner"}
 
 
 def _body(request: Request) -> Any:
@@ -180,99 +143,3 @@ def _validated(model: type[M], plain: Any) -> M:
     except ValidationError as error:
         found = field_errors(error, show_values=True)
         raise Invalid(f"{len(found)} field{'s are' if len(found) > 1 else ' is'} not valid.", found) from None
-
-
-# --- Out ----------------------------------------------------------------------------------------
-
-
-def created(task: Task, *, replayed: bool = False) -> Response:
-    """201 for a new task; 200 for the one that an idempotency key made before."""
-    # A relative reference holds below any stage path and custom domain.
-    headers: Headers = {"Location": f"./tasks/{task.id}", "ETag": etag(task)}
-    if replayed:
-        return Response(task_view(task), headers | {"Idempotency-Replayed": "true"}, 200)
-    return Response(task_view(task), headers, 201)
-
-
-def created_many(made: Sequence[Task | Exception]) -> Response:
-    """207 with what became of each task, in order."""
-    return Response({"results": [_result(each, number) for number, each in enumerate(made)]}, status_code=207)
-
-
-def _result(made: Task | Exception, number: int) -> dict[str, Any]:
-    if isinstance(made, Task):
-        return {"status": 201, "task": task_view(made)}
-    found = problem(made, f"/tasks/{number}") if isinstance(made, TaskServiceError) else _unexpected(made)
-    return {"status": found["status"], "problem": found}
-
-
-def found(request: Request, task: Task) -> Response:
-    """200 with the task, or 304 when the caller has this version."""
-    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-    if known & {etag(task), "*"}:
-        return Response("", {"ETag": etag(task)}, 304)
-    return Response(task_view(task), {"ETag": etag(task)}, 200)
-
-
-def changed(task: Task) -> Response:
-    """200 with the task as it is now."""
-    return Response(task_view(task), {"ETag": etag(task)}, 200)
-
-
-def deleted() -> Response:
-    """204."""
-    return Response("", status_code=204)
-
-
-def page(tasks: Sequence[Task], cursor: str | None) -> Response:
-    """A page of a list."""
-    return Response({"tasks": [task_summary(task) for task in tasks], "next_cursor": cursor}, status_code=200)
-
-
-def task_types(types: Iterable[TaskType[Any]]) -> Response:
-    """What tasks can be asked for."""
-    views = [
-        {
-            "name": each.name,
-            "description": each.description,
-            "lane": each.lane.value,
-            "payload_schema": each.payload_model.model_json_schema(),
-            "defaults": {"max_attempts": each.max_attempts, "timeout_seconds": each.timeout_seconds},
-        }
-        for each in types
-    ]
-    return Response({"task_types": views}, status_code=200)
-
-
-def plain(body: dict[str, Any]) -> Response:
-    """200 with a JSON object."""
-    return Response(body, status_code=200)
-
-
-def etag(task: Task) -> str:
-    """The entity tag of a version."""
-    return f'"v{task.version}"'
-
-
-def problem(error: TaskServiceError, prefix: str = "") -> dict[str, Any]:
-    """The problem document (RFC 9457) of an error; its pointers start with `prefix`."""
-    status = next(_STATUS[parent] for parent in type(error).__mro__ if parent in _STATUS)
-    document: dict[str, Any] = {
-        "type": "about:blank",
-        "title": _TITLES[status],
-        "status": status,
-        "detail": error.detail,
-        "code": error.code,
-    }
-    if isinstance(error, Invalid) and error.errors:
-        document["errors"] = [
-            {"pointer": prefix + each.pointer, "message": each.message} for each in error.errors
-        ]
-    return document
-
-
-def _problem_response(document: dict[str, Any]) -> Response:
-    headers: Headers = {"Content-Type": "application/problem+json"}
-    if document["status"] == 503:
-        headers["Retry-After"] = "1"
-    return Response(document, headers, document["status"])

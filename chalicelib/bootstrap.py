@@ -25,6 +25,7 @@ from chalicelib.aws.dead_letter_records import DeadLetterRecords
 from chalicelib.aws.document_table import DocumentTable
 from chalicelib.aws.due_index import DueIndex
 from chalicelib.aws.idempotency_keys import IdempotencyKeys
+from chalicelib.aws.limit_table import LimitTable
 from chalicelib.aws.parameters import Parameters
 from chalicelib.aws.rollup_table import RollupTable
 from chalicelib.aws.secrets import Secrets
@@ -32,17 +33,21 @@ from chalicelib.aws.task_list import TaskList
 from chalicelib.aws.task_queue import QueueUrls, TaskQueue
 from chalicelib.aws.task_table import TaskTable
 from chalicelib.aws.websocket import Sockets
+from chalicelib.box_office import BoxOffice
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.timing import Timing
+from chalicelib.key_set import KeySet, fetch_key_set
 from chalicelib.observability import Metrics
 from chalicelib.services.connections import Connections
 from chalicelib.services.dead_letters import DeadLetterMonitor, Obituary
+from chalicelib.services.limits import Limits, Quota
 from chalicelib.services.realtime import Push
 from chalicelib.services.stats import Stats
 from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.tasks import TaskService
 from chalicelib.services.worker import Worker
 from chalicelib.settings import Settings
+from chalicelib.tokens import TokenRules, Tokens
 
 if TYPE_CHECKING:
     from chalicelib.domain.task_types import TaskTypes
@@ -183,9 +188,42 @@ class Services:
             tasks=self.task_table,
             listing=self.task_list,
             sockets=self.sockets,
+            limits=self.limits,
             clock=self.clock,
             clock_margin=self.timing.lease_margin,
         )
+
+    @cached_property
+    def tokens(self) -> Tokens | None:
+        """Who may call; None on a stage where everybody may."""
+        if self.settings.auth == "off":
+            return None
+        rules = TokenRules(
+            issuer=self.settings.token_issuer or None,
+            audience=self.settings.token_audience or None,
+            owner_claim=self.settings.owner_claim,
+            scope_claim=self.settings.scope_claim,
+            leeway_seconds=self.settings.token_leeway_seconds,
+        )
+        key_set = KeySet(self.settings.jwks_url, fetch_key_set) if self.settings.jwks_url else None
+        return Tokens(
+            rules, shared_keys=lambda: self.parameters.token_keys, key_set=key_set, clock=self.clock
+        )
+
+    @cached_property
+    def box_office(self) -> BoxOffice:
+        return BoxOffice(self.parameters, self.clock)
+
+    @cached_property
+    def limits(self) -> Limits:
+        quota = Quota(
+            posts_per_second=self.settings.posts_per_second,
+            post_burst=self.settings.post_burst,
+            open_tasks=self.settings.open_tasks,
+            connections=self.settings.connections,
+        )
+        table = LimitTable(self.clients.dynamodb, self.settings.resource("rollups"))
+        return Limits(table, quota, self.clock)
 
     @cached_property
     def stats(self) -> Stats:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalice.app import Request, Response, WebsocketEvent
 
 from chalicelib.api import correlation_id
 from chalicelib.aws.task_row import from_row, is_task_row
-from chalicelib.domain.errors import Invalid
+from chalicelib.domain.caller import ANYBODY
+from chalicelib.domain.errors import TaskServiceError
 from chalicelib.domain.messages import QueueMessage
 from chalicelib.domain.task import Task
 from chalicelib.observability import Metrics, bound, log
-from chalicelib.services.connections import Connections
+from chalicelib.problems import problem
 from chalicelib.services.realtime import Change
-from chalicelib.settings import OWNER
+
+if TYPE_CHECKING:
+    from chalicelib.bootstrap import Services
 
 
 def observed(event: Any, get_response: Callable[[Any], Any], metrics: Metrics) -> Any:
@@ -96,19 +99,29 @@ def changes(event: Mapping[str, Any]) -> tuple[list[Change], list[Task]]:
     return changed, removed
 
 
-def connected(event: WebsocketEvent, connections: Connections) -> Response:
-    """Answer a `$connect`: 200, 400 for a wrong query, 503 when it could not be stored."""
+def connected(event: WebsocketEvent, services: Services) -> Response:
+    """Answer a `$connect`: 200; 401, 403, 422 or 429 for who may not, or asks for what is not; 503."""
     try:
-        connections.connect(event.connection_id, OWNER, _query(event.to_dict()))
-    except Invalid as error:
-        log.info(
-            "Connection refused", action="connection_refused", reason=[each.message for each in error.errors]
-        )
-        return Response("", status_code=400)
+        _connect(event.connection_id, event.to_dict(), services)
+    except TaskServiceError as error:
+        log.warning("Connection refused", action="request_refused", code=error.code, reason=error.detail)
+        return Response("", status_code=problem(error)["status"])
     except Exception:  # an exception here would reach the client as a 502
         log.exception("Connection failed", action="connection_failed")
         return Response("", status_code=503)
     return Response("", status_code=200)
+
+
+def _connect(connection_id: str, event: Mapping[str, Any], services: Services) -> None:
+    """By ticket, which browsers need; or by an Authorization header, which other clients can send."""
+    query = _query(event)
+    if "ticket" in query:
+        ticket = services.box_office.take(query["ticket"])
+        services.connections.connect_with_ticket(connection_id, ticket, query)
+        return
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    caller = ANYBODY if services.tokens is None else services.tokens.caller(headers.get("authorization"))
+    services.connections.connect(connection_id, caller, query)
 
 
 def _query(event: Mapping[str, Any]) -> dict[str, str]:

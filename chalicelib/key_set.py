@@ -21,10 +21,20 @@ from chalicelib.observability import log
 KEPT_SECONDS = 3600.0
 REFETCH_SECONDS = 30.0
 _KEYS_LIMIT = 50
+_BODY_LIMIT_BYTES = 128 * 1024
 #: The type of key that each algorithm needs.
 _KEY_TYPES = {"RS256": "RSA", "ES256": "EC"}
 
 Fetch = Callable[[str], bytes]
+
+
+def fetch_key_set(url: str) -> bytes:
+    """The body behind a provider's URL, by the guarded fetcher: bounded in time and size."""
+    from chalicelib.fetching import Request, expect_success, guarded  # noqa: PLC0415 - few stages need it
+
+    response = guarded().fetch(Request(url=url), timeout_seconds=3, limit_bytes=_BODY_LIMIT_BYTES)
+    expect_success(response)
+    return response.body
 
 
 class KeySet:
@@ -68,7 +78,9 @@ class KeySet:
         except Exception:
             log.exception("Key set not fetched", action="key_set_failed", url=self._url)
             if not self._keys:
-                raise Unavailable("The keys of the token's issuer cannot be had now: try again in a moment.") from None
+                raise Unavailable(
+                    "The keys of the token's issuer cannot be had now: try again in a moment."
+                ) from None
         else:
             self._fetched_at = now
 
@@ -77,7 +89,11 @@ def _parsed(body: bytes) -> dict[str, tuple[str, Any]]:
     """Keys for signatures by id; what is of another kind is left out."""
     keys: dict[str, tuple[str, Any]] = {}
     for plain in json.loads(body)["keys"][:_KEYS_LIMIT]:
-        if plain.get("kty") not in _KEY_TYPES.values() or plain.get("use", "sig") != "sig" or "kid" not in plain:
+        if (
+            plain.get("kty") not in _KEY_TYPES.values()
+            or plain.get("use", "sig") != "sig"
+            or "kid" not in plain
+        ):
             continue
         try:
             keys[plain["kid"]] = (plain["kty"], jwt.PyJWK(plain).key)

@@ -95,6 +95,12 @@ class BatchRequest(_Request):
     tasks: list[Any] = Field(min_length=1, max_length=BATCH_LIMIT)
 
 
+class TicketRequest(_Request):
+    """The body of `POST /tickets`."""
+
+    watch: str = Field("all", max_length=200)
+
+
 class ListQuery(_Request):
     """The query of `GET /tasks`."""
 

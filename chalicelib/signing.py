@@ -31,5 +31,5 @@ def verified(keys: Sequence[bytes], purpose: str, text: str) -> str | None:
     except ValueError:
         return None
     # Whole texts are compared: several can stand for the same bytes, but only one was made here.
-    genuine = any([hmac.compare_digest(text, sign(key, purpose, body)) for key in keys])
+    genuine = any(hmac.compare_digest(text, sign(key, purpose, body)) for key in keys)
     return body if genuine else None

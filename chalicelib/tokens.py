@@ -14,14 +14,12 @@ from typing import Any
 
 import jwt
 
-from chalicelib.domain.caller import Caller, Scope
+from chalicelib.domain.caller import NAME_LIMIT_CHARACTERS, Caller, Scope, is_owner
 from chalicelib.domain.errors import Unauthorized
 from chalicelib.key_set import KeySet
 
 #: A longer token is not looked at.
 TOKEN_LIMIT_CHARACTERS = 8192
-#: A name of an owner or a subject: it becomes part of keys and of logs.
-NAME_LIMIT_CHARACTERS = 128
 _SHARED = "HS256"
 _PUBLIC = ("RS256", "ES256")
 _REQUIRED = ("exp", "sub")
@@ -131,17 +129,16 @@ def _number(claims: Mapping[str, Any], name: str) -> float:
 def _name(claims: Mapping[str, Any], claim: str) -> str:
     """A claim that names somebody: no separators of our keys, nothing that forges a line of a log."""
     value = claims.get(claim)
-    if (
-        not isinstance(value, str)
-        or not 0 < len(value) <= NAME_LIMIT_CHARACTERS
-        or not value.isprintable()
-        or "#" in value
-    ):
-        raise Unauthorized(f"The token's claim {claim!r} is not a name of 1 to {NAME_LIMIT_CHARACTERS} characters.")
+    if not isinstance(value, str) or not is_owner(value):
+        raise Unauthorized(
+            f"The token's claim {claim!r} is not a name of 1 to {NAME_LIMIT_CHARACTERS} characters."
+        )
     return value
 
 
 def _scopes(value: Any) -> frozenset[str]:
     """The scopes that mean something here, from a list or from text with spaces (RFC 8693, 4.2)."""
     names = value.split(" ") if isinstance(value, str) else value if isinstance(value, list) else []
-    return frozenset(scope.value for scope in Scope) & frozenset(name for name in names if isinstance(name, str))
+    return frozenset(scope.value for scope in Scope) & frozenset(
+        name for name in names if isinstance(name, str)
+    )

@@ -11,7 +11,7 @@ from botocore.session import Session
 
 from infra import LOCAL_STAGE
 from infra.deployment import DeploymentError, deploy_app
-from infra.parameters import put_cursor_keys, put_websocket_endpoint
+from infra.parameters import put_signing_keys, put_websocket_endpoint
 from infra.stack import put_stack
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +36,7 @@ def main() -> int:
 def _deploy(stage: str) -> None:
     session = Session()
     put_stack(session.create_client, stage)
-    put_cursor_keys(session.create_client, stage)
+    put_signing_keys(session.create_client, stage)
     apis = deploy_app(ROOT, stage, environment={})
     websocket = _execute_api(session, apis.websocket_api_id, stage)
     put_websocket_endpoint(session.create_client, stage, f"https://{websocket}")

@@ -7,13 +7,22 @@ import secrets
 from infra import APP_NAME, Clients
 
 
-def put_cursor_keys(clients: Clients, stage: str) -> None:
-    """Give the stage a random key to sign list cursors with. A key it has stays: cursors are out."""
+def put_signing_keys(clients: Clients, stage: str) -> None:
+    """Give the stage a random key for cursors and tickets. A key that it has stays: cursors are out."""
+    _put_key(clients, stage, "signing-keys", "Signs list cursors and tickets to the WebSocket API")
+
+
+def put_token_keys(clients: Clients, stage: str) -> None:
+    """Give the stage a random key for HS256 tokens. A key that it has stays: tokens are out."""
+    _put_key(clients, stage, "token-keys", "Signs bearer tokens (HS256)")
+
+
+def _put_key(clients: Clients, stage: str, name: str, description: str) -> None:
     client = clients("ssm")
     try:
         client.put_parameter(
-            Name=f"/{APP_NAME}/{stage}/cursor-keys",
-            Description="Signs list cursors",
+            Name=f"/{APP_NAME}/{stage}/{name}",
+            Description=description,
             Type="SecureString",
             Value=secrets.token_urlsafe(32),
             Overwrite=False,

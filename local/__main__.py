@@ -29,7 +29,7 @@ HOME: Final = ROOT / ".local"
 ENDPOINTS: Final = HOME / "endpoints.json"
 LOOK_SECONDS: Final = 0.3
 #: Settings whose value in our own environment, even an empty one, replaces the local stage's.
-OVERRIDABLE: Final = ("FETCH_ALLOWED_HOSTS", "GRACE_SECONDS", "LEASE_MARGIN_SECONDS", "LOG_LEVEL")
+OVERRIDABLE: Final = ("AUTH", "FETCH_ALLOWED_HOSTS", "GRACE_SECONDS", "LEASE_MARGIN_SECONDS", "LOG_LEVEL")
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

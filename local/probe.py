@@ -26,13 +26,18 @@ def run_probe(endpoints: Endpoints) -> float:
     Raises: LocalStageError when it does not succeed within `TIMEOUT_SECONDS`.
     """
     try:
-        with connect(endpoints.websocket, proxy=None, open_timeout=TIMEOUT_SECONDS) as socket:
+        with connect(
+            endpoints.websocket,
+            additional_headers=_bearer(endpoints),
+            proxy=None,
+            open_timeout=TIMEOUT_SECONDS,
+        ) as socket:
             started = time.monotonic()
-            task = _call("POST", f"{endpoints.http}/tasks", TASK)
+            task = _call("POST", endpoints, "/tasks", TASK)
             while task["status"] != "succeeded":
                 task = _next_update(socket.recv(timeout=_left(started)), task)
             seconds = time.monotonic() - started
-        _call("DELETE", f"{endpoints.http}/tasks/{task['id']}")
+        _call("DELETE", endpoints, f"/tasks/{task['id']}")
     except (OSError, HTTPException, WebSocketException) as error:
         raise LocalStageError(f"The probe task did not get through: {error!r}") from error
     return seconds
@@ -51,11 +56,18 @@ def _left(started: float) -> float:
     return max(0.0, started + TIMEOUT_SECONDS - time.monotonic())
 
 
-def _call(method: str, url: str, body: object = None) -> dict[str, Any]:
+def _bearer(endpoints: Endpoints) -> dict[str, str]:
+    return {"Authorization": f"Bearer {endpoints.token}"}
+
+
+def _call(method: str, endpoints: Endpoints, path: str, body: object = None) -> dict[str, Any]:
+    url = endpoints.http + path
     place = urlsplit(url)
     server = HTTPConnection(place.netloc, timeout=TIMEOUT_SECONDS)
     with contextlib.closing(server):
-        server.request(method, place.path, json.dumps(body), {"Content-Type": "application/json"})
+        server.request(
+            method, place.path, json.dumps(body), {"Content-Type": "application/json", **_bearer(endpoints)}
+        )
         response = server.getresponse()
         text = response.read().decode()
     if response.status >= HTTPStatus.BAD_REQUEST:

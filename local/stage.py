@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from chalicelib.domain.caller import Scope
 from infra import APP_NAME, LOCAL_STAGE
-from infra.parameters import put_cursor_keys, put_websocket_endpoint
+from infra.parameters import put_signing_keys, put_token_keys, put_websocket_endpoint
 from infra.stack import put_stack
 from local.deployer import Deployer
 from local.emulator import Emulator
+from local.tokens import OWNER, stage_token
 
 PREFIX: Final = f"{APP_NAME}-{LOCAL_STAGE}"
 TABLES: Final = tuple(f"{PREFIX}-{name}" for name in ("tasks", "documents", "connections", "rollups"))
@@ -30,10 +33,12 @@ class Endpoints:
     http: str
     websocket: str
     aws_endpoint: str
+    token: str  #: allows everything to the owner "default"
 
     def write(self, file: Path) -> None:
         """Put them into `file` at once: who reads it sees all of it or none."""
         draft = file.with_suffix(".tmp")
+        draft.touch(mode=0o600)  # it holds a token
         draft.write_text(json.dumps(asdict(self), indent=2) + "\n")
         draft.replace(file)
 
@@ -51,7 +56,8 @@ class LocalStage:
         Raises: DeploymentError.
         """
         put_stack(self._emulator.client, LOCAL_STAGE)
-        put_cursor_keys(self._emulator.client, LOCAL_STAGE)
+        put_signing_keys(self._emulator.client, LOCAL_STAGE)
+        put_token_keys(self._emulator.client, LOCAL_STAGE)
         self._enable_expiry()
         self._forget_stream_mappings()
         self._forget_logs()
@@ -67,7 +73,12 @@ class LocalStage:
             http=f"{base}/{apis.rest_api_id}/{LOCAL_STAGE}",
             websocket=websocket.replace("http", "ws", 1),
             aws_endpoint=self._emulator.endpoint,
+            token=self.token(OWNER, tuple(Scope)),
         )
+
+    def token(self, owner: str, scopes: Iterable[str]) -> str:
+        """A token of `owner`, signed with the stage's key."""
+        return stage_token(self._emulator.client, owner, scopes)
 
     def drain_stream(self) -> None:
         """Return when push_updates has had nothing to do for a moment, or after `DRAIN_SECONDS`.

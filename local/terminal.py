@@ -30,8 +30,10 @@ class Terminal:
         lines = {
             "HTTP": endpoints.http,
             "WebSocket": endpoints.websocket,
-            "Watch": f"npx wscat -c {endpoints.websocket}",
-            "Try": f"curl {endpoints.http}/tasks -H 'Content-Type: application/json' -d '{_EXAMPLE}'",
+            "Token": f"export TOKEN={endpoints.token}",
+            "Watch": f'npx wscat -H "Authorization: Bearer $TOKEN" -c {endpoints.websocket}',
+            "Try": f'curl {endpoints.http}/tasks -H "Authorization: Bearer $TOKEN"'
+            f" -H 'Content-Type: application/json' -d '{_EXAMPLE}'",
         }
         self._say(
             f"\nReady after {seconds:.1f} s. A task took {probe_seconds * 1000:.0f} ms.\n", "bold green"

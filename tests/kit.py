@@ -31,16 +31,21 @@ from moto.core.models import botocore_stubber
 
 from chalicelib.aws.clients import Clients
 from chalicelib.bootstrap import Services
+from chalicelib.domain.caller import Scope
 from chalicelib.domain.messages import QueueMessage
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.task import Task
 from chalicelib.domain.task_types import TaskTypes
 from chalicelib.domain.task_view import task_view
-from chalicelib.settings import OWNER, Settings
+from chalicelib.settings import Settings
+from local.tokens import mint_token
 
 TEMPLATE = Path(__file__).parents[1] / "infra" / "template.yaml"
 REGION = "us-east-1"
 STAGE = "test"
+#: HMAC keys as long as their hash, as RFC 7518 wants.
+SIGNING_KEY = "a key for cursors and tickets of tests"
+TOKEN_KEY = "a key for the tokens that tests mint for themselves"
 #: Nothing shipped runs longer than this many steps of `drain`; a task type that snoozes for good would.
 STEPS = 1000
 #: Reading botocore's service models is most of the time that a kit takes: all kits share one reading.
@@ -94,7 +99,7 @@ class Clock:
 class Kit:
     """The service on an AWS of its own, for one owner, with a clock to move."""
 
-    owner = OWNER
+    owner = "default"
 
     def __init__(self, task_types: TaskTypes | None = None, **settings: Any) -> None:
         self._task_types = task_types
@@ -114,9 +119,10 @@ class Kit:
             TemplateBody=TEMPLATE.read_text(),
             Parameters=[{"ParameterKey": "Stage", "ParameterValue": STAGE}],
         )
-        self.client("ssm").put_parameter(
-            Name=self.settings.parameter("cursor-keys"), Value="a key for tests", Type="SecureString"
-        )
+        for name, key in (("signing-keys", SIGNING_KEY), ("token-keys", TOKEN_KEY)):
+            self.client("ssm").put_parameter(
+                Name=self.settings.parameter(name), Value=key, Type="SecureString"
+            )
         self.services = self.new_services()
         return self
 
@@ -128,6 +134,11 @@ class Kit:
         if name not in self._clients:
             self._clients[name] = new_session().client(name)  # type: ignore[call-overload]
         return self._clients[name]
+
+    def token(self, *scopes: str, owner: str | None = None, **claims: Any) -> str:
+        """A token for `owner` (the kit's own) with `scopes` (all)."""
+        chosen = scopes or tuple(Scope)
+        return mint_token(TOKEN_KEY, owner or self.owner, chosen, self.clock(), **claims)
 
     def new_services(self) -> Services:
         """The services of another container, on the same AWS and clock."""

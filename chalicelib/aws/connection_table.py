@@ -51,13 +51,18 @@ class ConnectionTable:
 
     def _add_once(self, ticket_id: str, pointer: Row, item: Row) -> bool:
         spent: Row = {"pk": {"S": f"ticket#{ticket_id}"}, "sk": {"S": "ticket"}, "ttl": item["ttl"]}
-        unused = {"ConditionExpression": "attribute_not_exists(pk)"}
         try:
             self._client.transact_write_items(
                 # The SDK may send twice: the same connection is then the same transaction.
                 ClientRequestToken=hashlib.sha256(item["sk"]["S"].encode()).hexdigest()[:36],
                 TransactItems=[
-                    {"Put": {"TableName": self._table, "Item": spent, **unused}},
+                    {
+                        "Put": {
+                            "TableName": self._table,
+                            "Item": spent,
+                            "ConditionExpression": "attribute_not_exists(pk)",
+                        }
+                    },
                     {"Put": {"TableName": self._table, "Item": pointer}},
                     {"Put": {"TableName": self._table, "Item": item}},
                 ],

@@ -58,7 +58,9 @@ class LimitTable:
                 Key={"pk": {"S": owner}, "sk": {"S": LIMITS_KEY}},
                 UpdateExpression=expression,
                 ConditionExpression=condition,
-                ExpressionAttributeValues={name: encode("updated_at", value) for name, value in values.items()},
+                ExpressionAttributeValues={
+                    name: encode("updated_at", value) for name, value in values.items()
+                },
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )

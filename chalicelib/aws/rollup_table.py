@@ -33,10 +33,16 @@ class RollupTable:
         """
         items = [self._minute(owner, minute, counts) for minute, counts in minutes.items() if counts]
         if opened:
-            key = {"pk": {"S": owner}, "sk": {"S": LIMITS_KEY}}
-            values = {":opened": {"N": str(opened)}}
-            update = {"Key": key, "UpdateExpression": "ADD open_tasks :opened", "ExpressionAttributeValues": values}
-            items.append({"Update": {"TableName": self._table, **update}})
+            items.append(
+                {
+                    "Update": {
+                        "TableName": self._table,
+                        "Key": {"pk": {"S": owner}, "sk": {"S": LIMITS_KEY}},
+                        "UpdateExpression": "ADD open_tasks :opened",
+                        "ExpressionAttributeValues": {":opened": {"N": str(opened)}},
+                    }
+                }
+            )
         if items:
             token = hashlib.sha256(f"{owner}\0{batch_id}".encode()).hexdigest()[:36]
             self._client.transact_write_items(TransactItems=items, ClientRequestToken=token)

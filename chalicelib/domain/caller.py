@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from chalicelib.domain.errors import Forbidden
 
+#: Longer names of owners and subjects are refused.
+NAME_LIMIT_CHARACTERS = 128
+
 
 class Scope(StrEnum):
     """What a token can allow."""
@@ -41,6 +44,11 @@ class Caller:
             return self
         self.require(Scope.ADMIN)
         return replace(self, owner=owner)
+
+
+def is_owner(name: str) -> bool:
+    """Can `name` be the name of an owner or a subject? It becomes part of keys and of logs."""
+    return 0 < len(name) <= NAME_LIMIT_CHARACTERS and name.isprintable() and "#" not in name
 
 
 #: Everybody, on a stage without tokens.

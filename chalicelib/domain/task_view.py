@@ -57,6 +57,16 @@ def task_summary(task: Task) -> dict[str, Any]:
     }
 
 
+def task_audit(task: Task) -> dict[str, str | None]:
+    """Who did what to the task, by their tokens' subjects; for administrators."""
+    return {
+        "owner": task.owner,
+        "created_by": task.created_by,
+        "canceled_by": task.canceled_by,
+        "retried_by": task.retried_by,
+    }
+
+
 def _all_attempts(task: Task) -> tuple[Attempt, ...]:
     """The finished attempts and, while the task runs, the one that runs."""
     if task.status is not TaskStatus.RUNNING or task.started_at is None:

@@ -13,11 +13,11 @@ from typing import Any
 
 from chalicelib.domain.outcomes import NonRetryable, Rejected
 from chalicelib.domain.task_types import TaskContext
-from chalicelib.settings import Settings
 from chalicelib.fetching.addresses import is_public
 from chalicelib.fetching.exchange import HEADERS_LIMIT_BYTES, Deadline, HeadersTooLarge, exchange
 from chalicelib.fetching.message import FetchError, Request, Response
 from chalicelib.fetching.target import Target
+from chalicelib.settings import Settings
 
 MAX_REDIRECTS = 5
 _RESERVE_SECONDS = 1.0

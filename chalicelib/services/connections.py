@@ -15,9 +15,9 @@ from chalicelib.domain.documents import to_json
 from chalicelib.domain.errors import FieldError, Invalid, Unauthorized
 from chalicelib.domain.ids import created_at, earliest_id, is_task_id
 from chalicelib.domain.task import Task
+from chalicelib.domain.ticket import Ticket
 from chalicelib.domain.watching import MAX_SUBSCRIPTIONS, Connection, ConnectionGone, SendFailed, Watch
 from chalicelib.observability import log
-from chalicelib.domain.ticket import Ticket
 from chalicelib.services.frames import error_frame, fits_a_frame, task_frame
 
 if TYPE_CHECKING:

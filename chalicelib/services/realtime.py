@@ -186,7 +186,9 @@ class Push:
 
     def _add_up(self, changes: Sequence[Change], batch_id: str) -> None:
         """Add the batch to its owners' minutes and to their open tasks."""
-        owners: defaultdict[str, defaultdict[datetime, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+        owners: defaultdict[str, defaultdict[datetime, Counter[str]]] = defaultdict(
+            lambda: defaultdict(Counter)
+        )
         opened: Counter[str] = Counter()
         for change in changes:
             minute = change.task.updated_at.replace(second=0, microsecond=0)

@@ -9,9 +9,9 @@ from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.outcomes import Cancel, Rejected
 from chalicelib.domain.task_types import Lane, TaskContext, task_type
+from chalicelib.fetching import Request, Url, expect_success, guarded, time_left
 from chalicelib.task_types.csv_columns import Column, ColumnProfile
 from chalicelib.task_types.csv_source import Source
-from chalicelib.fetching import Request, Url, expect_success, guarded, time_left
 
 TEXT_LIMIT_CHARACTERS = 262_144
 URL_LIMIT_BYTES = 10_000_000

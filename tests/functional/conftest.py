@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,26 +39,37 @@ class Http:
     """The HTTP API, as a client meets it."""
 
     client: Client
+    token: str
+
+    def _headers(self, headers: dict[str, str]) -> dict[str, str]:
+        """The bearer's token, and what the test adds or, with an empty value, takes away."""
+        given = {name.replace("_", "-").lower(): value for name, value in headers.items()}
+        together = {"authorization": f"Bearer {self.token}", **given}
+        return {name: value for name, value in together.items() if value}
 
     def post(self, path: str, body: Any = None, **headers: str) -> HTTPResponse:
         raw = b"" if body is None else json.dumps(body).encode()
         return self.post_raw(path, raw, **headers)
 
     def post_raw(self, path: str, raw: bytes, **headers: str) -> HTTPResponse:
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.client.http.post(path, body=raw, headers={"content-type": "application/json", **names})
+        together = self._headers({"content-type": "application/json", **headers})
+        return self.client.http.post(path, body=raw, headers=together)
 
     def get(self, path: str, **headers: str) -> HTTPResponse:
-        return self.client.http.get(path, headers={n.replace("_", "-"): v for n, v in headers.items()})
+        return self.client.http.get(path, headers=self._headers(headers))
 
-    def delete(self, path: str) -> HTTPResponse:
-        return self.client.http.delete(path)
+    def delete(self, path: str, **headers: str) -> HTTPResponse:
+        return self.client.http.delete(path, headers=self._headers(headers))
+
+    def as_(self, token: str) -> Http:
+        """The same API for the bearer of another token."""
+        return replace(self, token=token)
 
 
 @pytest.fixture
 def http(kit: Kit) -> Iterator[Http]:
     with Client(app.app, stage_name="local", project_dir=str(ROOT)) as client:
-        yield Http(client)
+        yield Http(client, kit.token())
 
 
 @dataclass(frozen=True)
@@ -125,10 +136,11 @@ class Handlers:
         """Deliver stream records (the new ones) to push_updates."""
         app.push_updates({"Records": self.stream() if records is None else records}, self.context)
 
-    def connect(self, connection_id: str, **query: str) -> int:
+    def connect(self, connection_id: str, *, token: str | None = None, **query: str) -> int:
         """Open a WebSocket; the status that API Gateway would act on."""
         event = self._socket_event("CONNECT", connection_id)
         event["queryStringParameters"] = query or None
+        event["headers"] = {"Authorization": f"Bearer {self.kit.token() if token is None else token}"}
         return int(app.connect(event, self.context)["statusCode"])
 
     def say(self, connection_id: str, message: Any) -> None:

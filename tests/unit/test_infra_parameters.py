@@ -9,9 +9,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from infra.parameters import put_cursor_keys, put_websocket_endpoint
+from infra.parameters import put_signing_keys, put_websocket_endpoint
 
-KEYS = "/task-service/dev/cursor-keys"
+KEYS = "/task-service/dev/signing-keys"
 ENDPOINT = "/task-service/dev/websocket-endpoint"
 
 
@@ -27,22 +27,22 @@ def read(ssm: Any, name: str) -> dict[str, Any]:
 
 
 def test_a_new_stage_gets_a_random_key_that_is_kept_secret(ssm: Any) -> None:
-    put_cursor_keys(lambda _: ssm, "dev")
+    put_signing_keys(lambda _: ssm, "dev")
     parameter = read(ssm, KEYS)
     assert parameter["Type"] == "SecureString"
     assert len(parameter["Value"]) >= 43  # 32 bytes in base64
 
 
 def test_a_key_is_not_replaced_by_the_next_deployment(ssm: Any) -> None:
-    put_cursor_keys(lambda _: ssm, "dev")
+    put_signing_keys(lambda _: ssm, "dev")
     before = read(ssm, KEYS)["Value"]
-    put_cursor_keys(lambda _: ssm, "dev")
+    put_signing_keys(lambda _: ssm, "dev")
     assert read(ssm, KEYS)["Value"] == before
 
 
 def test_two_stages_have_different_keys(ssm: Any) -> None:
     for stage in ("dev", "prod"):
-        put_cursor_keys(lambda _: ssm, stage)
+        put_signing_keys(lambda _: ssm, stage)
     assert read(ssm, KEYS)["Value"] != read(ssm, KEYS.replace("dev", "prod"))["Value"]
 
 

@@ -1,0 +1,45 @@
+"""Sells tickets to the WebSocket API to callers who showed a token."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+
+from chalicelib.aws.parameters import Parameters
+from chalicelib.domain.caller import Caller, Scope
+from chalicelib.domain.task import Task
+from chalicelib.domain.ticket import LIFETIME, Ticket
+from chalicelib.domain.watching import Watch
+from chalicelib.responses import Pass
+from chalicelib.tickets import read_ticket, sign_ticket
+
+
+class BoxOffice:
+    """Tickets, sold and taken back."""
+
+    def __init__(self, parameters: Parameters, clock: Callable[[], datetime]) -> None:
+        self._parameters = parameters
+        self._clock = clock
+
+    def sell(self, caller: Caller, watch: Watch) -> Pass:
+        """A pass for one connection, soon, that watches `watch` and no more."""
+        ticket = Ticket(
+            id=secrets.token_urlsafe(12),
+            subject=caller.subject,
+            owner=caller.owner,
+            watch=str(watch),
+            connect_by=self._clock() + LIFETIME,
+            session_until=caller.expires_at,
+        )
+        text = sign_ticket(self._parameters.signing_keys, ticket)
+        endpoint = self._parameters.websocket_endpoint.replace("http", "ws", 1)
+        return Pass(ticket=text, url=f"{endpoint}?ticket={text}", connect_by=ticket.connect_by)
+
+    def for_task(self, caller: Caller, task: Task) -> Pass | None:
+        """A pass to watch one task, for a caller who may read."""
+        return self.sell(caller, Watch(scope="task", name=task.id)) if caller.may(Scope.READ) else None
+
+    def take(self, text: str) -> Ticket:
+        """The ticket in `text`, good but perhaps spent. Raises: Unauthorized."""
+        return read_ticket(self._parameters.signing_keys, text, self._clock())

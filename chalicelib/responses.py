@@ -1,0 +1,109 @@
+"""HTTP out: what was asked for, as responses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chalice.app import Request, Response
+
+from chalicelib.domain.caller import Caller, Scope
+from chalicelib.domain.errors import TaskServiceError
+from chalicelib.domain.task import Task
+from chalicelib.domain.task_types import TaskType
+from chalicelib.domain.task_view import task_audit, task_summary, task_view, timestamp
+from chalicelib.problems import Headers, problem, unexpected
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pass:
+    """A ticket to the WebSocket API, and where to use it."""
+
+    ticket: str
+    url: str
+    connect_by: datetime
+
+
+def created(task: Task, stream: Pass | None, *, replayed: bool = False) -> Response:
+    """201 for a new task; 200 for the one that an idempotency key made before.
+
+    `stream` is a pass to watch it, for a caller who may.
+    """
+    body = {**task_view(task), "stream": None if stream is None else _pass(stream)}
+    # A relative reference holds below any stage path and custom domain.
+    headers: Headers = {"Location": f"./tasks/{task.id}", "ETag": etag(task)}
+    if replayed:
+        return Response(body, headers | {"Idempotency-Replayed": "true"}, 200)
+    return Response(body, headers, 201)
+
+
+def created_many(made: Sequence[Task | Exception]) -> Response:
+    """207 with what became of each task, in order."""
+    return Response({"results": [_result(each, number) for number, each in enumerate(made)]}, status_code=207)
+
+
+def _result(made: Task | Exception, number: int) -> dict[str, Any]:
+    if isinstance(made, Task):
+        return {"status": 201, "task": task_view(made)}
+    found = problem(made, f"/tasks/{number}") if isinstance(made, TaskServiceError) else unexpected(made)
+    return {"status": found["status"], "problem": found}
+
+
+def found(request: Request, task: Task, caller: Caller) -> Response:
+    """200 with the task, or 304 when the caller has this version; administrators see who did what to it."""
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    if known & {etag(task), "*"}:
+        return Response("", {"ETag": etag(task)}, 304)
+    audit = {"audit": task_audit(task)} if caller.may(Scope.ADMIN) else {}
+    return Response({**task_view(task), **audit}, {"ETag": etag(task)}, 200)
+
+
+def changed(task: Task) -> Response:
+    """200 with the task as it is now."""
+    return Response(task_view(task), {"ETag": etag(task)}, 200)
+
+
+def deleted() -> Response:
+    """204."""
+    return Response("", status_code=204)
+
+
+def page(tasks: Sequence[Task], cursor: str | None) -> Response:
+    """A page of a list."""
+    return Response({"tasks": [task_summary(task) for task in tasks], "next_cursor": cursor}, status_code=200)
+
+
+def task_types(types: Iterable[TaskType[Any]]) -> Response:
+    """What tasks can be asked for."""
+    views = [
+        {
+            "name": each.name,
+            "description": each.description,
+            "lane": each.lane.value,
+            "payload_schema": each.payload_model.model_json_schema(),
+            "defaults": {"max_attempts": each.max_attempts, "timeout_seconds": each.timeout_seconds},
+        }
+        for each in types
+    ]
+    return Response({"task_types": views}, status_code=200)
+
+
+def ticket(made: Pass) -> Response:
+    """201 with a pass to the WebSocket API."""
+    return Response(_pass(made), status_code=201)
+
+
+def _pass(made: Pass) -> dict[str, str | None]:
+    return {"ticket": made.ticket, "url": made.url, "expires_at": timestamp(made.connect_by)}
+
+
+def plain(body: dict[str, Any]) -> Response:
+    """200 with a JSON object."""
+    return Response(body, status_code=200)
+
+
+def etag(task: Task) -> str:
+    """The entity tag of a version."""
+    return f'"v{task.version}"'

@@ -1,0 +1,70 @@
+"""Tokens for trying the service out, signed with the local stage's own key.
+
+make -s token                                    # everything, as the owner "default"
+make -s token SCOPE=tasks:read OWNER=alice       # alone on its line, for $(...)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import jwt
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import get_session
+
+from chalicelib.domain.caller import Scope, is_owner
+from infra import APP_NAME, LOCAL_STAGE, Clients, emulator_environment
+
+LIFETIME: Final = timedelta(hours=12)
+OWNER: Final = "default"
+ENDPOINTS: Final = Path(__file__).parents[1] / ".local" / "endpoints.json"
+
+
+def mint_token(key: str, owner: str, scopes: Iterable[str], now: datetime, **claims: Any) -> str:
+    """A token of `owner` with `scopes`, good for LIFETIME; `claims` come on top."""
+    plain = {
+        "sub": owner,
+        "scope": " ".join(scopes),
+        "iat": int(now.timestamp()),
+        "exp": int((now + LIFETIME).timestamp()),
+        **claims,
+    }
+    return jwt.encode(plain, key, algorithm="HS256")
+
+
+def stage_token(clients: Clients, owner: str, scopes: Iterable[str]) -> str:
+    """A token that the running local stage takes."""
+    name = f"/{APP_NAME}/{LOCAL_STAGE}/token-keys"
+    keys: str = clients("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    return mint_token(keys.partition(",")[0], owner, scopes, datetime.now(UTC))
+
+
+def main() -> int:
+    """Print a token for OWNER with SCOPE (names with spaces or commas); 2 for what cannot be."""
+    owner = os.environ.get("OWNER") or OWNER
+    scopes = (os.environ.get("SCOPE") or " ".join(Scope)).replace(",", " ").split()
+    known = [scope.value for scope in Scope]
+    if not is_owner(owner):
+        print(f"OWNER={owner}: 1 to 128 characters without '#' are needed.", file=sys.stderr)
+        return 2
+    if unknown := [scope for scope in scopes if scope not in known]:
+        print(f"SCOPE={unknown[0]}: known are {', '.join(known)}.", file=sys.stderr)
+        return 2
+    try:
+        endpoint = json.loads(ENDPOINTS.read_text())["aws_endpoint"]
+        os.environ.update(emulator_environment(endpoint))
+        print(stage_token(get_session().create_client, owner, scopes))
+    except (OSError, BotoCoreError, ClientError):
+        print("The local stage does not run: start it with `make up`.", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
