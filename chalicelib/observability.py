@@ -45,6 +45,16 @@ class _Formatter(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=True)
 
 
+class _StandardOutput:
+    """Standard output as it is now: whoever runs the service may exchange it after a logger was made."""
+
+    def write(self, text: str) -> None:
+        sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
 class Log:
     """A logger with fields. Messages are constant sentences; what varies goes into fields.
 
@@ -83,7 +93,7 @@ def configure(level: str) -> None:
     _LOGGER.setLevel(level)
     _LOGGER.propagate = False
     if not _LOGGER.handlers:
-        handler = logging.StreamHandler(sys.stdout)
+        handler = logging.StreamHandler(_StandardOutput())
         handler.setFormatter(_Formatter())
         _LOGGER.addHandler(handler)
 

@@ -1,9 +1,8 @@
 """Every test runs without the machine's own AWS configuration."""
 
 import json
-import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,14 +17,9 @@ for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "STAGE"):
 
 
 @pytest.fixture
-def printed(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+def printed(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
     """The JSON lines that the service printed since the last call: its logs and metrics."""
     from chalicelib.observability import configure  # noqa: PLC0415 - after the environment is set
 
-    logger = logging.getLogger("chalicelib")
-    before, level = logger.handlers[:], logger.level
-    logger.handlers.clear()
     configure("INFO")
-    yield lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    logger.handlers[:] = before
-    logger.setLevel(level)
+    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -1,0 +1,94 @@
+"""Settings come from the environment, and a wrong one is told by its name."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from chalicelib.settings import Settings, SettingsError
+
+NUMBERS = [field.name for field in fields(Settings) if str(field.type) in ("int", "float")]
+WHOLE_NUMBERS = [field.name for field in fields(Settings) if str(field.type) == "int"]
+
+
+class TestDefaults:
+    def test_an_empty_environment_is_enough(self) -> None:
+        assert Settings.from_env({}) == Settings(stage="local")
+
+    def test_the_defaults_keep_the_protocols_promises(self) -> None:
+        settings = Settings.from_env({})
+        assert settings.grace_seconds == 120
+        assert settings.lease_margin_seconds == 15
+        assert (settings.backoff_base_seconds, settings.backoff_cap_seconds) == (1, 300)
+        assert settings.lookahead_seconds == 120
+        assert settings.retention_days == 30
+
+    def test_variables_of_others_are_none_of_ours(self) -> None:
+        assert Settings.from_env({"PATH": "/bin", "HOME": "/"}) == Settings(stage="local")
+
+
+class TestReading:
+    @pytest.mark.parametrize("name", NUMBERS)
+    def test_every_number_is_read_from_the_variable_of_its_name(self, name: str) -> None:
+        assert getattr(Settings.from_env({name.upper(): "7"}), name) == 7
+
+    @pytest.mark.parametrize(
+        ("variable", "text", "name", "value"),
+        [
+            ("STAGE", "prod", "stage", "prod"),
+            ("LOG_LEVEL", "DEBUG", "log_level", "DEBUG"),
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:1", "endpoint_url", "http://127.0.0.1:1"),
+            ("AWS_ENDPOINT_URL", "", "endpoint_url", None),
+            ("GRACE_SECONDS", "0.5", "grace_seconds", 0.5),
+            ("TASK_BUCKETS", "256", "task_buckets", 256),
+            ("FETCH_ALLOWED_HOSTS", "127.0.0.1", "fetch_allowed_hosts", ("127.0.0.1",)),
+            (
+                "FETCH_ALLOWED_HOSTS",
+                " a.test , b.test,",
+                "fetch_allowed_hosts",
+                ("a.test", "b.test"),
+            ),
+            ("FETCH_ALLOWED_HOSTS", "", "fetch_allowed_hosts", ()),
+        ],
+    )
+    def test_values(self, variable: str, text: str, name: str, value: Any) -> None:
+        assert getattr(Settings.from_env({variable: text}), name) == value
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("text", ["", "many", "0", "-1", "nan", "inf", "-inf", "1e999", "0x10", "1,5"])
+    @pytest.mark.parametrize("name", NUMBERS)
+    def test_a_wrong_number_is_told_with_its_variable(self, name: str, text: str) -> None:
+        with pytest.raises(SettingsError) as refused:
+            Settings.from_env({name.upper(): text})
+        assert f"{name.upper()}={text!r}: " in str(refused.value)
+
+    @pytest.mark.parametrize("name", WHOLE_NUMBERS)
+    def test_there_is_no_half_of_a_bucket_or_a_failure(self, name: str) -> None:
+        with pytest.raises(SettingsError, match=f"{name.upper()}='1.5': a whole number"):
+            Settings.from_env({name.upper(): "1.5"})
+
+    @pytest.mark.parametrize("variable", ["TASK_BUCKETS", "DUE_BUCKETS"])
+    def test_a_bucket_is_one_byte_of_an_id(self, variable: str) -> None:
+        with pytest.raises(SettingsError, match=f"{variable}='257': 256 at most"):
+            Settings.from_env({variable: "257"})
+
+    @pytest.mark.parametrize("text", ["", "chatty", "info"])
+    def test_a_log_level_is_one_of_pythons(self, text: str) -> None:
+        with pytest.raises(SettingsError, match=r"LOG_LEVEL=.*: one of DEBUG, INFO"):
+            Settings.from_env({"LOG_LEVEL": text})
+
+
+class TestNames:
+    def test_every_resource_carries_its_stage(self) -> None:
+        settings = Settings(stage="prod")
+        assert settings.resource("tasks") == "task-service-prod-tasks"
+        assert settings.parameter("cursor-keys") == "/task-service/prod/cursor-keys"
+        assert settings.stream_arn.startswith("arn:aws:dynamodb:")
+        assert "table/task-service-prod-tasks/stream/" in settings.stream_arn
+
+    def test_settings_do_not_change(self) -> None:
+        with pytest.raises(AttributeError):
+            Settings(stage="prod").stage = "dev"  # type: ignore[misc]
