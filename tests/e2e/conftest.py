@@ -58,11 +58,15 @@ class Service:
         server = HTTPConnection(place.netloc, timeout=PATIENCE_SECONDS)
         try:
             target = f"{place.path}?{place.query}" if place.query else place.path
-            server.request(method, target, data, {"Content-Type": "application/json", **(headers or {})})
+            server.request(method, target, data, {**self._headers, **(headers or {})})
             response = server.getresponse()
             return Answer(status=response.status, headers=response.headers, text=response.read().decode())
         finally:
             server.close()
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Content-Type": "application/json", "Authorization": f"Bearer {self.endpoints.token}"}
 
     def post(self, task_type: str, payload: Any, **options: Any) -> Any:
         """A new task."""
@@ -81,7 +85,12 @@ class Service:
 
     def watch(self, query: str = "") -> ClientConnection:
         """A WebSocket connection, to be closed by the caller."""
-        return connect(self.endpoints.websocket + query, proxy=None, open_timeout=PATIENCE_SECONDS)
+        return connect(
+            self.endpoints.websocket + query,
+            additional_headers={"Authorization": f"Bearer {self.endpoints.token}"},
+            proxy=None,
+            open_timeout=PATIENCE_SECONDS,
+        )
 
     def client(self, name: str) -> Any:
         """A client of an AWS service underneath."""

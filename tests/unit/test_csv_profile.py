@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.outcomes import Cancel, NonRetryable, Rejected
 from chalicelib.domain.task_types import TASK_TYPES
+from chalicelib.fetching import FetchError
 from chalicelib.task_types.csv_profile import CsvProfile, Profile, csv_profile
-from chalicelib.task_types.fetching import FetchError
 from tests.http_server import Answer, HttpServer, RawServer, raw
 from tests.recording_context import RecordingContext
 

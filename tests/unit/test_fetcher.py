@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.outcomes import NonRetryable, Rejected
-from chalicelib.task_types.fetching import Fetcher, FetchError, Request, Response, Target, guarded
-from chalicelib.task_types.fetching.addresses import is_public
+from chalicelib.fetching import Fetcher, FetchError, Request, Response, Target, guarded
+from chalicelib.fetching.addresses import is_public
 from tests.http_server import Answer, HttpServer, RawServer, raw
 
 PUBLIC = "93.184.215.14"

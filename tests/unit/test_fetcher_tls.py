@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from chalicelib.task_types.fetching import Fetcher, FetchError, Request, Response
+from chalicelib.fetching import Fetcher, FetchError, Request, Response
 from tests.http_server import Answer, HttpServer, RawServer
 
 PUBLIC = "93.184.215.14"

@@ -17,7 +17,7 @@ import pytest
 from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.domain.outcomes import NonRetryable, Rejected, RetryAfter
 from chalicelib.domain.task_types import TASK_TYPES
-from chalicelib.task_types.fetching import FetchError, Response, expect_success
+from chalicelib.fetching import FetchError, Response, expect_success
 from chalicelib.task_types.http_request import HttpRequest, HttpResult, http_request, signature
 from tests.http_server import Answer, HttpServer
 from tests.recording_context import RecordingContext

@@ -46,6 +46,9 @@ LATER_FIELDS: dict[str, Any] = {
     "progress": Progress(percent=1),
     "cancel_requested": True,
     "correlation_id": "trace",
+    "created_by": "ada",
+    "canceled_by": "ada",
+    "retried_by": "ada",
     **dict.fromkeys(("finished_at", "expires_at", "dead_lettered_at", "ttl"), NOW),
 }
 
