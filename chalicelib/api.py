@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from chalice.app import Request
@@ -18,7 +19,9 @@ from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.validation import field_errors
 from chalicelib.domain.watching import Watch
 from chalicelib.request_models import BatchRequest, ListQuery, StatsQuery, TaskRequest, TicketRequest
-from chalicelib.tokens import Tokens
+
+if TYPE_CHECKING:
+    from chalicelib.tokens import Tokens
 
 BODY_LIMIT_BYTES = 256 * 1024
 IDEMPOTENCY_KEY_LIMIT = 255
@@ -35,11 +38,12 @@ def caller(request: Request, tokens: Tokens | None, scope: Scope) -> Caller:
     """
     known = ANYBODY if tokens is None else tokens.caller(request.headers.get("authorization"))
     known.require(scope)
-    return known.acting_for(_owner(request))
+    return known.acting_for(wanted_owner(dict(request.query_params or {})))
 
 
-def _owner(request: Request) -> str | None:
-    owner: str | None = dict(request.query_params or {}).get("owner")
+def wanted_owner(query: Mapping[str, str]) -> str | None:
+    """The owner that a query names, for whom an administrator acts. Raises: Invalid."""
+    owner = query.get("owner")
     if owner is not None and not is_owner(owner):
         raise Invalid(
             "The query is not valid.", (FieldError(pointer="/owner", message="this names no owner"),)
@@ -92,9 +96,13 @@ def idempotency_key(request: Request) -> str | None:
 
 
 def wanted_watch(request: Request) -> Watch:
-    """What a ticket is to watch: everything, when the body does not say. Raises: Malformed, Invalid."""
+    """What a ticket is to allow: everything, when the body does not say. Raises: Malformed, Invalid."""
     body = _validated(TicketRequest, _body(request) if request.raw_body else {})
-    return Watch.parse(body.watch)
+    watch = Watch.parse(body.watch)
+    if watch.scope == "none":  # it would allow no subscription either
+        message = "a ticket for nothing is of no use: take one for all, and connect with watch=none"
+        raise Invalid("The ticket is not valid.", (FieldError(pointer="/watch", message=message),))
+    return watch
 
 
 def list_query(request: Request) -> ListQuery:

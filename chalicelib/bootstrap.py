@@ -36,7 +36,6 @@ from chalicelib.aws.websocket import Sockets
 from chalicelib.box_office import BoxOffice
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.timing import Timing
-from chalicelib.key_set import KeySet, fetch_key_set
 from chalicelib.observability import Metrics
 from chalicelib.services.connections import Connections
 from chalicelib.services.dead_letters import DeadLetterMonitor, Obituary
@@ -47,10 +46,10 @@ from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.tasks import TaskService
 from chalicelib.services.worker import Worker
 from chalicelib.settings import Settings
-from chalicelib.tokens import TokenRules, Tokens
 
 if TYPE_CHECKING:
     from chalicelib.domain.task_types import TaskTypes
+    from chalicelib.tokens import Tokens
 
 
 def _now() -> datetime:
@@ -198,17 +197,10 @@ class Services:
         """Who may call; None on a stage where everybody may."""
         if self.settings.auth == "off":
             return None
-        rules = TokenRules(
-            issuer=self.settings.token_issuer or None,
-            audience=self.settings.token_audience or None,
-            owner_claim=self.settings.owner_claim,
-            scope_claim=self.settings.scope_claim,
-            leeway_seconds=self.settings.token_leeway_seconds,
-        )
-        key_set = KeySet(self.settings.jwks_url, fetch_key_set) if self.settings.jwks_url else None
-        return Tokens(
-            rules, shared_keys=lambda: self.parameters.token_keys, key_set=key_set, clock=self.clock
-        )
+        # Here, because half of the functions see no token and need no cryptography.
+        from chalicelib.tokens import Tokens  # noqa: PLC0415
+
+        return Tokens.of(self.settings, shared_keys=lambda: self.parameters.token_keys, clock=self.clock)
 
     @cached_property
     def box_office(self) -> BoxOffice:

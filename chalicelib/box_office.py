@@ -8,9 +8,11 @@ from datetime import datetime
 
 from chalicelib.aws.parameters import Parameters
 from chalicelib.domain.caller import Caller, Scope
+from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.task import Task
 from chalicelib.domain.ticket import LIFETIME, Ticket
 from chalicelib.domain.watching import Watch
+from chalicelib.observability import log
 from chalicelib.responses import Pass
 from chalicelib.tickets import read_ticket, sign_ticket
 
@@ -23,13 +25,16 @@ class BoxOffice:
         self._clock = clock
 
     def sell(self, caller: Caller, watch: Watch) -> Pass:
-        """A pass for one connection, soon, that watches `watch` and no more."""
+        """A pass for one connection, soon, that watches `watch` and no more. Raises: Unavailable."""
+        connect_by = self._clock() + LIFETIME
+        if caller.expires_at is not None:
+            connect_by = min(connect_by, caller.expires_at)
         ticket = Ticket(
             id=secrets.token_urlsafe(12),
             subject=caller.subject,
             owner=caller.owner,
             watch=str(watch),
-            connect_by=self._clock() + LIFETIME,
+            connect_by=connect_by,
             session_until=caller.expires_at,
         )
         text = sign_ticket(self._parameters.signing_keys, ticket)
@@ -37,8 +42,17 @@ class BoxOffice:
         return Pass(ticket=text, url=f"{endpoint}?ticket={text}", connect_by=ticket.connect_by)
 
     def for_task(self, caller: Caller, task: Task) -> Pass | None:
-        """A pass to watch one task, for a caller who may read."""
-        return self.sell(caller, Watch(scope="task", name=task.id)) if caller.may(Scope.READ) else None
+        """A pass to watch one task, for a caller who may read; None too when none can be sold now.
+
+        The task is stored: whatever becomes of its pass, the caller is to know.
+        """
+        if not caller.may(Scope.READ):
+            return None
+        try:
+            return self.sell(caller, Watch(scope="task", name=task.id))
+        except Unavailable as error:
+            log.warning("Ticket not sold", action="ticket_failed", task_id=task.id, reason=error.detail)
+            return None
 
     def take(self, text: str) -> Ticket:
         """The ticket in `text`, good but perhaps spent. Raises: Unauthorized."""

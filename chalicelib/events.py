@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalice.app import Request, Response, WebsocketEvent
 
-from chalicelib.api import correlation_id
+from chalicelib.api import correlation_id, wanted_owner
 from chalicelib.aws.task_row import from_row, is_task_row
 from chalicelib.domain.caller import ANYBODY
 from chalicelib.domain.errors import TaskServiceError
@@ -113,7 +113,10 @@ def connected(event: WebsocketEvent, services: Services) -> Response:
 
 
 def _connect(connection_id: str, event: Mapping[str, Any], services: Services) -> None:
-    """By ticket, which browsers need; or by an Authorization header, which other clients can send."""
+    """By ticket, which browsers need; or by an Authorization header, which other clients can send.
+
+    An administrator may connect for another owner, as in HTTP.
+    """
     query = _query(event)
     if "ticket" in query:
         ticket = services.box_office.take(query["ticket"])
@@ -121,7 +124,7 @@ def _connect(connection_id: str, event: Mapping[str, Any], services: Services) -
         return
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     caller = ANYBODY if services.tokens is None else services.tokens.caller(headers.get("authorization"))
-    services.connections.connect(connection_id, caller, query)
+    services.connections.connect(connection_id, caller.acting_for(wanted_owner(query)), query)
 
 
 def _query(event: Mapping[str, Any]) -> dict[str, str]:

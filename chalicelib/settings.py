@@ -14,6 +14,10 @@ APP_NAME = "task-service"
 _CHOICES = {"LOG_LEVEL": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "AUTH": ("on", "off")}
 #: A partition is one byte of a task's id.
 _MAX_BUCKETS = 256
+#: Beyond these, times are too short or counts too large to be kept.
+_MOST = {"POSTS_PER_SECOND": 100_000, "POST_BURST": 1_000_000, "OPEN_TASKS": 10**9, "CONNECTIONS": 100_000}
+#: An owner who used up a burst is let in again within this.
+_MAX_BURST_SECONDS = 86_400
 LOCAL_STAGE = "local"
 
 
@@ -45,9 +49,11 @@ class Settings:
     auth: str = "on"  #: off lets everybody do everything, on the local stage alone
     jwks_url: str = ""  #: the key set of the OpenID Connect provider whose tokens count
     token_issuer: str = ""  #: the `iss` that a token must have
-    token_audience: str = ""  #: the `aud` that a token must have
+    token_audience: str = ""  #: whom a token must be for
+    audience_claim: str = "aud"  #: the claim that says so; Cognito's access tokens use client_id
     owner_claim: str = "sub"  #: the claim that says whose tasks these are
     scope_claim: str = "scope"  #: the claim with the scopes
+    scope_prefix: str = ""  #: what the issuer writes before a scope, such as Cognito's "my-api/"
     token_leeway_seconds: float = 30.0  #: how far the clocks of issuer and service may differ
     cors_origins: tuple[str, ...] = ()  #: origins whose pages may call the API
 
@@ -70,9 +76,23 @@ class Settings:
             if field.name not in ("stage", "endpoint_url") and name in environ:
                 given[field.name] = _read(name, environ[name], str(field.type))
         settings = cls(**given)
-        if settings.auth == "off" and settings.stage != LOCAL_STAGE:
-            raise SettingsError(f"AUTH='off': only the {LOCAL_STAGE} stage runs without tokens")
+        settings._check()
         return settings
+
+    def _check(self) -> None:
+        """Raises: SettingsError for what is wrong only together, or only on this stage."""
+        if self.auth == "off" and self.stage != LOCAL_STAGE:
+            raise SettingsError(f"AUTH='off': only the {LOCAL_STAGE} stage runs without tokens")
+        if self.jwks_url and not (self.token_issuer and self.token_audience):
+            raise SettingsError(
+                "JWKS_URL without TOKEN_ISSUER and TOKEN_AUDIENCE: every token of the provider would count"
+            )
+        if self.jwks_url and not self.jwks_url.startswith("https://") and self.stage != LOCAL_STAGE:
+            raise SettingsError(f"JWKS_URL={self.jwks_url!r}: https is needed")
+        if self.post_burst > _MAX_BURST_SECONDS * self.posts_per_second:
+            raise SettingsError(
+                f"POST_BURST={self.post_burst}: at most what POSTS_PER_SECOND allows in a day is needed"
+            )
 
     @classmethod
     def current(cls) -> Settings:
@@ -111,8 +131,9 @@ def _read(name: str, text: str, wanted: str) -> Any:
         ) from None
     if not 0 < value < float("inf"):
         raise SettingsError(f"{name}={text!r}: a number above 0 is needed")
-    if name.endswith("_BUCKETS") and value > _MAX_BUCKETS:
-        raise SettingsError(f"{name}={text!r}: {_MAX_BUCKETS} at most")
+    limit = _MAX_BUCKETS if name.endswith("_BUCKETS") else _MOST.get(name)
+    if limit is not None and value > limit:
+        raise SettingsError(f"{name}={text!r}: {limit} at most")
     return value
 
 

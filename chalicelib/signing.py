@@ -8,8 +8,8 @@ import hmac
 from collections.abc import Sequence
 
 _MAC_BYTES = 16
-#: Nothing that is signed here is longer.
-_LIMIT_CHARACTERS = 1024
+#: Nothing that is signed here is longer: the ticket of an owner and a subject of 128 emoji is 2,600.
+_LIMIT_CHARACTERS = 4096
 
 
 def sign(key: bytes, purpose: str, body: str) -> str:

@@ -16,7 +16,8 @@ import jwt
 
 from chalicelib.domain.caller import NAME_LIMIT_CHARACTERS, Caller, Scope, is_owner
 from chalicelib.domain.errors import Unauthorized
-from chalicelib.key_set import KeySet
+from chalicelib.key_set import KeySet, fetch_key_set
+from chalicelib.settings import Settings
 
 #: A longer token is not looked at.
 TOKEN_LIMIT_CHARACTERS = 8192
@@ -30,9 +31,11 @@ class TokenRules:
     """What a stage asks of a token."""
 
     issuer: str | None = None  #: the `iss` it must have; None: any
-    audience: str | None = None  #: the `aud` it must have; None: any
+    audience: str | None = None  #: whom it must be for; None: anybody
+    audience_claim: str = "aud"  #: the claim that says whom it is for
     owner_claim: str = "sub"  #: the claim that says whose tasks these are
     scope_claim: str = "scope"  #: the claim with the scopes, a list or text with spaces
+    scope_prefix: str = ""  #: what the issuer writes before each scope
     leeway_seconds: float = 30.0  #: how far the clocks of issuer and service may differ
 
 
@@ -52,13 +55,35 @@ class Tokens:
         self._key_set = key_set
         self._clock = clock
 
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        shared_keys: Callable[[], tuple[bytes, ...]],
+        clock: Callable[[], datetime],
+    ) -> Tokens:
+        """What the settings ask for."""
+        rules = TokenRules(
+            issuer=settings.token_issuer or None,
+            audience=settings.token_audience or None,
+            audience_claim=settings.audience_claim,
+            owner_claim=settings.owner_claim,
+            scope_claim=settings.scope_claim,
+            scope_prefix=settings.scope_prefix,
+            leeway_seconds=settings.token_leeway_seconds,
+        )
+        key_set = KeySet(settings.jwks_url, fetch_key_set) if settings.jwks_url else None
+        return cls(rules, shared_keys=shared_keys, key_set=key_set, clock=clock)
+
     def caller(self, authorization: str | None) -> Caller:
         """Who sent an `Authorization` header. Raises: Unauthorized, Unavailable."""
         if not authorization:
             raise Unauthorized("A token is needed: send Authorization: Bearer and a token.")
         scheme, _, token = authorization.partition(" ")
         token = token.strip()
-        if scheme.lower() != "bearer" or not token or len(token) > TOKEN_LIMIT_CHARACTERS:
+        readable = 0 < len(token) <= TOKEN_LIMIT_CHARACTERS and token.isascii()
+        if scheme.lower() != "bearer" or not readable:
             raise Unauthorized("The Authorization header is not Bearer and a token.")
         return self._caller_of(self._claims(token))
 
@@ -84,12 +109,11 @@ class Tokens:
                     key,
                     algorithms=[algorithm],
                     issuer=self._rules.issuer,
-                    audience=self._rules.audience,
-                    leeway=0,
-                    # Times are checked below, by the service's own clock.
+                    # Times are checked below, by the service's own clock; the audience too, for some
+                    # issuers name it in a claim of their own.
                     options={
                         "require": list(_REQUIRED),
-                        "verify_aud": self._rules.audience is not None,
+                        "verify_aud": False,
                         "verify_exp": False,
                         "verify_nbf": False,
                         "verify_iat": False,
@@ -100,6 +124,7 @@ class Tokens:
             except (jwt.InvalidTokenError, jwt.InvalidKeyError) as error:
                 raise Unauthorized(f"The token is not good here: {error}.") from None
             self._check_times(claims)
+            self._check_audience(claims)
             return claims
         raise Unauthorized("The token is signed with a key that is not known here.")
 
@@ -110,13 +135,24 @@ class Tokens:
         if any(_number(claims, name) > now + leeway for name in ("nbf", "iat") if name in claims):
             raise Unauthorized("The token is not valid yet.")
 
+    def _check_audience(self, claims: Mapping[str, Any]) -> None:
+        found = claims.get(self._rules.audience_claim)
+        audiences = found if isinstance(found, list) else [found]
+        if self._rules.audience is not None and self._rules.audience not in audiences:
+            raise Unauthorized("The token is for another service.")
+
     def _caller_of(self, claims: Mapping[str, Any]) -> Caller:
         return Caller(
             subject=_name(claims, "sub"),
             owner=_name(claims, self._rules.owner_claim),
-            scopes=_scopes(claims.get(self._rules.scope_claim)),
-            expires_at=datetime.fromtimestamp(_number(claims, "exp"), UTC),
+            scopes=self._scopes(claims.get(self._rules.scope_claim)),
+            expires_at=datetime.fromtimestamp(int(_number(claims, "exp")), UTC),
         )
+
+    def _scopes(self, value: Any) -> frozenset[str]:
+        """The scopes that mean something here, from a list or from text with spaces (RFC 8693, 4.2)."""
+        names = value.split(" ") if isinstance(value, str) else value if isinstance(value, list) else []
+        return frozenset(scope.value for scope in Scope if self._rules.scope_prefix + scope.value in names)
 
 
 def _number(claims: Mapping[str, Any], name: str) -> float:
@@ -134,11 +170,3 @@ def _name(claims: Mapping[str, Any], claim: str) -> str:
             f"The token's claim {claim!r} is not a name of 1 to {NAME_LIMIT_CHARACTERS} characters."
         )
     return value
-
-
-def _scopes(value: Any) -> frozenset[str]:
-    """The scopes that mean something here, from a list or from text with spaces (RFC 8693, 4.2)."""
-    names = value.split(" ") if isinstance(value, str) else value if isinstance(value, list) else []
-    return frozenset(scope.value for scope in Scope) & frozenset(
-        name for name in names if isinstance(name, str)
-    )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: API Gateway cuts a connection after two hours; ten minutes later its rows may go.
 KEPT = timedelta(hours=2, minutes=10)
+#: Why a ticket could not be spent: it was, or somebody else does so at this moment.
+_SPENT = ("ConditionalCheckFailed", "TransactionConflict")
 
 
 class ConnectionTable:
@@ -67,20 +69,23 @@ class ConnectionTable:
                     {"Put": {"TableName": self._table, "Item": item}},
                 ],
             )
-        except self._client.exceptions.TransactionCanceledException:
-            return False
+        except self._client.exceptions.TransactionCanceledException as canceled:
+            reasons = canceled.response.get("CancellationReasons", [])
+            if reasons and reasons[0].get("Code") in _SPENT:
+                return False
+            raise
         return True
 
-    def count(self, owner: str, at_most: int) -> int:
-        """How many connections the owner has, counted up to `at_most`."""
-        answer = self._client.query(
-            TableName=self._table,
-            KeyConditionExpression="pk = :owner",
-            ExpressionAttributeValues={":owner": _key(owner, "")["pk"]},
-            Select="COUNT",
-            Limit=at_most,
-        )
-        return answer["Count"]
+    def count(self, owner: str, now: datetime, at_most: int) -> int:
+        """How many connections the owner has, counted up to about `at_most`."""
+        query = {**self._live(owner, now), "Select": "COUNT", "Limit": at_most}
+        count = 0
+        while True:
+            answer = self._client.query(**query)
+            count += answer["Count"]
+            if count >= at_most or "LastEvaluatedKey" not in answer:
+                return count
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def get(self, connection_id: str) -> Connection | None:
         """The connection as it is now; None when it is not known (any more)."""
@@ -94,14 +99,7 @@ class ConnectionTable:
 
     def watchers(self, owner: str, now: datetime) -> list[Connection]:
         """Every connection of `owner`, read consistently from the table itself."""
-        query: dict[str, Any] = {
-            "TableName": self._table,
-            "KeyConditionExpression": "pk = :owner",
-            "FilterExpression": "#ttl > :now",
-            "ExpressionAttributeNames": {"#ttl": "ttl"},
-            "ExpressionAttributeValues": {":owner": _key(owner, "")["pk"], ":now": encode("ttl", now)},
-            "ConsistentRead": True,
-        }
+        query = {**self._live(owner, now), "ConsistentRead": True}
         found: list[Connection] = []
         while True:
             answer = self._client.query(**query)
@@ -129,6 +127,16 @@ class ConnectionTable:
             return
         self._client.delete_item(TableName=self._table, Key=_key(owner, connection_id))
         self._client.delete_item(TableName=self._table, Key=_pointer_key(connection_id))
+
+    def _live(self, owner: str, now: datetime) -> dict[str, Any]:
+        """A query for the owner's connections; TTL removes late, so the dead ones are left out."""
+        return {
+            "TableName": self._table,
+            "KeyConditionExpression": "pk = :owner",
+            "FilterExpression": "#ttl > :now",
+            "ExpressionAttributeNames": {"#ttl": "ttl"},
+            "ExpressionAttributeValues": {":owner": _key(owner, "")["pk"], ":now": encode("ttl", now)},
+        }
 
     def _owner_of(self, connection_id: str) -> str | None:
         answer = self._client.get_item(

@@ -2,31 +2,34 @@
 
 The rate is a bucket kept as one number (the generic cell rate algorithm, ITU-T I.371): `full_at` is when
 the bucket will be full again. Taking n tokens moves it n intervals on, and is refused when it would lie
-further ahead than the whole bucket is deep. So a take is one conditional write and needs no read.
+further ahead than the whole bucket is deep. So a take is one conditional write, or two, and needs no read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.aws.task_row import Row, encode, moment_of
+from chalicelib.aws.task_row import Row
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 #: Sorts before every minute of the rollups.
 LIMITS_KEY = "#limits"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
     """What the item says after a take, or instead of one."""
 
-    full_at: datetime | None
+    full_at: datetime
     open_tasks: int  #: about; the stream handler counts
 
 
@@ -38,19 +41,28 @@ class LimitTable:
         self._table = table
 
     def take(self, owner: str, now: datetime, cost: timedelta, depth: timedelta) -> tuple[bool, Usage]:
-        """Take `cost` from a bucket that is `depth` deep; was it granted, and the usage as it is now."""
-        full = "(attribute_not_exists(full_at) OR full_at <= :now)"
-        granted, usage = self._write(owner, "SET full_at = :then", full, {":now": now, ":then": now + cost})
-        while not granted and usage.full_at is not None:
-            if usage.full_at + cost > now + depth:
-                return False, usage
-            # Not full, but deep enough: on from where it is, unless somebody else took meanwhile.
-            values = {":then": usage.full_at + cost, ":seen": usage.full_at}
-            granted, usage = self._write(owner, "SET full_at = :then", "full_at = :seen", values)
-        return granted, usage
+        """Take `cost` from a bucket that is `depth` deep; was it granted, and the usage as it is now.
+
+        A full bucket gives everybody one take, even of more than it holds, and is in debt until it is paid.
+        """
+        granted, usage = self._write(
+            owner,
+            "SET full_at = :then",
+            "attribute_not_exists(full_at) OR full_at <= :now",
+            {":now": _microseconds(now), ":then": _microseconds(now + cost)},
+        )
+        if granted:
+            return True, usage
+        # Not full: on from where it is, by DynamoDB's own arithmetic, so that takers need not take turns.
+        return self._write(
+            owner,
+            "SET full_at = full_at + :cost",
+            "full_at <= :latest",
+            {":cost": cost // _MICROSECOND, ":latest": _microseconds(now + depth - cost)},
+        )
 
     def _write(
-        self, owner: str, expression: str, condition: str, values: dict[str, datetime]
+        self, owner: str, expression: str, condition: str, values: Mapping[str, int]
     ) -> tuple[bool, Usage]:
         try:
             answer = self._client.update_item(
@@ -58,9 +70,7 @@ class LimitTable:
                 Key={"pk": {"S": owner}, "sk": {"S": LIMITS_KEY}},
                 UpdateExpression=expression,
                 ConditionExpression=condition,
-                ExpressionAttributeValues={
-                    name: encode("updated_at", value) for name, value in values.items()
-                },
+                ExpressionAttributeValues={name: {"N": str(value)} for name, value in values.items()},
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -71,13 +81,16 @@ class LimitTable:
 
 def _refused_row(refusal: ClientError) -> Row:
     response: Any = refusal.response
-    row: Row = response.get("Item") or {}
+    row: Row = response["Item"]
     return row
 
 
 def _usage(row: Row) -> Usage:
-    full_at = row.get("full_at")
     return Usage(
-        full_at=None if full_at is None else moment_of(full_at),
+        full_at=_EPOCH + int(row["full_at"]["N"]) * _MICROSECOND,
         open_tasks=int(row.get("open_tasks", {"N": "0"})["N"]),
     )
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND

@@ -100,8 +100,11 @@ class Connections:
         self._admit(connection, ticket.id)
 
     def _admit(self, connection: Connection, ticket_id: str | None = None) -> None:
-        self._limits.connect(self._connections.count(connection.owner, self._limits.connections))
-        if not self._connections.add(connection, self._clock(), ticket_id=ticket_id):
+        if connection.is_over(self._clock()):  # without the leeway that a request may have
+            raise Unauthorized("The token has expired.")
+        now = self._clock()
+        self._limits.connect(self._connections.count(connection.owner, now, self._limits.connections))
+        if not self._connections.add(connection, now, ticket_id=ticket_id):
             raise Unauthorized("The ticket was used before: ask for a new one.")
         watch = connection.watch.scope
         log.info("Connected", action="connected", connection_id=connection.id, watch=watch)
@@ -143,7 +146,8 @@ class Connections:
                 self._sync(connection, _known(message), message.get("since"))
             case action:
                 known = "subscribe, unsubscribe, sync and ping"
-                raise Refusal("unknown_action", f"The action {str(action)[:100]!r} is not one of {known}.")
+                name = repr(action[:100]) if isinstance(action, str) else "named there"
+                raise Refusal("unknown_action", f"The action {name} is not one of {known}.")
 
     def _subscribe(self, connection: Connection, task_id: str) -> None:
         """Store the subscription, then read the task, then send it: no update can fall in between (P4)."""
@@ -159,6 +163,8 @@ class Connections:
     def _sync(self, connection: Connection, known: Mapping[str, int], since: Any) -> None:
         """Send what is newer than the client knows, and what was created after `since`."""
         start = self._start(since)
+        if connection.restricted and connection.watch.scope == "task":
+            start = None  # there is one task to know of, and the ids of others are not told
         names = [(connection.owner, task_id) for task_id in known]
         fresh = {task.id: task for task in self._tasks.get_many(names)} if names else {}
         more, position = False, None

@@ -62,16 +62,16 @@ class Limits:
             hand = self._hands.get(owner)
             if hand is None or hand.until <= now or hand.tokens < tasks:
                 hand = self._take(owner, tasks, now)
-            hand.tokens -= tasks
-            hand.open_tasks += tasks
-            if hand.open_tasks > self._quota.open_tasks:
+            if hand.open_tasks + tasks > self._quota.open_tasks:
                 raise TooMany(
-                    f"There are about {hand.open_tasks - tasks} tasks that have not finished;"
+                    f"There are about {hand.open_tasks} tasks that have not finished;"
                     f" at most {self._quota.open_tasks} may be open.",
                     retry_after_seconds=_OPEN_RETRY_SECONDS,
                     limit="open-tasks",
                     quota=self._quota.open_tasks,
                 )
+            hand.tokens -= tasks
+            hand.open_tasks += tasks
 
     @property
     def connections(self) -> int:
@@ -97,7 +97,6 @@ class Limits:
             handful = tasks  # the last tokens of a bucket are given out one by one
             granted, usage = self._table.take(owner, now, interval * handful, depth)
         if not granted:
-            assert usage.full_at is not None
             wait = usage.full_at + interval * tasks - now - depth
             raise TooMany(
                 f"At most {self._quota.posts_per_second:g} tasks a second are taken,"
