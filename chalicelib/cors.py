@@ -7,7 +7,8 @@ from typing import Any
 
 from chalice.app import Request, Response
 
-_EVERY_RESPONSE = {
+#: What every answer tells a browser, the gateway's own ones too.
+EVERY_RESPONSE = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
@@ -34,7 +35,7 @@ def guarded(response: Any, event: Any, origins: Collection[str]) -> Any:
     """The response of an HTTP request with the headers that keep browsers safe; anything else as it is."""
     if not isinstance(event, Request) or not isinstance(response, Response):
         return response
-    for name, value in _EVERY_RESPONSE.items():
+    for name, value in EVERY_RESPONSE.items():
         response.headers.setdefault(name, value)
     origin = event.headers.get("origin")
     if origins:

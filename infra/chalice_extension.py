@@ -4,8 +4,8 @@ app.py imports this whenever Chalice's tools import app.py (never inside Lambda)
 `chalice deploy` is safe from its first run. Chalice makes its client before it imports app.py, so a subclass
 would come too late: methods of the class itself are replaced.
 
-- On every stage, mappings are created and kept with `event_sources.mapping_options`, and a table's stream is
-  found by the name of its table.
+- On every stage, mappings are created and kept with `event_sources.mapping_options`, a table's stream is
+  found by the name of its table, and the gateway's own answers are like the app's.
 - On the local stage, every call goes to the emulator and to nothing else; there is nothing to wait for, and a
   REST API is made call by call.
 """
@@ -20,12 +20,16 @@ from typing import Any, Final
 
 from chalice.awsclient import TypedAWSClient
 
+from chalicelib.settings import Settings
 from infra import LOCAL_STAGE, emulator_environment, swagger
 from infra.event_sources import latest_stream, mapping_options
+from infra.gateway_responses import with_gateway_responses
 
 _ENDPOINTS: Final = Path(__file__).parents[1] / ".local" / "endpoints.json"
 
 _stock_client: Final = TypedAWSClient._client
+_stock_import: Final = TypedAWSClient.import_rest_api
+_stock_update: Final = TypedAWSClient.update_api_from_swagger
 _stock_verify: Final = TypedAWSClient.verify_event_source_arn_current
 
 
@@ -92,26 +96,40 @@ def _no_wait(self: TypedAWSClient, function_name: str) -> None:
     """Return: a function of the emulator is usable as soon as the call that made it has returned."""
 
 
+def _complete(document: dict[str, Any]) -> dict[str, Any]:
+    return with_gateway_responses(document, Settings.current().cors_origins)
+
+
 def _import_rest_api(self: TypedAWSClient, swagger_document: dict[str, Any], endpoint_type: str) -> str:
-    return swagger.create_api(self._client("apigateway"), swagger_document, endpoint_type)
+    return str(_stock_import(self, _complete(swagger_document), endpoint_type))
 
 
 def _update_api_from_swagger(
     self: TypedAWSClient, rest_api_id: str, swagger_document: dict[str, Any]
 ) -> None:
-    swagger.replace_routes(self._client("apigateway"), rest_api_id, swagger_document)
+    _stock_update(self, rest_api_id, _complete(swagger_document))
+
+
+def _make_rest_api(self: TypedAWSClient, swagger_document: dict[str, Any], endpoint_type: str) -> str:
+    return swagger.create_api(self._client("apigateway"), _complete(swagger_document), endpoint_type)
+
+
+def _replace_routes(self: TypedAWSClient, rest_api_id: str, swagger_document: dict[str, Any]) -> None:
+    swagger.replace_routes(self._client("apigateway"), rest_api_id, _complete(swagger_document))
 
 
 _ON_EVERY_STAGE: Final[Mapping[str, Callable[..., Any]]] = {
     "_client": _client,
     "verify_event_source_arn_current": _verify_event_source_arn_current,
+    "import_rest_api": _import_rest_api,
+    "update_api_from_swagger": _update_api_from_swagger,
 }
 _ON_THE_EMULATOR: Final[Mapping[str, Callable[..., Any]]] = {
     "_client": _emulator_client,
     "_wait_for_active": _no_wait,
     "_wait_for_function_update": _no_wait,
-    "import_rest_api": _import_rest_api,
-    "update_api_from_swagger": _update_api_from_swagger,
+    "import_rest_api": _make_rest_api,
+    "update_api_from_swagger": _replace_routes,
 }
 
 install(os.environ.get("STAGE"))

@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from infra.gateway_responses import EXTENSION
+
 _INTEGRATION = "x-amazon-apigateway-integration"
 
 
@@ -44,6 +46,8 @@ def _add_routes(gateway: Any, api_id: str, document: Mapping[str, Any]) -> None:
         for method, operation in operations.items():
             target = {"restApiId": api_id, "resourceId": resource_id, "httpMethod": method.upper()}
             _add_method(gateway, target, operation, authorizers)
+    for kind, answer in document.get(EXTENSION, {}).items():
+        gateway.put_gateway_response(restApiId=api_id, responseType=kind, **answer)
     # Last, so that routes left half-made by an error are made again.
     fingerprint = {"op": "replace", "path": "/description", "value": _fingerprint(document)}
     gateway.update_rest_api(restApiId=api_id, patchOperations=[fingerprint])

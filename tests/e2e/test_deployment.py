@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,7 +42,7 @@ def test_a_redeployment_keeps_mappings_and_addresses_and_mends_what_was_changed_
     functions = service.client("lambda")
     before = mapping(service, "run_tasks")
     functions.update_event_source_mapping(UUID=before["UUID"], FunctionResponseTypes=[])
-    assert service.stage.deploy() == service.endpoints
+    assert replace(service.stage.deploy(), token=service.endpoints.token) == service.endpoints
     after = mapping(service, "run_tasks")
     assert after["UUID"] == before["UUID"]
     assert after["FunctionResponseTypes"] == ["ReportBatchItemFailures"]

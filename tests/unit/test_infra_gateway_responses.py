@@ -1,0 +1,43 @@
+"""The gateway's own answers look like the app's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from infra.gateway_responses import EXTENSION, with_gateway_responses
+
+DOCUMENT = {"paths": {"/tasks": {}}}
+
+
+def answers(*origins: str) -> dict[str, Any]:
+    extended = with_gateway_responses(DOCUMENT, origins)
+    assert extended["paths"] == DOCUMENT["paths"]
+    found: dict[str, Any] = extended[EXTENSION]
+    return found
+
+
+@pytest.mark.parametrize("kind", ["DEFAULT_4XX", "DEFAULT_5XX"])
+class TestAnswers:
+    def test_browsers_get_the_same_headers(self, kind: str) -> None:
+        headers = answers()[kind]["responseParameters"]
+        assert headers["gatewayresponse.header.X-Content-Type-Options"] == "'nosniff'"
+        assert "max-age=" in headers["gatewayresponse.header.Strict-Transport-Security"]
+        assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
+
+    def test_the_body_is_a_problem(self, kind: str) -> None:
+        template = answers()[kind]["responseTemplates"]["application/json"]
+        filled = template.replace("$context.status", "403").replace("$context.error.messageString", '"No"')
+        assert json.loads(filled)["status"] == 403
+        assert json.loads(filled)["detail"] == "No"
+
+    def test_the_one_allowed_origin_may_read_it(self, kind: str) -> None:
+        headers = answers("https://app.example")[kind]["responseParameters"]
+        assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == "'https://app.example'"
+
+    @pytest.mark.parametrize("origins", [(), ("https://a.example", "https://b.example")])
+    def test_no_other_origin_is_named(self, kind: str, origins: tuple[str, ...]) -> None:
+        headers = answers(*origins)[kind]["responseParameters"]
+        assert "gatewayresponse.header.Access-Control-Allow-Origin" not in headers

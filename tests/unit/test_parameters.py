@@ -1,0 +1,86 @@
+"""What a stage keeps in SSM: read once in a while, so that keys can be exchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from moto import mock_aws
+
+from chalicelib.aws.parameters import KEPT_SECONDS, Parameters
+from chalicelib.domain.errors import Unavailable
+
+OLD, NEW = "o" * 32, "n" * 32
+
+
+class Stage:
+    """A parameter store with a clock."""
+
+    def __init__(self, ssm: Any) -> None:
+        self.ssm = ssm
+        self.now = 1000.0
+        self.reads = 0
+        self.parameters = Parameters(ssm, lambda name: f"/task-service/test/{name}", lambda: self.now)
+        ssm.meta.events.register("before-call.ssm.GetParameter", self._count)
+
+    def _count(self, **_: Any) -> None:
+        self.reads += 1
+
+    def put(self, name: str, value: str) -> None:
+        self.ssm.put_parameter(
+            Name=f"/task-service/test/{name}", Value=value, Type="SecureString", Overwrite=True
+        )
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    with mock_aws():
+        yield Stage(boto3.client("ssm", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test"))
+
+
+def test_a_parameter_is_read_once_for_many_requests(stage: Stage) -> None:
+    stage.put("signing-keys", OLD)
+    assert {stage.parameters.signing_keys for _ in range(5)} == {(OLD.encode(),)}
+    assert stage.reads == 1
+
+
+def test_a_missing_parameter_is_not_asked_for_by_every_request(stage: Stage) -> None:
+    assert {stage.parameters.token_keys for _ in range(5)} == {()}
+    assert stage.reads == 1
+
+
+def test_keys_that_were_exchanged_are_noticed_within_five_minutes(stage: Stage) -> None:
+    stage.put("token-keys", OLD)
+    assert stage.parameters.token_keys == (OLD.encode(),)
+    stage.put("token-keys", f"{NEW}, {OLD}")
+    stage.now += KEPT_SECONDS - 1
+    assert stage.parameters.token_keys == (OLD.encode(),)
+    stage.now += 1
+    assert stage.parameters.token_keys == (NEW.encode(), OLD.encode())
+
+
+@pytest.mark.parametrize("name", ["signing_keys", "websocket_endpoint"])
+def test_what_a_stage_cannot_do_without_is_named(stage: Stage, name: str) -> None:
+    with pytest.raises(Unavailable, match=name.replace("_", "-")):
+        getattr(stage.parameters, name)
+
+
+@pytest.mark.parametrize("value", ["short", f"{NEW},short", ",", " "])
+def test_a_key_that_can_be_guessed_is_refused_without_being_told(stage: Stage, value: str) -> None:
+    for name in ("signing", "token"):
+        stage.put(f"{name}-keys", value)
+        with pytest.raises(Unavailable) as refused:
+            getattr(stage.parameters, f"{name}_keys")
+        assert "short" not in str(refused.value)
+
+
+def test_a_parameter_store_that_does_not_answer_is_an_outage(stage: Stage) -> None:
+    def fail(**_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://ssm.example")
+
+    stage.ssm.meta.events.register("before-call.ssm.GetParameter", fail)
+    with pytest.raises(Unavailable):
+        _ = stage.parameters.token_keys
