@@ -42,7 +42,8 @@ class _Hand:
 
     tokens: int
     until: datetime
-    open_tasks: int
+    open_tasks: int  #: as the stream handler counted, and what was posted here since
+    counted_until: datetime  #: until then its count is behind ours, afterwards ours is out of date
 
 
 class Limits:
@@ -107,5 +108,9 @@ class Limits:
             )
         if len(self._hands) >= _OWNERS:
             self._hands.clear()
-        hand = self._hands[owner] = _Hand(handful, now + _HELD, usage.open_tasks)
+        open_tasks, counted_until = usage.open_tasks, now + _HELD
+        held = self._hands.get(owner)
+        if held is not None and held.counted_until > now:
+            open_tasks, counted_until = max(open_tasks, held.open_tasks), held.counted_until
+        hand = self._hands[owner] = _Hand(handful, now + _HELD, open_tasks, counted_until)
         return hand
