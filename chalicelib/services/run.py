@@ -168,7 +168,8 @@ class Run:
         except LeaseLost:
             return Lost()
         except NonRetryable as error:
-            return Failure(_described(error, ErrorKind(error.kind)), final=True)
+            kind = ErrorKind.REJECTED if isinstance(error, Rejected) else ErrorKind.EXCEPTION
+            return Failure(_described(error, kind), final=True)
         except RetryAfter as error:
             return Failure(_described(error), wait_seconds=error.seconds)
         except BaseException as error:  # even SystemExit: user code ends its run, never the worker
@@ -186,7 +187,12 @@ class Run:
 
 
 def _described(error: BaseException, kind: ErrorKind = ErrorKind.EXCEPTION) -> TaskError:
-    return TaskError.of(kind, str(error) or type(error).__qualname__, type(error).__qualname__)
+    name = type(error).__qualname__
+    try:
+        message = str(error)
+    except Exception:  # the words are user code, too
+        message = ""
+    return TaskError.of(kind, message or name, name)
 
 
 def _outcome_of(answer: Any) -> Outcome:
