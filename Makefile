@@ -19,7 +19,7 @@ up: $(INSTALLED) ## Run the whole service here until Ctrl-C (PORT=4567 make up: 
 	@exec $(BIN)/python -m local
 
 test: lint $(WSCAT) ## Check and test everything, from a fresh clone too
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: test ## What CI runs: the same
 
