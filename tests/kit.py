@@ -129,17 +129,17 @@ class Kit:
             self._clients[name] = new_session().client(name)  # type: ignore[call-overload]
         return self._clients[name]
 
-    def new_services(self) -> Services:
-        """The services of another container, on the same AWS and clock."""
-        return Services(
-            self.settings,
-            clock=self.clock,
-            wait=self.clock.advance,
-            draw=lambda: 0.5,
-            end_process=self._note_end,
-            task_types=self._task_types,
-            clients=Clients(new_session=new_session),
-        )
+    def new_services(self, **differing: Any) -> Services:
+        """The services of another container, on the same AWS; what is not `differing` is the same, too."""
+        made: dict[str, Any] = {
+            "clock": self.clock,
+            "wait": self.clock.advance,
+            "draw": lambda: 0.5,
+            "end_process": self._note_end,
+            "task_types": self._task_types,
+            "clients": Clients(new_session=new_session),
+        }
+        return Services(self.settings, **(made | differing))
 
     def _note_end(self) -> None:
         self.ended_processes += 1

@@ -15,6 +15,7 @@ import app
 from chalicelib import bootstrap
 from chalicelib.domain.task import Task
 from chalicelib.domain.task_types import TaskTypes
+from tests.functional.scripted import Script
 from tests.kit import Kit
 from tests.sockets import SocketServer
 
@@ -22,9 +23,16 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def task_types() -> TaskTypes | None:
-    """The shipped types; a module with types of its own has a fixture of this name."""
-    return None
+def script() -> Script:
+    """What tasks do, in a test that asks for it."""
+    return Script()
+
+
+@pytest.fixture
+def task_types(request: pytest.FixtureRequest) -> TaskTypes | None:
+    """The scripted types in a test that asks for a script, else the shipped ones."""
+    script: Script | None = request.getfixturevalue("script") if "script" in request.fixturenames else None
+    return script and script.types
 
 
 @pytest.fixture
