@@ -204,6 +204,9 @@ class TestWhatIsConnectedTo:
         internet = Internet(server, two_example=["1.1.1.1 8.8.8.8"])
 
         def connect(address: tuple[str, int], timeout: float) -> socket.socket:
+            assert timeout <= (
+                2.5 if address[0] == "1.1.1.1" else 5
+            )  # half of the time is left for the second
             connection = internet.connect(address, timeout)
             if address[0] == "1.1.1.1":
                 connection.close()
@@ -314,6 +317,24 @@ class TestNoServerCan:
             with pytest.raises(FetchError, match="did not answer within"):
                 LOCAL.fetch(request, timeout_seconds=0.3, limit_bytes=1000)
         assert time.monotonic() - started < 2
+
+    def test_stretch_the_time_by_reading_slowly(self) -> None:
+        def sip(connection: socket.socket) -> None:
+            while connection.recv(65_536):
+                time.sleep(0.02)
+
+        def connect(address: tuple[str, int], timeout: float) -> socket.socket:
+            connection = socket.create_connection(address, timeout)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+            return connection
+
+        fetcher = Fetcher(allowed_hosts=["127.0.0.1"], connect=connect)
+        with RawServer(sip) as server:
+            request = Request(url=server.url(), method="POST", body=b"x" * 50_000_000)
+            started = time.monotonic()
+            with pytest.raises(FetchError, match="did not answer within"):
+                fetcher.fetch(request, timeout_seconds=0.3, limit_bytes=1000)
+            assert time.monotonic() - started < 2
 
     def test_stretch_the_time_by_resolving_slowly(self) -> None:
         def resolve(*_: Any, **__: Any) -> list[tuple[Any, ...]]:
@@ -470,6 +491,13 @@ class TestRedirects:
 
         assert get(server.url("/a/b"), follow_redirects=True).body == b"there"
         assert [request.path for request in server.requests] == ["/a/b", "/a/next?a=b%20c"]
+
+    def test_may_name_a_path_in_utf_8(self, server: HttpServer) -> None:
+        location = "/stra\u00dfe".encode().decode("latin-1")  # the bytes that the server sends
+        server.answer_with(Answer(302, headers={"location": location}), Answer(200))
+        get(server.url(), follow_redirects=True)
+
+        assert server.requests[1].path == "/stra%C3%9Fe"
 
     def test_end_after_five(self, server: HttpServer) -> None:
         server.answer_with(Answer(302, headers={"location": "/again"}))
