@@ -354,6 +354,7 @@ class TestWithAnyInput:
         assert all(each["count"] + each["nulls"] == result["rows"] for each in result["columns"])
         assert all(each["distinct"] is not None for each in result["columns"])
 
+    @settings(deadline=None)
     @given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1))
     def test_integers_are_what_they_are(self, values: list[int]) -> None:
         found = column(*map(str, values))
@@ -362,6 +363,7 @@ class TestWithAnyInput:
         assert found["mean"] == pytest.approx(statistics.mean(values))
         assert found["distinct"] == len(set(values))
 
+    @settings(deadline=None)
     @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
     def test_numbers_have_a_range_and_a_mean_within(self, values: list[float]) -> None:
         found = column("0.5", *map(repr, values))
@@ -370,6 +372,7 @@ class TestWithAnyInput:
         assert (found["min"], found["max"]) == (min(0.5, *values), max(0.5, *values))
         assert found["min"] <= found["mean"] <= found["max"]
 
+    @settings(deadline=None)
     @given(st.lists(st.datetimes(timezones=st.just(UTC)), min_size=1))
     def test_times_have_a_range(self, values: list[datetime]) -> None:
         found = column(*(value.isoformat() for value in values))
@@ -377,6 +380,7 @@ class TestWithAnyInput:
         assert found["type"] == "datetime"
         assert (found["min"], found["max"]) == (min(values).isoformat(), max(values).isoformat())
 
+    @settings(deadline=None)
     @given(
         st.lists(
             st.lists(
