@@ -163,7 +163,8 @@ class TestCost:
 
 class TestOverHttp:
     @pytest.fixture(scope="class", autouse=True)
-    def tasks(self, kit: Kit) -> list[str]:
+    @classmethod
+    def tasks(cls, kit: Kit) -> list[str]:
         """Twelve tasks of the caller: every third failed, every fourth is tagged, two types."""
         made = some_tasks(12)
         for n, task in enumerate(made):
