@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
@@ -78,6 +78,7 @@ class Run:
         self._clock = clock
         self._timing = timing
         self._ends_at = ends_at
+        self._reporting = Lock()  # a task type may have threads of its own
         self._reported_at: datetime | None = None
         self._unreported: Progress | None = None
 
@@ -118,10 +119,12 @@ class Run:
             raise ValueError(f"progress({percent}): a number from 0 to 100 is needed")
         if self.abandoned:
             raise LeaseLost(self.task.id)
-        self._unreported = Progress(percent=min(max(float(percent), 0.0), 100.0), message=message[:200])
-        now = self._clock()
-        if self._reported_at is None or now - self._reported_at >= PROGRESS_INTERVAL:
-            self._report(self._unreported, now)
+        progress = Progress(percent=min(max(float(percent), 0.0), 100.0), message=message[:200])
+        with self._reporting:
+            self._unreported = progress
+            now = self._clock()
+            if self._reported_at is None or now - self._reported_at >= PROGRESS_INTERVAL:
+                self._report(progress, now)
 
     def _report(self, progress: Progress, now: datetime) -> None:
         """Store progress under the lease, and lengthen the lease with it (T2)."""
