@@ -32,7 +32,7 @@ def script() -> Script:
 def task_types(request: pytest.FixtureRequest) -> TaskTypes | None:
     """The scripted types in a test that asks for a script, else the shipped ones."""
     script: Script | None = request.getfixturevalue("script") if "script" in request.fixturenames else None
-    return script and script.types
+    return None if script is None else script.types
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ class Handlers:
         iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")[
             "ShardIterator"
         ]
-        records = streams.get_records(ShardIterator=iterator, Limit=1000)["Records"]
+        records: list[dict[str, Any]] = streams.get_records(ShardIterator=iterator, Limit=1000)["Records"]
         fresh, self.stream_position = records[self.stream_position :], len(records)
         return fresh
 
