@@ -39,6 +39,11 @@ def owners() -> Iterator[str]:
     return (f"owner-{number}" for number in count())
 
 
+def id_of(milliseconds: int, random_bits: int) -> str:
+    """The id of a task created so long after NOW."""
+    return new_task_id(NOW + timedelta(milliseconds=milliseconds), random_bits, BUCKETS)
+
+
 def store(kit: Kit, owner: str, tasks: list[Task]) -> list[str]:
     """Put rows into the table; their ids, newest first."""
     kit.services.task_table.create_many([replace(task, owner=owner) for task in tasks])
@@ -47,10 +52,7 @@ def store(kit: Kit, owner: str, tasks: list[Task]) -> list[str]:
 
 def some_tasks(number: int, **fields: Any) -> list[Task]:
     """Tasks created a millisecond after each other, in random-looking buckets."""
-    return [
-        a_task(id=new_task_id(NOW + timedelta(milliseconds=n), n * 2654435761 % 2**74, BUCKETS), **fields)
-        for n in range(number)
-    ]
+    return [a_task(id=id_of(n, n * 2654435761 % 2**74), **fields) for n in range(number)]
 
 
 def walk(kit: Kit, owner: str, limit: int, filters: Mapping[str, str] | None = None) -> list[list[str]]:
@@ -73,7 +75,7 @@ class TestCompleteness:
         made=st.lists(
             st.tuples(st.integers(0, 20), st.integers(0, 2**16), st.sampled_from(["queued", "failed"])),
             max_size=30,
-            unique_by=lambda each: each[:2],
+            unique_by=lambda each: id_of(*each[:2]),
         ),
         limit=st.integers(1, 12),
         filtered=st.booleans(),
@@ -82,10 +84,7 @@ class TestCompleteness:
         self, kit: Kit, owners: Iterator[str], made: list[tuple[int, int, str]], limit: int, filtered: bool
     ) -> None:
         owner = next(owners)
-        tasks = [
-            a_task(TaskStatus(status), id=new_task_id(NOW + timedelta(milliseconds=ms), bits, BUCKETS))
-            for ms, bits, status in made
-        ]
+        tasks = [a_task(TaskStatus(status), id=id_of(ms, bits)) for ms, bits, status in made]
         store(kit, owner, tasks)
         filters = {"status": "failed"} if filtered else {}
         wanted = [task.id for task in tasks if not filtered or task.status is TaskStatus.FAILED]
@@ -108,7 +107,7 @@ class TestCompleteness:
         ids = store(
             kit,
             owner,
-            [a_task(id=new_task_id(NOW + timedelta(milliseconds=n), 0, BUCKETS)) for n in range(40)],
+            [a_task(id=id_of(n, 0)) for n in range(40)],
         )
         assert [task_id for page in walk(kit, owner, 10) for task_id in page] == ids
 
@@ -116,7 +115,7 @@ class TestCompleteness:
         owner = next(owners)
         ids = store(kit, owner, some_tasks(20))
         first = kit.services.task_list.newest(owner, before=None, limit=8, filters={})
-        newer = a_task(id=new_task_id(NOW + timedelta(seconds=1), 1, BUCKETS))
+        newer = a_task(id=id_of(1000, 1))
         store(kit, owner, [newer])
         rest = kit.services.task_list.newest(owner, before=first.position, limit=100, filters={})
         assert [task.id for task in [*first.tasks, *rest.tasks]] == ids
