@@ -23,9 +23,8 @@ from pathlib import Path
 from threading import Lock, RLock
 from typing import Any, Self
 
-import boto3
-import botocore.session
 from botocore.loaders import create_loader
+from botocore.session import Session
 from moto import mock_aws
 from moto.core.models import botocore_stubber
 
@@ -47,11 +46,12 @@ STEPS = 1000
 _LOADER = create_loader()
 
 
-def new_session() -> boto3.Session:
+def new_session() -> Session:
     """A session for the AWS of a kit."""
-    core = botocore.session.Session()
-    core.register_component("data_loader", _LOADER)
-    return boto3.Session(botocore_session=core, region_name=REGION)
+    session = Session()
+    session.register_component("data_loader", _LOADER)
+    session.set_config_variable("region", REGION)
+    return session
 
 
 @contextmanager
@@ -124,9 +124,9 @@ class Kit:
         self._exit.close()
 
     def client(self, name: str) -> Any:
-        """A plain boto3 client of the kit's AWS, for a look behind the scenes."""
+        """A plain client of the kit's AWS, for a look behind the scenes."""
         if name not in self._clients:
-            self._clients[name] = new_session().client(name)  # type: ignore[call-overload]
+            self._clients[name] = new_session().create_client(name)
         return self._clients[name]
 
     def new_services(self, **differing: Any) -> Services:
