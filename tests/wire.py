@@ -43,9 +43,9 @@ class Wire:
         with self._lock:
             self._cuts.append((operation, when, act))
 
-    def crash_before(self, operation: str) -> None:
+    def crash_before(self, operation: str, when: Callable[[Parameters], bool] = lambda _: True) -> None:
         """Let the function die just before it sends the next `operation`."""
-        self.before(operation, _raiser(Crash(operation)))
+        self.before(operation, _raiser(Crash(operation)), when)
 
     def refuse(self, operation: str, when: Callable[[Parameters], bool] = lambda _: True) -> None:
         """Let AWS answer the next `operation` with an error, after all retries."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from chalicelib.aws.task_row import row_key
 from chalicelib.domain.task import Task
 from tests.kit import Kit
+from tests.wire import Wire
 
 
 def row(kit: Kit, task_id: str) -> Task:
@@ -50,3 +53,28 @@ def send_message(kit: Kit, queue: str, body: str) -> str:
     sqs = kit.client("sqs")
     url = sqs.get_queue_url(QueueName=kit.settings.resource(queue))["QueueUrl"]
     return str(sqs.send_message(QueueUrl=url, MessageBody=body)["MessageId"])
+
+
+def woken(wire: Wire) -> list[tuple[str, int]]:
+    """(task id, delay) of what the sweep sent."""
+    entries = [entry for request in wire.sent("SendMessageBatch") for entry in request["Entries"]]
+    return [(json.loads(entry["MessageBody"])["id"], entry["DelaySeconds"]) for entry in entries]
+
+
+def kill_worker(kit: Kit, task: dict[str, Any]) -> None:
+    """Claim a task, and die."""
+    claimed = kit.services.task_table.claim(
+        kit.owner, task["id"], now=kit.clock(), margin=kit.services.timing.lease_margin, claim_id="killed"
+    )
+    assert claimed is not None
+
+
+def break_row(kit: Kit, task_id: str) -> None:
+    """Give a task a status that the code here cannot know."""
+    kit.client("dynamodb").update_item(
+        TableName=kit.settings.resource("tasks"),
+        Key=row_key(kit.owner, task_id),
+        UpdateExpression="SET #status = :status",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={":status": {"S": "of newer code"}},
+    )
