@@ -67,6 +67,7 @@ class Services:
         clock: Callable[[], datetime] = _now,
         wait: Callable[[float], None] = time.sleep,
         draw: Callable[[], float] = random.random,
+        poll_seconds: int = 1,
         end_process: Callable[[], None] = _end_process,
         task_types: TaskTypes | None = None,
         clients: Clients | None = None,
@@ -89,6 +90,7 @@ class Services:
         self.clock = clock
         self._wait = wait
         self._draw = draw
+        self._poll_seconds = poll_seconds
         self._end_process = end_process
         self._task_types = task_types
 
@@ -234,7 +236,7 @@ class Services:
 
     @cached_property
     def dead_letter_queue(self) -> DeadLetterQueue:
-        return DeadLetterQueue(self.clients.sqs, self._queue_urls)
+        return DeadLetterQueue(self.clients.sqs, self._queue_urls, self._poll_seconds)
 
     @cached_property
     def sockets(self) -> Sockets:

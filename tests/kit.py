@@ -135,6 +135,7 @@ class Kit:
             "clock": self.clock,
             "wait": self.clock.advance,
             "draw": lambda: 0.5,
+            "poll_seconds": 0,
             "end_process": self._note_end,
             "task_types": self._task_types,
             "clients": Clients(new_session=new_session),
