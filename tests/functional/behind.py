@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.aws.task_row import row_key
@@ -59,6 +60,15 @@ def woken(wire: Wire) -> list[tuple[str, int]]:
     """(task id, delay) of what the sweep sent."""
     entries = [entry for request in wire.sent("SendMessageBatch") for entry in request["Entries"]]
     return [(json.loads(entry["MessageBody"])["id"], entry["DelaySeconds"]) for entry in entries]
+
+
+def send_messages(kit: Kit, queue: str, bodies: Sequence[str]) -> None:
+    """Put many messages into a queue."""
+    sqs = kit.client("sqs")
+    url = sqs.get_queue_url(QueueName=kit.settings.resource(queue))["QueueUrl"]
+    for start in range(0, len(bodies), 10):
+        entries = [{"Id": str(i), "MessageBody": body} for i, body in enumerate(bodies[start : start + 10])]
+        sqs.send_message_batch(QueueUrl=url, Entries=entries)
 
 
 def kill_worker(kit: Kit, task: dict[str, Any]) -> None:
