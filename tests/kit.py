@@ -19,6 +19,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from threading import Lock, RLock
 from typing import Any, Self
@@ -52,6 +53,12 @@ def new_session() -> Session:
     session.register_component("data_loader", _LOADER)
     session.set_config_variable("region", REGION)
     return session
+
+
+@cache
+def _plain_client(name: str) -> Any:
+    """A client for all kits: what it asks is answered by the AWS of the kit that is open."""
+    return new_session().create_client(name)
 
 
 @contextmanager
@@ -102,7 +109,6 @@ class Kit:
         self.clock = Clock(datetime.now(UTC).replace(microsecond=0))
         self.ended_processes = 0
         self._exit = ExitStack()
-        self._clients: dict[str, Any] = {}
         self._messages = 0
 
     def __enter__(self) -> Self:
@@ -125,9 +131,7 @@ class Kit:
 
     def client(self, name: str) -> Any:
         """A plain client of the kit's AWS, for a look behind the scenes."""
-        if name not in self._clients:
-            self._clients[name] = new_session().create_client(name)
-        return self._clients[name]
+        return _plain_client(name)
 
     def new_services(self, **differing: Any) -> Services:
         """The services of another container, on the same AWS; what is not `differing` is the same, too."""
