@@ -22,7 +22,7 @@ token: $(INSTALLED) ## Print a token for the running stage (make -s token SCOPE=
 	@$(BIN)/python -m local.tokens
 
 test: lint $(WSCAT) ## Check and test everything, from a fresh clone too
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: test ## What CI runs: the same
 

@@ -77,7 +77,7 @@ def create_tasks() -> Response:
     return responses.created_many(services().tasks.create_many(who.owner, wanted, **trace))
 
 
-@app.route("/tasks", methods=["GET"])
+@app.route("/tasks", methods=["GET"], content_types=ANY)
 @view
 def list_tasks() -> Response:
     owner, query, keys = (
@@ -91,14 +91,14 @@ def list_tasks() -> Response:
     return responses.page(page.tasks, cursor)
 
 
-@app.route("/tasks/{task_id}", methods=["GET"])
+@app.route("/tasks/{task_id}", methods=["GET"], content_types=ANY)
 @view
 def get_task(task_id: str) -> Response:
     who = caller(Scope.READ)
     return responses.found(request(), services().tasks.get(who.owner, task_id), who)
 
 
-@app.route("/tasks/{task_id}", methods=["DELETE"])
+@app.route("/tasks/{task_id}", methods=["DELETE"], content_types=ANY)
 @view
 def delete_task(task_id: str) -> Response:
     services().tasks.delete(caller(Scope.WRITE).owner, task_id)
@@ -127,21 +127,21 @@ def create_ticket() -> Response:
     return responses.ticket(services().box_office.sell(who, api.wanted_watch(request())))
 
 
-@app.route("/task-types", methods=["GET"])
+@app.route("/task-types", methods=["GET"], content_types=ANY)
 @view
 def list_task_types() -> Response:
     caller(Scope.READ)
     return responses.task_types(services().task_types)
 
 
-@app.route("/stats", methods=["GET"])
+@app.route("/stats", methods=["GET"], content_types=ANY)
 @view
 def get_stats() -> Response:
     owner, minutes = caller(Scope.ADMIN).owner, api.stats_query(request()).minutes
     return responses.plain(services().stats.last(owner, minutes))
 
 
-@app.route("/health", methods=["GET"])
+@app.route("/health", methods=["GET"], content_types=ANY)
 @view
 def get_health() -> Response:
     services().task_table.ping()
@@ -150,7 +150,7 @@ def get_health() -> Response:
 
 for path in list(app.routes):
     # A page of an allowed origin asks before it sends a token.
-    app.route(path, methods=["OPTIONS"], name=f"preflight {path}")(cors.preflight)
+    app.route(path, methods=["OPTIONS"], name=f"preflight {path}", content_types=ANY)(cors.preflight)
 
 
 # --- Queues: workers run tasks, and the row decides ---------------------------------------------

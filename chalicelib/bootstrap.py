@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -34,12 +34,11 @@ from chalicelib.aws.task_queue import QueueUrls, TaskQueue
 from chalicelib.aws.task_table import TaskTable
 from chalicelib.aws.websocket import Sockets
 from chalicelib.box_office import BoxOffice
-from chalicelib.domain.retry import RetryPolicy
-from chalicelib.domain.timing import Timing
 from chalicelib.observability import Metrics
+from chalicelib.policies import quota_of, retry_of, timing_of
 from chalicelib.services.connections import Connections
 from chalicelib.services.dead_letters import DeadLetterMonitor, Obituary
-from chalicelib.services.limits import Limits, Quota
+from chalicelib.services.limits import Limits
 from chalicelib.services.realtime import Push
 from chalicelib.services.stats import Stats
 from chalicelib.services.sweeper import Sweeper
@@ -71,6 +70,7 @@ class Services:
         clock: Callable[[], datetime] = _now,
         wait: Callable[[float], None] = time.sleep,
         draw: Callable[[], float] = random.random,
+        poll_seconds: int = 1,
         end_process: Callable[[], None] = _end_process,
         task_types: TaskTypes | None = None,
         clients: Clients | None = None,
@@ -79,20 +79,13 @@ class Services:
         self.settings = settings
         self.metrics = Metrics(settings.stage)
         self.clients = clients or Clients(settings.endpoint_url)
-        self.timing = Timing(
-            grace=timedelta(seconds=settings.grace_seconds),
-            lease_margin=timedelta(seconds=settings.lease_margin_seconds),
-            reserve=timedelta(seconds=settings.reserve_seconds),
-            keep=timedelta(days=settings.retention_days),
-            lookahead=timedelta(seconds=settings.lookahead_seconds),
-            sweep=timedelta(seconds=settings.sweep_seconds),
-        )
-        self.retry = RetryPolicy(
-            base_seconds=settings.backoff_base_seconds, cap_seconds=settings.backoff_cap_seconds
-        )
+        self.timing = timing_of(settings)
+        self.retry = retry_of(settings)
         self.clock = clock
+        self._rows = settings.resource("tasks")  # tasks, idempotency keys and dead letter records
         self._wait = wait
         self._draw = draw
+        self._poll_seconds = poll_seconds
         self._end_process = end_process
         self._task_types = task_types
 
@@ -156,9 +149,7 @@ class Services:
         return DeadLetterMonitor(
             tasks=self.task_table,
             queue=self.dead_letter_queue,
-            records=DeadLetterRecords(
-                self.clients.dynamodb, self.settings.resource("tasks"), self.timing.keep
-            ),
+            records=DeadLetterRecords(self.clients.dynamodb, self._rows, self.timing.keep),
             alerts=Alerts(self.clients.sns, self.settings.resource("alerts")),
             metrics=self.metrics,
             clock=self.clock,
@@ -208,14 +199,8 @@ class Services:
 
     @cached_property
     def limits(self) -> Limits:
-        quota = Quota(
-            posts_per_second=self.settings.posts_per_second,
-            post_burst=self.settings.post_burst,
-            open_tasks=self.settings.open_tasks,
-            connections=self.settings.connections,
-        )
         table = LimitTable(self.clients.dynamodb, self.settings.resource("rollups"))
-        return Limits(table, quota, self.clock)
+        return Limits(table, quota_of(self.settings), self.clock)
 
     @cached_property
     def stats(self) -> Stats:
@@ -241,18 +226,11 @@ class Services:
 
     @cached_property
     def task_table(self) -> TaskTable:
-        return TaskTable(
-            self.clients.dynamodb, self.settings.resource("tasks"), self._documents, self._threads
-        )
+        return TaskTable(self.clients.dynamodb, self._rows, self._documents, self._threads)
 
     @cached_property
     def task_list(self) -> TaskList:
-        return TaskList(
-            self.clients.dynamodb,
-            self.settings.resource("tasks"),
-            self._threads,
-            self.settings.task_buckets,
-        )
+        return TaskList(self.clients.dynamodb, self._rows, self._threads, self.settings.task_buckets)
 
     @cached_property
     def due_index(self) -> DueIndex:
@@ -264,7 +242,7 @@ class Services:
 
     @cached_property
     def dead_letter_queue(self) -> DeadLetterQueue:
-        return DeadLetterQueue(self.clients.sqs, self._queue_urls)
+        return DeadLetterQueue(self.clients.sqs, self._queue_urls, self._poll_seconds)
 
     @cached_property
     def sockets(self) -> Sockets:
@@ -288,13 +266,7 @@ class Services:
 
     @cached_property
     def _idempotency_keys(self) -> IdempotencyKeys:
-        return IdempotencyKeys(
-            self.clients.dynamodb,
-            self.settings.resource("tasks"),
-            self._documents,
-            self._wait,
-            self._draw,
-        )
+        return IdempotencyKeys(self.clients.dynamodb, self._rows, self._documents, self._wait, self._draw)
 
     @cached_property
     def _queue_urls(self) -> QueueUrls:

@@ -69,12 +69,15 @@ class Log:
         return Log(**{**self._fields, **fields})
 
     def info(self, message: str, **fields: Any) -> None:
+        """Log what happened."""
         self._log(logging.INFO, message, fields)
 
     def warning(self, message: str, **fields: Any) -> None:
+        """Log what went wrong and was dealt with."""
         self._log(logging.WARNING, message, fields)
 
     def error(self, message: str, **fields: Any) -> None:
+        """Log what somebody should look into."""
         self._log(logging.ERROR, message, fields)
 
     def exception(self, message: str, **fields: Any) -> None:

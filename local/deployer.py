@@ -14,6 +14,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
@@ -23,8 +24,20 @@ from infra.deployment import DeployedApis, DeploymentError, deploy_app
 
 TIMEOUT_SECONDS: Final = 120.0
 
-_processes: Final = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["infra.deployment"])
+_context: Final = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["infra.deployment"])
+
+
+def load_deployer() -> None:
+    """Start the server that deploying processes are forked from, if it does not run yet.
+
+    Neither it nor they hear Ctrl-C, which a terminal sends to all: we end them.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +56,9 @@ class Deployer:
 
     def deploy(self) -> DeployedApis:
         """Raises: DeploymentError; after an AppImportError the old code is live and untouched."""
-        receiver, sender = _processes.Pipe(duplex=False)
-        process = _processes.Process(target=_deploy, args=(self, sender), daemon=True)
+        load_deployer()
+        receiver, sender = _context.Pipe(duplex=False)
+        process = _context.Process(target=_deploy, args=(self, sender), daemon=True)
         process.start()
         sender.close()
         try:
@@ -76,7 +90,6 @@ class Deployer:
 
 def _deploy(order: Deployer, answers: Connection) -> None:
     """In the deploying process: carry out the order, answer with the APIs' ids or with what went wrong."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole terminal; our starter ends us
     with order.log_file.open("a") as log:
         os.dup2(log.fileno(), sys.stdout.fileno())
         os.dup2(log.fileno(), sys.stderr.fileno())

@@ -27,6 +27,7 @@ _LEVEL_STYLES: Final = {
 }
 _PLATFORM_LINES: Final = ("START RequestId: ", "END RequestId: ", "REPORT RequestId: ", "INIT_START ")
 _IN_FRONT: Final = ("timestamp", "level", "function", "message", "action")
+_FAR_BACK: Final = ("request_id", "correlation_id")
 _FUNCTION_WIDTH: Final = 20
 
 
@@ -44,7 +45,7 @@ def render(function: str, line: str, written_at: datetime) -> Text | None:
     if "_aws" in entry:
         return None
     level = str(entry.get("level", "INFO"))
-    text = _head(function, written_at)
+    text = _head(function, _own_time(entry) or written_at)
     text.append(str(entry.get("message", "")), style=_LEVEL_STYLES.get(level, "default"))
     if "action" in entry:
         text.append(f"  {entry['action']}", style="dim italic")
@@ -60,6 +61,14 @@ def _parse(line: str) -> dict[str, Any] | None:
     return entry if isinstance(entry, dict) else None
 
 
+def _own_time(entry: dict[str, Any]) -> datetime | None:
+    """When our code wrote the line: Lambda stamps all lines of an invocation with its end."""
+    try:
+        return datetime.fromisoformat(entry["timestamp"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def _head(function: str, written_at: datetime) -> Text:
     colour = _COLOURS[sum(function.encode()) % len(_COLOURS)]
     return Text.assemble(
@@ -71,14 +80,15 @@ def _head(function: str, written_at: datetime) -> Text:
 
 
 def _append_details(text: Text, details: dict[str, Any]) -> None:
-    """Short values behind the message, those of several lines (stack traces) below it."""
+    """Short values behind the message, the long ids last; those of several lines (stack traces) below it."""
     blocks = []
-    for name, value in details.items():
+    for name in sorted(details, key=_FAR_BACK.__contains__):
+        value = details[name]
         shown = value if isinstance(value, str) else json.dumps(value, default=str)
         if "\n" in shown:
             blocks.append(shown.rstrip())
         else:
             text.append(f"  {name}=", style="dim")
-            text.append(shown)
+            text.append(shown, style="dim" if name in _FAR_BACK else "default")
     for block in blocks:
         text.append(f"\n{block}", style="red")

@@ -45,7 +45,7 @@ def stage_token(clients: Clients, owner: str, scopes: Iterable[str]) -> str:
     return mint_token(keys.partition(",")[0], owner, scopes, datetime.now(UTC))
 
 
-def main() -> int:
+def main(endpoints: Path = ENDPOINTS) -> int:
     """Print a token for OWNER with SCOPE (names with spaces or commas); 2 for what cannot be."""
     owner = os.environ.get("OWNER") or OWNER
     scopes = (os.environ.get("SCOPE") or " ".join(Scope)).replace(",", " ").split()
@@ -57,7 +57,7 @@ def main() -> int:
         print(f"SCOPE={unknown[0]}: known are {', '.join(known)}.", file=sys.stderr)
         return 2
     try:
-        endpoint = json.loads(ENDPOINTS.read_text())["aws_endpoint"]
+        endpoint = json.loads(endpoints.read_text())["aws_endpoint"]
         os.environ.update(emulator_environment(endpoint))
         print(stage_token(get_session().create_client, owner, scopes))
     except (OSError, BotoCoreError, ClientError):

@@ -19,13 +19,13 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from threading import Lock, RLock
 from typing import Any, Self
 
-import boto3
-import botocore.session
 from botocore.loaders import create_loader
+from botocore.session import Session
 from moto import mock_aws
 from moto.core.models import botocore_stubber
 
@@ -52,11 +52,18 @@ STEPS = 1000
 _LOADER = create_loader()
 
 
-def new_session() -> boto3.Session:
+def new_session() -> Session:
     """A session for the AWS of a kit."""
-    core = botocore.session.Session()
-    core.register_component("data_loader", _LOADER)
-    return boto3.Session(botocore_session=core, region_name=REGION)
+    session = Session()
+    session.register_component("data_loader", _LOADER)
+    session.set_config_variable("region", REGION)
+    return session
+
+
+@cache
+def _plain_client(name: str) -> Any:
+    """A client for all kits: what it asks is answered by the AWS of the kit that is open."""
+    return new_session().create_client(name)
 
 
 @contextmanager
@@ -107,7 +114,6 @@ class Kit:
         self.clock = Clock(datetime.now(UTC).replace(microsecond=0))
         self.ended_processes = 0
         self._exit = ExitStack()
-        self._clients: dict[str, Any] = {}
         self._messages = 0
 
     def __enter__(self) -> Self:
@@ -130,27 +136,26 @@ class Kit:
         self._exit.close()
 
     def client(self, name: str) -> Any:
-        """A plain boto3 client of the kit's AWS, for a look behind the scenes."""
-        if name not in self._clients:
-            self._clients[name] = new_session().client(name)  # type: ignore[call-overload]
-        return self._clients[name]
+        """A plain client of the kit's AWS, for a look behind the scenes."""
+        return _plain_client(name)
 
     def token(self, *scopes: str, owner: str | None = None, **claims: Any) -> str:
         """A token for `owner` (the kit's own) with `scopes` (all)."""
         chosen = scopes or tuple(Scope)
         return mint_token(TOKEN_KEY, owner or self.owner, chosen, self.clock(), **claims)
 
-    def new_services(self) -> Services:
-        """The services of another container, on the same AWS and clock."""
-        return Services(
-            self.settings,
-            clock=self.clock,
-            wait=self.clock.advance,
-            draw=lambda: 0.5,
-            end_process=self._note_end,
-            task_types=self._task_types,
-            clients=Clients(new_session=new_session),
-        )
+    def new_services(self, **differing: Any) -> Services:
+        """The services of another container, on the same AWS; what is not `differing` is the same, too."""
+        made: dict[str, Any] = {
+            "clock": self.clock,
+            "wait": self.clock.advance,
+            "draw": lambda: 0.5,
+            "poll_seconds": 0,
+            "end_process": self._note_end,
+            "task_types": self._task_types,
+            "clients": Clients(new_session=new_session),
+        }
+        return Services(self.settings, **(made | differing))
 
     def _note_end(self) -> None:
         self.ended_processes += 1

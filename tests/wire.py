@@ -29,10 +29,12 @@ class Wire:
         self._lock = Lock()
         self._cuts: list[tuple[str, Callable[[Parameters], bool], Callable[[], None]]] = []
         self._losses: list[str] = []
+        self.receipts: list[str] = []  #: of the messages that were received
         for client in (services.clients.dynamodb, services.clients.sqs, services.clients.sns):
             service = client.meta.service_model.service_id.hyphenize()
             client.meta.events.register_last(f"before-parameter-build.{service}", self._pass)
             client.meta.events.register_first(f"before-send.{service}", self._deliver)
+            client.meta.events.register_last(f"after-call.{service}.ReceiveMessage", self._note_receipts)
 
     # --- What a test asks for ---------------------------------------------------------------------
 
@@ -43,9 +45,9 @@ class Wire:
         with self._lock:
             self._cuts.append((operation, when, act))
 
-    def crash_before(self, operation: str) -> None:
+    def crash_before(self, operation: str, when: Callable[[Parameters], bool] = lambda _: True) -> None:
         """Let the function die just before it sends the next `operation`."""
-        self.before(operation, _raiser(Crash(operation)))
+        self.before(operation, _raiser(Crash(operation)), when)
 
     def refuse(self, operation: str, when: Callable[[Parameters], bool] = lambda _: True) -> None:
         """Let AWS answer the next `operation` with an error, after all retries."""
@@ -85,6 +87,9 @@ class Wire:
                 self._cuts.remove(cut)
         for _operation, _when, act in found:
             act()
+
+    def _note_receipts(self, parsed: Mapping[str, Any], **_: Any) -> None:
+        self.receipts += [message["ReceiptHandle"] for message in parsed.get("Messages", [])]
 
     def _deliver(self, request: Any, event_name: str, **_: Any) -> None:
         operation = event_name.rpartition(".")[2]

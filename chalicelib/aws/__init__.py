@@ -1,1 +1,1 @@
-"""The only room that imports boto3: each module speaks to one AWS service, in the domain's words."""
+"""The only room that imports botocore: each module speaks to one AWS service, in the domain's words."""

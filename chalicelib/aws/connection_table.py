@@ -6,7 +6,6 @@ small item leads from the connection's id to the owner, for messages that carry 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -52,17 +51,23 @@ class ConnectionTable:
         return True
 
     def _add_once(self, ticket_id: str, pointer: Row, item: Row) -> bool:
-        spent: Row = {"pk": {"S": f"ticket#{ticket_id}"}, "sk": {"S": "ticket"}, "ttl": item["ttl"]}
+        spent: Row = {
+            "pk": {"S": f"ticket#{ticket_id}"},
+            "sk": {"S": "ticket"},
+            "connection": item["sk"],
+            "ttl": item["ttl"],
+        }
         try:
             self._client.transact_write_items(
-                # The SDK may send twice: the same connection is then the same transaction.
-                ClientRequestToken=hashlib.sha256(item["sk"]["S"].encode()).hexdigest()[:36],
                 TransactItems=[
                     {
                         "Put": {
                             "TableName": self._table,
                             "Item": spent,
-                            "ConditionExpression": "attribute_not_exists(pk)",
+                            # The SDK may send twice: the same connection is no second use.
+                            "ConditionExpression": "attribute_not_exists(pk) OR #connection = :connection",
+                            "ExpressionAttributeNames": {"#connection": "connection"},
+                            "ExpressionAttributeValues": {":connection": item["sk"]},
                         }
                     },
                     {"Put": {"TableName": self._table, "Item": pointer}},

@@ -20,9 +20,10 @@ _BATCH = 10
 class DeadLetterQueue:
     """Dead letters on their way to the monitor."""
 
-    def __init__(self, client: SQSClient, urls: QueueUrls) -> None:
+    def __init__(self, client: SQSClient, urls: QueueUrls, poll_seconds: int) -> None:
         self._client = client
         self._urls = urls
+        self._poll_seconds = poll_seconds
 
     def send(self, letter: DeadLetter) -> None:
         """Report a death. Sending twice is harmless: the letter's key is the same."""
@@ -50,6 +51,8 @@ class DeadLetterQueue:
             answer = self._client.receive_message(
                 QueueUrl=self._urls[QUEUE],
                 MaxNumberOfMessages=_BATCH,
+                # Without a wait SQS asks some of its servers only, and a few messages look like none.
+                WaitTimeSeconds=self._poll_seconds,
                 MessageAttributeNames=["All"],
                 MessageSystemAttributeNames=["SentTimestamp"],
             )

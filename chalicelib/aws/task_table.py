@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import UpdateItemInputTypeDef
 
-#: Attributes that are kept by their own clause of every update.
-_COUNTED = ("version",)
 _WAITING = ("queued", "scheduled", "retrying")
 
 
@@ -226,7 +224,7 @@ class TaskTable:
         """Write the difference of two tasks. `due_at` is written whenever the status changes: the sweep may
         have moved it meanwhile."""
         old, new = attributes(before), attributes(after)
-        public = {k for k in old.keys() | new.keys() if old.get(k) != new.get(k)} - {*_COUNTED}
+        public = {k for k in old.keys() | new.keys() if old.get(k) != new.get(k)} - {"version"}
         changed = public | ({"due_at"} if before.status is not after.status else set())
         sets = [f"#{name} = :new_{name}" for name in sorted(changed) if name in new]
         removes = [f"#{name}" for name in sorted(changed) if name not in new]

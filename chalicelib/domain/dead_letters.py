@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from chalicelib.domain.documents import to_json
-from chalicelib.domain.ids import is_task_id
+from chalicelib.domain.ids import is_owner, is_task_id
 from chalicelib.domain.task import Task
 from chalicelib.domain.task_view import timestamp
 
 QUARANTINED = "quarantined"
 #: This much of a message that is not ours is kept with its record.
 EXCERPT_CHARACTERS = 1024
+#: No dead letter is longer, or counts further: what does is not one, and need not fit keys and alerts.
+_BODY_LIMIT_CHARACTERS = 16_384
+_COUNT_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,8 +52,8 @@ class DeadLetter:
         return f"{self.task_id}#{self.redrive_count}"
 
     def body(self) -> str:
-        """The message that carries it."""
-        return to_json(
+        """The message that carries it, in ASCII: SQS refuses some of the characters that JSON allows."""
+        return json.dumps(
             {
                 "owner": self.owner,
                 "id": self.task_id,
@@ -60,12 +62,15 @@ class DeadLetter:
                 "attempt": self.attempt,
                 "error": dict(self.error),
                 "failed_at": self.failed_at,
-            }
+            },
+            separators=(",", ":"),
         )
 
     @classmethod
     def parse(cls, body: str) -> DeadLetter | None:
         """The dead letter in `body`; None when it is something else."""
+        if len(body) > _BODY_LIMIT_CHARACTERS:
+            return None
         try:
             plain = json.loads(body)
         except (ValueError, RecursionError):
@@ -98,7 +103,9 @@ def _is_dead_letter(plain: dict[str, Any]) -> bool:
     shaped = all(isinstance(plain.get(name), wanted) for name, wanted in _SHAPE.items())
     return (
         shaped
+        and is_owner(plain["owner"])
         and is_task_id(plain["id"])
+        and all(0 <= plain[name] <= _COUNT_LIMIT for name in ("redrive_count", "attempt"))
         and all(isinstance(plain["error"].get(name), str) for name in ("kind", "type", "message"))
     )
 

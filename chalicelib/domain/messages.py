@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from chalicelib.domain.ids import is_task_id
+from chalicelib.domain.ids import is_owner, is_task_id
 
 
 class NotOurs(Exception):
@@ -31,7 +31,9 @@ class WakeUp:
         if not isinstance(plain, dict):
             raise NotOurs("the body is not a JSON object")
         owner, task_id, lease = plain.get("owner"), plain.get("id"), plain.get("lease")
-        if not (isinstance(owner, str) and owner and isinstance(task_id, str) and is_task_id(task_id)):
+        if not (
+            isinstance(owner, str) and is_owner(owner) and isinstance(task_id, str) and is_task_id(task_id)
+        ):
             raise NotOurs("the body names no task")
         if not isinstance(lease, int) or isinstance(lease, bool):
             raise NotOurs("the body has no lease number")

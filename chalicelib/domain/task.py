@@ -165,21 +165,16 @@ class Task:
         Raises: TransitionNotAllowed.
         """
         if self.status is TaskStatus.RUNNING:
-            if self.cancel_requested:
-                return self
-            return replace(self, cancel_requested=True, canceled_by=by, updated_at=now)
+            asked = replace(self, cancel_requested=True, canceled_by=by, updated_at=now)
+            return self if self.cancel_requested else asked
         if not self.waiting:
-            raise TransitionNotAllowed(
-                f"The task is {self.status}: only a task that has not finished can be canceled."
-            )
+            raise TransitionNotAllowed(f"The task is {self.status}: only a live task can be canceled.")
         return replace(self._ended(TaskStatus.CANCELED, now, keep), canceled_by=by)
 
     def redrive(self, now: datetime, grace: timedelta, by: str | None = None) -> Task:
         """The next life of a task that ended without success. Raises: TransitionNotAllowed."""
         if self.status not in (TaskStatus.FAILED, TaskStatus.CANCELED, TaskStatus.EXPIRED):
-            raise TransitionNotAllowed(
-                f"The task is {self.status}: only a failed, canceled or expired task can be retried."
-            )
+            raise TransitionNotAllowed(f"The task is {self.status}: only an unsuccessful one can be retried.")
         return replace(
             self,
             status=TaskStatus.QUEUED,

@@ -44,11 +44,14 @@ TIMEOUT_LIMIT_SECONDS = {Lane.FAST: 100.0, Lane.LONG: 840.0}
 class TaskLog(Protocol):
     """Structured log lines that carry the task's id, type and correlation id by themselves."""
 
-    def info(self, message: str, **fields: Any) -> None: ...
+    def info(self, message: str, **fields: Any) -> None:
+        """Log what happened."""
 
-    def warning(self, message: str, **fields: Any) -> None: ...
+    def warning(self, message: str, **fields: Any) -> None:
+        """Log what went wrong and was dealt with."""
 
-    def error(self, message: str, **fields: Any) -> None: ...
+    def error(self, message: str, **fields: Any) -> None:
+        """Log what somebody should look into."""
 
 
 class TaskContext(Protocol):

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 #: Messages of one alert; a flood is told in several.
 ALERT_LIMIT = 200
-#: Of each error, this much is told: an alert of SNS has at most 256 KB.
-ALERT_EXCERPT_CHARACTERS = 100
+#: Of each death, this much is told beside its key: an alert of SNS has at most 256 KB.
+ALERT_EXCERPT_CHARACTERS = 160
 
 
 class Obituary:
@@ -167,15 +167,13 @@ class DeadLetterMonitor:
 
 def alert_text(stage: str, records: Sequence[DeadLetterRecord]) -> str:
     """The alert's words: every key, so that a repeat is recognised as one."""
-    lines = [
-        f"- {record.key} {record.type or 'message'} {record.kind}: {_one_line(record.message)}"
-        for record in records
-    ]
+    lines = [f"- {record.key} {_one_line(record)}" for record in records]
     advice = (
         "Retry a task with POST /tasks/{id}/retry once its cause is mended (the id is the key up to '#')."
     )
     return "\n".join([f"New dead letters in stage {stage}:", *lines, "", advice])
 
 
-def _one_line(message: str) -> str:
-    return " ".join(message.split())[:ALERT_EXCERPT_CHARACTERS]
+def _one_line(record: DeadLetterRecord) -> str:
+    words = f"{record.type or 'message'} {record.kind}: {record.message}".split()
+    return " ".join(words)[:ALERT_EXCERPT_CHARACTERS]

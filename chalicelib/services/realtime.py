@@ -89,7 +89,7 @@ class Push:
             self._documents.delete(task)
         public = [change for change in changes if change.public]
         wanted = self._wanted([change.task for change in public])
-        served = list(self._threads.map(carried(lambda each: self._serve(*each)), wanted))
+        served = self._serve(wanted)
         if not all(served):
             raise PushFailed(f"{served.count(False)} of {len(served)} connections could not be served")
         self._add_up(public, batch_id)
@@ -107,16 +107,20 @@ class Push:
 
     def _wanted(self, tasks: Sequence[Task]) -> list[tuple[Connection, list[Task]]]:
         """For each connection the tasks it watches, in order. Watchers are read once an owner (P2)."""
-        owners = list(dict.fromkeys(task.owner for task in tasks))
-        now = self._clock()
-        watchers = [
-            connection
-            for found in self._threads.map(lambda owner: self._connections.watchers(owner, now), owners)
-            for connection in found
-        ]
+        watchers = self._watchers(dict.fromkeys(task.owner for task in tasks))
         wanted = [(each, [i for i, task in enumerate(tasks) if each.wants(task)]) for each in watchers]
         loaded = self._loaded(tasks, {i for _, numbers in wanted for i in numbers})
         return [(connection, [loaded[i] for i in numbers]) for connection, numbers in wanted if numbers]
+
+    def _watchers(self, owners: Iterable[str]) -> list[Connection]:
+        """The connections of these owners; those whose token ended are closed."""
+        now = self._clock()
+        found = self._threads.map(lambda owner: self._connections.watchers(owner, now), owners)
+        connections = [connection for each in found for connection in each]
+        for connection in connections:
+            if connection.is_over(now):
+                self._close(connection)
+        return [connection for connection in connections if not connection.is_over(now)]
 
     def _loaded(self, tasks: Sequence[Task], numbers: Iterable[int]) -> dict[int, Task]:
         """The tasks that somebody watches, with documents where a frame can hold them."""
@@ -127,22 +131,40 @@ class Push:
 
     # --- Delivery -------------------------------------------------------------------------------
 
-    def _serve(self, connection: Connection, tasks: Sequence[Task]) -> bool:
-        """Send one connection its frames in order; False when the batch is to come again for it."""
-        if connection.is_over(self._clock()):
-            self._close(connection)
-            return True
+    def _serve(self, wanted: Sequence[tuple[Connection, Sequence[Task]]]) -> list[bool]:
+        """Send each connection its frames; for each, False when the batch is to come again for it.
+
+        Versions of one task go in order, different tasks side by side: one watcher of a hundred tasks must
+        not wait a hundred round trips.
+        """
+        jobs = [
+            (connection, frames) for connection, tasks in wanted for frames in _sequences(connection, tasks)
+        ]
+        failures: defaultdict[str, list[Exception]] = defaultdict(list)
+        outcomes = self._threads.map(carried(lambda job: self._deliver(*job)), jobs)
+        for (connection, _), failure in zip(jobs, outcomes, strict=True):
+            if failure is not None:
+                failures[connection.id].append(failure)
+        return [self._settle(connection, failures[connection.id]) for connection, _ in wanted]
+
+    def _deliver(self, connection: Connection, frames: Iterable[str]) -> Exception | None:
+        """Send frames one after the other; what kept them from being delivered, if anything did."""
         try:
-            for frame in _frames(connection, tasks):
+            for frame in frames:
                 self._send(connection, frame)
-        except ConnectionGone:
+        except (ConnectionGone, SendFailed) as failure:
+            return failure
+        return None
+
+    def _settle(self, connection: Connection, failures: Sequence[Exception]) -> bool:
+        """Do what the outcomes of a connection ask for; False when the batch is to come again for it."""
+        if any(isinstance(failure, ConnectionGone) for failure in failures):
             self._connections.remove(connection.id)
             log.info("Connection gone", action="connection_gone", connection_id=connection.id)
-        except SendFailed as error:
-            return self._failed(connection, error)
-        else:
-            if connection.failures:
-                self._connections.set_failures(connection, 0)
+        elif failures:
+            return self._failed(connection, failures[0])
+        elif connection.failures:
+            self._connections.set_failures(connection, 0)
         return True
 
     def _send(self, connection: Connection, frame: str) -> None:
@@ -157,7 +179,7 @@ class Push:
                 self._metrics.add("Pushes")
                 return
 
-    def _failed(self, connection: Connection, error: SendFailed) -> bool:
+    def _failed(self, connection: Connection, error: Exception) -> bool:
         """Count the failure; at the limit the connection is closed, which serves it in its way."""
         failures = connection.failures + 1
         self._metrics.add("PushFailures")
@@ -198,14 +220,15 @@ class Push:
             self._rollups.add(owner, minutes, opened[owner], batch_id)
 
 
-def _frames(connection: Connection, tasks: Sequence[Task]) -> Iterable[str]:
-    if not connection.batch:
-        return map(task_frame, tasks)
-    newest: dict[str, Task] = {}
+def _sequences(connection: Connection, tasks: Sequence[Task]) -> list[Iterable[str]]:
+    """The frames for a connection, in sequences that need not wait for each other."""
+    versions: dict[str, list[Task]] = {}
     for task in tasks:
-        if task.id not in newest or newest[task.id].version < task.version:
-            newest[task.id] = task
-    return tasks_frames(list(newest.values()))
+        versions.setdefault(task.id, []).append(task)
+    if connection.batch:
+        newest = [max(each, key=lambda task: task.version) for each in versions.values()]
+        return [tasks_frames(newest)]
+    return [map(task_frame, each) for each in versions.values()]
 
 
 _COUNTED = {

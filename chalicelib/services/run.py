@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
@@ -78,6 +78,7 @@ class Run:
         self._clock = clock
         self._timing = timing
         self._ends_at = ends_at
+        self._reporting = Lock()  # a task type may have threads of its own
         self._reported_at: datetime | None = None
         self._unreported: Progress | None = None
 
@@ -118,10 +119,12 @@ class Run:
             raise ValueError(f"progress({percent}): a number from 0 to 100 is needed")
         if self.abandoned:
             raise LeaseLost(self.task.id)
-        self._unreported = Progress(percent=min(max(float(percent), 0.0), 100.0), message=message[:200])
-        now = self._clock()
-        if self._reported_at is None or now - self._reported_at >= PROGRESS_INTERVAL:
-            self._report(self._unreported, now)
+        progress = Progress(percent=min(max(float(percent), 0.0), 100.0), message=message[:200])
+        with self._reporting:
+            self._unreported = progress
+            now = self._clock()
+            if self._reported_at is None or now - self._reported_at >= PROGRESS_INTERVAL:
+                self._report(progress, now)
 
     def _report(self, progress: Progress, now: datetime) -> None:
         """Store progress under the lease, and lengthen the lease with it (T2)."""
@@ -168,7 +171,8 @@ class Run:
         except LeaseLost:
             return Lost()
         except NonRetryable as error:
-            return Failure(_described(error, ErrorKind(error.kind)), final=True)
+            kind = ErrorKind.REJECTED if isinstance(error, Rejected) else ErrorKind.EXCEPTION
+            return Failure(_described(error, kind), final=True)
         except RetryAfter as error:
             return Failure(_described(error), wait_seconds=error.seconds)
         except BaseException as error:  # even SystemExit: user code ends its run, never the worker
@@ -186,7 +190,12 @@ class Run:
 
 
 def _described(error: BaseException, kind: ErrorKind = ErrorKind.EXCEPTION) -> TaskError:
-    return TaskError.of(kind, str(error) or type(error).__qualname__, type(error).__qualname__)
+    name = type(error).__qualname__
+    try:
+        message = str(error)
+    except Exception:  # the words are user code, too
+        message = ""
+    return TaskError.of(kind, message or name, name)
 
 
 def _outcome_of(answer: Any) -> Outcome:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.task import ErrorKind, Refused, Task, TaskError
 from chalicelib.domain.task_types import TaskTypes
-from chalicelib.domain.timing import Timing
+from chalicelib.domain.timing import SEND_AHEAD, Timing
 from chalicelib.observability import Metrics, carried, log
 from chalicelib.services.dead_letters import Obituary
 
@@ -93,8 +93,22 @@ class Sweeper:
             if self._clock() >= stop_at:
                 log.warning("Sweep ran out of time", action="sweep_cut", bucket=bucket)
                 break
-            acted += self._sweep_rows(self._tasks.get_many(names))
+            acted += self._sweep_rows(self._read(names))
         return acted
+
+    def _read(self, names: Sequence[tuple[str, str]]) -> list[Task]:
+        """The rows as they are now. One that cannot be read must not hide the others: it stays due."""
+        try:
+            return self._tasks.get_many(names)
+        except (LookupError, TypeError, ValueError):
+            return [task for name in names if (task := self._read_alone(*name)) is not None]
+
+    def _read_alone(self, owner: str, task_id: str) -> Task | None:
+        try:
+            return self._tasks.get(owner, task_id)
+        except (LookupError, TypeError, ValueError):
+            log.exception("Row cannot be read", action="row_unreadable", task_id=task_id)
+            return None
 
     def _sweep_rows(self, tasks: Sequence[Task]) -> int:
         """Act on one page of rows: all writes, then the messages."""
@@ -166,9 +180,10 @@ class Sweeper:
                 self._obituary.publish(stored)
             return None
         wait = timedelta(seconds=self._retry.backoff(task.attempt, self._draw))
-        stored = self._write(task, task.retry_later(now, error, wait, self._timing.grace))
+        wake_after = self._timing.wake_after(wait, SEND_AHEAD)
+        stored = self._write(task, task.retry_later(now, error, wait, wake_after))
         self._note(stored, "TasksRetried")
-        return self._sent(stored, wait)
+        return self._sent(stored, wait) if wait <= SEND_AHEAD else None
 
     def _write(self, seen: Task, after: Task) -> Task | None:
         """The stored task; None when somebody moved it since it was read, who then looks after it."""

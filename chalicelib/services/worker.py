@@ -213,7 +213,8 @@ class Worker:
         """Store the outcome under the lease; a cancel that came in between wins over anything but success."""
         stored = self._tasks.finish(run.task, after, unless_cancel_requested=unless_canceled)
         if isinstance(stored, Refused) and _cancel_is_mine(stored.current, run.task):
-            after = run.last_word().stop(self._clock(), self._timing.keep, after.error)
+            error = after.attempts[-1].error  # of this run; a snoozed task may have one of a run before
+            after = run.last_word().stop(self._clock(), self._timing.keep, error)
             stored = self._tasks.finish(run.task, after, unless_cancel_requested=False)
         if isinstance(stored, Refused):
             run.log.warning("Lease lost, outcome dropped", action="lease_lost", lease=run.task.lease)

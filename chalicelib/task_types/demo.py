@@ -16,7 +16,7 @@ class Sleep(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    seconds: float = Field(ge=0, le=600, allow_inf_nan=False)
+    seconds: float = Field(ge=0, le=100, allow_inf_nan=False, description="As long as the fast lane allows.")
     steps: int = Field(default=10, ge=1, le=100)
 
 

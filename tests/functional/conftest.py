@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,26 @@ import app
 from chalicelib import bootstrap
 from chalicelib.domain.task import Task
 from chalicelib.domain.task_types import TaskTypes
+from tests.functional.scripted import Script
 from tests.kit import Kit
 from tests.sockets import SocketServer
 
 ROOT = Path(__file__).parents[2]
+#: Tests move the clock: their tokens do not end, unless a test wants it.
+FAR = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp())
 
 
 @pytest.fixture
-def task_types() -> TaskTypes | None:
-    """The shipped types; a module with types of its own has a fixture of this name."""
-    return None
+def script() -> Script:
+    """What tasks do, in a test that asks for it."""
+    return Script()
+
+
+@pytest.fixture
+def task_types(request: pytest.FixtureRequest) -> TaskTypes | None:
+    """The scripted types in a test that asks for a script, else the shipped ones."""
+    script: Script | None = request.getfixturevalue("script") if "script" in request.fixturenames else None
+    return None if script is None else script.types
 
 
 @pytest.fixture
@@ -42,10 +53,14 @@ class Http:
     token: str
 
     def _headers(self, headers: dict[str, str]) -> dict[str, str]:
-        """The bearer's token, and what the test adds or, with an empty value, takes away."""
+        """The bearer's token, and what the test adds; an empty `authorization` takes the token away."""
         given = {name.replace("_", "-").lower(): value for name, value in headers.items()}
         together = {"authorization": f"Bearer {self.token}", **given}
-        return {name: value for name, value in together.items() if value}
+        return {name: value for name, value in together.items() if value or name != "authorization"}
+
+    def request(self, method: str, path: str, raw: bytes = b"", **headers: str) -> HTTPResponse:
+        together = self._headers({"content-type": "application/json", **headers})
+        return self.client.http.request(method, path, together, raw)
 
     def post(self, path: str, body: Any = None, **headers: str) -> HTTPResponse:
         raw = b"" if body is None else json.dumps(body).encode()
@@ -69,7 +84,13 @@ class Http:
 @pytest.fixture
 def http(kit: Kit) -> Iterator[Http]:
     with Client(app.app, stage_name="local", project_dir=str(ROOT)) as client:
-        yield Http(client, kit.token())
+        yield Http(client, kit.token("tasks:read", "tasks:write", exp=FAR))
+
+
+@pytest.fixture
+def admin(http: Http, kit: Kit) -> Http:
+    """The same API for an administrator."""
+    return http.as_(kit.token(exp=FAR))
 
 
 @dataclass(frozen=True)
@@ -128,7 +149,7 @@ class Handlers:
         iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")[
             "ShardIterator"
         ]
-        records = streams.get_records(ShardIterator=iterator, Limit=1000)["Records"]
+        records: list[dict[str, Any]] = streams.get_records(ShardIterator=iterator, Limit=1000)["Records"]
         fresh, self.stream_position = records[self.stream_position :], len(records)
         return fresh
 
@@ -140,7 +161,8 @@ class Handlers:
         """Open a WebSocket; the status that API Gateway would act on."""
         event = self._socket_event("CONNECT", connection_id)
         event["queryStringParameters"] = query or None
-        event["headers"] = {"Authorization": f"Bearer {self.kit.token() if token is None else token}"}
+        chosen = self.kit.token(exp=FAR) if token is None else token
+        event["headers"] = {"Authorization": f"Bearer {chosen}"}
         return int(app.connect(event, self.context)["statusCode"])
 
     def say(self, connection_id: str, message: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,9 +20,8 @@ TASK = {"type": "demo.sleep", "payload": {"seconds": 1}}
 
 
 @pytest.fixture(autouse=True)
-def _endpoint(sockets: SocketServer) -> Iterator[None]:
+def _endpoint(sockets: SocketServer) -> None:
     """Tickets name the WebSocket API's address."""
-    yield
 
 
 def buy(http: Http, watch: str | None = None) -> str:

@@ -3,42 +3,70 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from chalice.test import HTTPResponse
 
 import app
+from chalicelib import bootstrap
 from chalicelib.domain.caller import Scope
 from chalicelib.domain.ids import new_task_id
+from tests.examples import NOW
 from tests.functional.conftest import Handlers, Http
 from tests.kit import Kit
-from tests.sockets import SocketServer
 
 READ, WRITE, ADMIN = Scope
 TASK = {"type": "demo.sleep", "payload": {"seconds": 1}}
-#: (method, path, body, scope): one row for each route that needs a token.
+UNKNOWN_ID = new_task_id(NOW, 7, 4)
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route, with a body that it takes and the scope that it asks for."""
+
+    method: str
+    path: str
+    scope: Scope
+    body: Any = None
+
+    def call(self, http: Http, task_id: str, query: str = "", **headers: str) -> HTTPResponse:
+        raw = b"" if self.body is None else json.dumps(self.body).encode()
+        return http.request(self.method, self.path.format(task_id=task_id) + query, raw, **headers)
+
+
+#: One for each route that needs a token.
 ROUTES = [
-    ("POST", "/tasks", TASK, WRITE),
-    ("POST", "/tasks/batch", {"tasks": [TASK]}, WRITE),
-    ("GET", "/tasks", None, READ),
-    ("GET", "/tasks/{task_id}", None, READ),
-    ("DELETE", "/tasks/{task_id}", None, WRITE),
-    ("POST", "/tasks/{task_id}/cancel", None, WRITE),
-    ("POST", "/tasks/{task_id}/retry", None, WRITE),
-    ("POST", "/tickets", {"watch": "all"}, READ),
-    ("GET", "/task-types", None, READ),
-    ("GET", "/stats", None, ADMIN),
+    Route("POST", "/tasks", WRITE, TASK),
+    Route("POST", "/tasks/batch", WRITE, {"tasks": [TASK]}),
+    Route("GET", "/tasks", READ),
+    Route("GET", "/tasks/{task_id}", READ),
+    Route("DELETE", "/tasks/{task_id}", WRITE),
+    Route("POST", "/tasks/{task_id}/cancel", WRITE),
+    Route("POST", "/tasks/{task_id}/retry", WRITE),
+    Route("POST", "/tickets", READ, {"watch": "all"}),
+    Route("GET", "/task-types", READ),
+    Route("GET", "/stats", ADMIN),
 ]
 OPEN = {("GET", "/health")}
-ids = [f"{method} {path}" for method, path, _, _ in ROUTES]
-pytestmark = pytest.mark.usefixtures("sockets")
 
 
-def call(http: Http, method: str, path: str, body: Any, task_id: str, **headers: str) -> HTTPResponse:
-    raw = b"" if body is None else json.dumps(body).encode()
-    together = http._headers({"content-type": "application/json", **headers})
-    return http.client.http.request(method, path.format(task_id=task_id), headers=together, body=raw)
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Kit]:
+    """One stage for all: what is refused leaves nothing behind."""
+    with Kit() as kit:
+        kit.client("ssm").put_parameter(
+            Name=kit.settings.parameter("websocket-endpoint"), Value="https://ws.example", Type="String"
+        )
+        yield kit
+
+
+@pytest.fixture
+def kit(shared: Kit) -> Kit:
+    bootstrap.install(shared.services)
+    return shared
 
 
 @pytest.fixture
@@ -46,81 +74,62 @@ def task_id(kit: Kit) -> str:
     return str(kit.create("demo.sleep", {"seconds": 1})["id"])
 
 
+def let_through(answer: HTTPResponse) -> bool:
+    """Was it done, or refused for the state of a task that the caller may know?"""
+    return bool(answer.status_code < 300 or answer.json_body["code"] == "transition_not_allowed")
+
+
 def test_no_route_is_left_out() -> None:
     """A new route needs a row above, or a reason to be open."""
-    declared = {
-        (method, path)
-        for path, methods in app.app.routes.items()
-        for method in methods
-        if method != "OPTIONS"
-    }
-    assert declared == {(method, path) for method, path, _, _ in ROUTES} | OPEN
+    declared = {(method, path) for path, methods in app.app.routes.items() for method in methods}
+    ours = {(method, path) for method, path in declared if method != "OPTIONS"}
+    assert ours == {(route.method, route.path) for route in ROUTES} | OPEN
 
 
-@pytest.mark.parametrize(("method", "path", "body", "needed"), ROUTES, ids=ids)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 class TestEveryRoute:
-    @pytest.mark.parametrize("held", [(), (READ,), (WRITE,), (ADMIN,)], ids=lambda held: "+".join(held))
+    @pytest.mark.parametrize("held", ["openid", READ, WRITE, ADMIN])
     def test_lets_in_who_holds_its_scope(
-        self,
-        kit: Kit,
-        http: Http,
-        task_id: str,
-        method: str,
-        path: str,
-        body: Any,
-        needed: Scope,
-        held: tuple[Scope, ...],
+        self, kit: Kit, http: Http, task_id: str, route: Route, held: str
     ) -> None:
-        token = kit.token(*(held or ("openid",)))
-        answer = call(http.as_(token), method, path, body, task_id)
-        if needed in held or ADMIN in held:
-            assert answer.status_code < 300 or answer.json_body["code"] == "transition_not_allowed"
+        answer = route.call(http.as_(kit.token(held)), task_id)
+        if held in (route.scope, ADMIN):
+            assert let_through(answer)
         else:
-            assert answer.status_code == 403
-            assert answer.json_body["code"] == "forbidden"
-            assert needed.value in answer.json_body["detail"]
+            assert (answer.status_code, answer.json_body["code"]) == (403, "forbidden")
+            assert route.scope.value in answer.json_body["detail"]
 
+    @pytest.mark.parametrize("tried_id", [None, UNKNOWN_ID, "nonsense"])
+    @pytest.mark.parametrize("content_type", ["application/json", "text/plain"])
     def test_refuses_who_has_no_token_before_it_looks_at_anything(
-        self, http: Http, task_id: str, method: str, path: str, body: Any, needed: Scope
+        self, http: Http, task_id: str, route: Route, tried_id: str | None, content_type: str
     ) -> None:
-        for tried_id in (task_id, new_task_id_of_nobody(), "nonsense"):
-            for content_type in ("application/json", "text/plain"):
-                answer = call(http, method, path, body, tried_id, authorization="", content_type=content_type)
-                assert answer.status_code == 401
-                assert answer.headers["WWW-Authenticate"].startswith("Bearer")
-                assert answer.headers["Content-Type"] == "application/problem+json"
+        answer = route.call(http, tried_id or task_id, authorization="", content_type=content_type)
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+        assert answer.headers["Content-Type"] == "application/problem+json"
 
+    @pytest.mark.parametrize("name", ["token", "access_token", "authorization", "Authorization"])
     def test_takes_no_token_from_the_query(
-        self, kit: Kit, http: Http, task_id: str, method: str, path: str, body: Any, needed: Scope
+        self, kit: Kit, http: Http, task_id: str, route: Route, name: str
     ) -> None:
-        for name in ("token", "access_token", "authorization", "Authorization"):
-            tried = f"{path}?{name}={kit.token()}"
-            assert call(http, method, tried, body, task_id, authorization="").status_code == 401
+        assert route.call(http, task_id, f"?{name}={kit.token()}", authorization="").status_code == 401
 
+    @pytest.mark.parametrize("good", [True, False], ids=["good token", "bad token"])
     def test_answers_with_the_headers_that_keep_browsers_safe(
-        self, http: Http, task_id: str, method: str, path: str, body: Any, needed: Scope
+        self, kit: Kit, http: Http, task_id: str, route: Route, good: bool
     ) -> None:
-        for token in (http.token, "nonsense"):
-            answer = call(http.as_(token), method, path, body, task_id)
-            assert answer.headers["X-Content-Type-Options"] == "nosniff"
-            assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
-            assert answer.headers["Cache-Control"] == "no-store"
+        answer = route.call(http.as_(kit.token() if good else "nonsense"), task_id)
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
+        assert answer.headers["Cache-Control"] == "no-store"
 
     def test_acts_for_another_owner_only_when_an_administrator_asks(
-        self, kit: Kit, http: Http, task_id: str, method: str, path: str, body: Any, needed: Scope
+        self, kit: Kit, http: Http, task_id: str, route: Route
     ) -> None:
-        asked = f"{path}?owner=default"
         nosy = http.as_(kit.token(READ, WRITE, owner="mallory"))
-        assert call(nosy, method, asked, body, task_id).status_code == 403
-        admin = http.as_(kit.token(ADMIN, owner="root"))
-        answer = call(admin, method, asked, body, task_id)
-        assert answer.status_code < 300 or answer.json_body["code"] == "transition_not_allowed"
-
-
-def new_task_id_of_nobody() -> str:
-    from tests.examples import NOW  # noqa: PLC0415
-
-    return new_task_id(NOW, 7, 4)
+        assert route.call(nosy, task_id, "?owner=default").status_code == 403
+        assert let_through(route.call(http.as_(kit.token(ADMIN, owner="root")), task_id, "?owner=default"))
 
 
 class TestHealth:
@@ -132,45 +141,22 @@ class TestHealth:
 
 class TestAdministrators:
     @pytest.mark.parametrize("owner", ["", "a%23b", "x" * 129, "a%0Ab"])
-    def test_name_an_owner_that_can_be(self, http: Http, owner: str) -> None:
-        answer = http.get(f"/tasks?owner={owner}")
+    def test_name_an_owner_that_can_be(self, kit: Kit, http: Http, owner: str) -> None:
+        answer = http.as_(kit.token(ADMIN)).get(f"/tasks?owner={owner}")
         assert answer.status_code == 422
         assert answer.json_body["errors"][0]["pointer"] == "/owner"
 
-    def test_see_and_change_the_tasks_of_the_owner_they_name(
-        self, kit: Kit, http: Http, task_id: str
-    ) -> None:
+    def test_see_and_change_the_tasks_of_the_owner_they_name(self, kit: Kit, http: Http) -> None:
+        task_id = http.as_(kit.token(owner="carol")).post("/tasks", TASK).json_body["id"]
         admin = http.as_(kit.token(ADMIN, owner="root"))
         assert admin.get(f"/tasks/{task_id}").status_code == 404
-        assert admin.get(f"/tasks/{task_id}?owner=default").json_body["id"] == task_id
-        assert [each["id"] for each in admin.get("/tasks?owner=default").json_body["tasks"]] == [task_id]
-        assert admin.post(f"/tasks/{task_id}/cancel?owner=default").json_body["status"] == "canceled"
+        assert admin.get(f"/tasks/{task_id}?owner=carol").json_body["id"] == task_id
+        assert [each["id"] for each in admin.get("/tasks?owner=carol").json_body["tasks"]] == [task_id]
+        assert admin.post(f"/tasks/{task_id}/cancel?owner=carol").json_body["status"] == "canceled"
 
-    def test_connect_for_the_owner_they_name(
-        self, kit: Kit, http: Http, handlers: Handlers, sockets: SocketServer
-    ) -> None:
+    def test_connect_for_the_owner_they_name(self, kit: Kit, handlers: Handlers) -> None:
         assert handlers.connect("c1", token=kit.token(ADMIN, owner="root"), owner="ada") == 200
         assert handlers.connect("c2", token=kit.token(READ, owner="mallory"), owner="ada") == 403
         assert handlers.connect("c3", token=kit.token(ADMIN, owner="root"), owner="a#b") == 422
-        http.as_(kit.token(owner="ada")).post("/tasks", TASK)
-        handlers.push()
-        assert len(sockets.tasks("c1")) == 1
-
-
-class TestWithoutTokens:
-    """AUTH=off: everybody is the administrator of the default owner, on the local stage."""
-
-    @pytest.fixture
-    def kit(self) -> Any:
-        from chalicelib import bootstrap  # noqa: PLC0415
-
-        with Kit(auth="off") as kit:
-            bootstrap.install(kit.services)
-            yield kit
-
-    def test_nobody_is_asked_for_one(self, http: Http, handlers: Handlers) -> None:
-        created = http.post("/tasks", TASK, authorization="")
-        assert created.status_code == 201
-        assert http.get(f"/tasks/{created.json_body['id']}", authorization="").status_code == 200
-        assert http.get("/stats", authorization="").status_code == 200
-        assert handlers.connect("c1", token="") == 200
+        watchers = kit.services._connection_table.watchers("ada", kit.clock())
+        assert [(each.id, each.subject) for each in watchers] == [("c1", "root")]

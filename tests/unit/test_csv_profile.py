@@ -5,44 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
-import statistics
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.outcomes import Cancel, NonRetryable, Rejected
+from chalicelib.domain.outcomes import Cancel, Rejected
 from chalicelib.domain.task_types import TASK_TYPES
-from chalicelib.fetching import FetchError
-from chalicelib.task_types.csv_profile import CsvProfile, Profile, csv_profile
-from tests.http_server import Answer, HttpServer, RawServer, raw
+from chalicelib.task_types.csv_profile import CsvProfile, csv_profile
+from tests.csv_profiles import column, profile
 from tests.recording_context import RecordingContext
 
 LARGEST = sys.float_info.max
-#: Cells at the edge of a type.
-NOTABLE = (
-    *("1", "-0", "1e308", "1e-400", "nan", "inf", "true", "2026-02-28", "0000-01-01"),
-    *("0001-01-01T00:00+23:59", "9999-12-31T23:59:59.999999-23:59"),
-)
 KEYS = ["name", "type", "count", "nulls", "distinct", "min", "max", "mean"]
-
-
-def profile(text: str, context: RecordingContext | None = None) -> Profile:
-    result = csv_profile(CsvProfile(csv=text), context or RecordingContext())
-    assert not isinstance(result, Cancel)
-    return result
-
-
-def column(*cells: str, name: str = "a") -> dict[str, Any]:
-    """The profile of one column with these cells."""
-    text = io.StringIO()
-    csv.writer(text).writerows([[name, "filler"], *([cell, "x"] for cell in cells)])
-    return dict(profile(text.getvalue())["columns"][0])
 
 
 def types_and_ranges(*cells: str) -> tuple[str, Any, Any, float | None]:
@@ -244,157 +220,3 @@ class TestProgress:
 
         assert result == Cancel("canceled on request")
         assert len(context.reports) == 3
-
-
-class TestAUrl:
-    @pytest.fixture(autouse=True)
-    def _the_local_server_is_allowed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("FETCH_ALLOWED_HOSTS", "127.0.0.1")
-
-    @pytest.fixture
-    def server(self) -> Iterator[HttpServer]:
-        with HttpServer() as server:
-            yield server
-
-    def profile(self, server: HttpServer) -> Profile:
-        result = csv_profile(CsvProfile(url=server.url("/x.csv")), RecordingContext())
-        assert not isinstance(result, Cancel)
-        return result
-
-    def test_is_fetched_and_redirects_are_followed(self, server: HttpServer) -> None:
-        server.answer_with(Answer(302, headers={"location": "/moved.csv"}), Answer(200, b"a,b\n1,2\n"))
-
-        assert self.profile(server)["rows"] == 1
-        assert server.requests[1].path == "/moved.csv"
-
-    @pytest.mark.parametrize(
-        ("body", "content_type"),
-        [
-            ("a,b\nü,2\n".encode(), "text/csv"),
-            ("a,b\nü,2\n".encode("utf-8-sig"), "text/csv; charset=latin-1"),
-            ("a,b\nü,2\n".encode("latin-1"), "text/csv; charset=ISO-8859-1"),
-            ("a,b\nü,2\n".encode("cp1252"), "text/csv;charset=windows-1252"),
-            ("a,b\nü,2\n".encode("utf-16"), "application/octet-stream"),
-            ("a,b\nü,2\n".encode("utf-16le"), "text/csv; charset=utf-16le"),
-            ("a,b\nü,2\n".encode("utf-32"), ""),
-        ],
-    )
-    def test_may_be_in_any_encoding_that_it_declares(
-        self, server: HttpServer, body: bytes, content_type: str
-    ) -> None:
-        server.answer_with(Answer(200, body, {"content-type": content_type}))
-
-        first, second = self.profile(server)["columns"]
-        assert (first["name"], first["min"], second["max"]) == ("a", "ü", 2)
-
-    @pytest.mark.parametrize(
-        ("answer", "message"),
-        [
-            (Answer(200, b"a,b\n\n1,\xff\n"), "line 3 is not valid utf-8"),
-            (Answer(200, b"a\n" * 9000 + b"\xff"), "line 9001 is not valid utf-8"),
-            (Answer(200, b"PK\x03\x04\x00\x00"), "line 1 holds a NUL: this is not the text of a CSV"),
-            (Answer(200, b"a", {"content-type": "text/csv; charset=martian"}), "the charset in the answer's"),
-            (Answer(200, b"a", {"content-encoding": "gzip"}), r"the answer is compressed \(gzip\)"),
-            (Answer(200, b"a\n" + b"1\n" * 5_000_000), "the CSV has more than 10000000 bytes"),
-            (Answer(200), "line 1: the CSV is empty"),
-        ],
-    )
-    def test_that_is_no_csv_is_refused(self, server: HttpServer, answer: Answer, message: str) -> None:
-        server.answer_with(answer)
-
-        with pytest.raises(Rejected, match=f"^{message}"):
-            self.profile(server)
-
-    def test_that_is_not_there_ends_the_task(self, server: HttpServer) -> None:
-        server.answer_with(Answer(404, b"no such file"))
-
-        with pytest.raises(NonRetryable, match="answered 404: no such file"):
-            self.profile(server)
-
-    def test_that_is_busy_is_tried_again(self, server: HttpServer) -> None:
-        server.answer_with(Answer(503))
-
-        with pytest.raises(FetchError, match="answered 503"):
-            self.profile(server)
-
-    def test_that_ends_early_is_not_taken_for_whole(self) -> None:
-        answer = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\na,b\n1,2\n"
-        with RawServer(raw(answer)) as server, pytest.raises(FetchError, match="in the middle of its answer"):
-            csv_profile(CsvProfile(url=server.url()), RecordingContext())
-
-    def test_that_leads_to_a_private_address_is_refused(
-        self, server: HttpServer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("FETCH_ALLOWED_HOSTS", "")
-
-        with pytest.raises(Rejected, match="not public"):
-            self.profile(server)
-
-
-class TestWithAnyInput:
-    @settings(max_examples=400, deadline=None)
-    @given(
-        st.one_of(
-            st.text(st.characters(exclude_categories=["Cs"])),
-            st.text(st.sampled_from('a1,;\t|"\n\r .-:eETZ\ufeff\x00')),
-            st.lists(
-                st.sampled_from(
-                    [*',;\t|\n\r"', "\r\n", "\ufeff", " ", "x", *NOTABLE],
-                ),
-                max_size=40,
-            ).map("".join),
-        )
-    )
-    def test_it_answers_json_or_refuses(self, text: str) -> None:
-        try:
-            result = profile(text)
-        except Rejected:
-            return
-        json.dumps(result, allow_nan=False)
-        assert all(each["count"] + each["nulls"] == result["rows"] for each in result["columns"])
-        assert all(each["distinct"] is not None for each in result["columns"])
-
-    @given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1))
-    def test_integers_are_what_they_are(self, values: list[int]) -> None:
-        found = column(*map(str, values))
-
-        assert (found["type"], found["min"], found["max"]) == ("integer", min(values), max(values))
-        assert found["mean"] == pytest.approx(statistics.mean(values))
-        assert found["distinct"] == len(set(values))
-
-    @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
-    def test_numbers_have_a_range_and_a_mean_within(self, values: list[float]) -> None:
-        found = column("0.5", *map(repr, values))
-
-        assert found["type"] == "number"
-        assert (found["min"], found["max"]) == (min(0.5, *values), max(0.5, *values))
-        assert found["min"] <= found["mean"] <= found["max"]
-
-    @given(st.lists(st.datetimes(timezones=st.just(UTC)), min_size=1))
-    def test_times_have_a_range(self, values: list[datetime]) -> None:
-        found = column(*(value.isoformat() for value in values))
-
-        assert found["type"] == "datetime"
-        assert (found["min"], found["max"]) == (min(values).isoformat(), max(values).isoformat())
-
-    @given(
-        st.lists(
-            st.lists(
-                st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")),
-                min_size=2,
-                max_size=2,
-            ),
-            min_size=2,
-        ),
-        st.sampled_from(",;\t|"),
-    )
-    def test_what_the_csv_module_writes_is_read_back(self, rows: list[list[str]], delimiter: str) -> None:
-        text = io.StringIO()
-        csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows([["name", "value"], *rows])
-
-        result = profile(text.getvalue())
-
-        assert result["rows"] == len(rows)
-        for index, found in enumerate(result["columns"]):
-            cells = [row[index].strip() for row in rows]
-            assert found["nulls"] == cells.count("")

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import ast
 import json
+import re
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +37,33 @@ def functions_of_app() -> set[str]:
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.decorator_list}
 
 
+class Imports(ast.NodeVisitor):
+    """The modules that a file imports when it runs, by the first part of their names."""
+
+    def __init__(self) -> None:
+        self.modules: set[str] = set()
+
+    def visit_If(self, node: ast.If) -> None:
+        if ast.unparse(node.test) != "TYPE_CHECKING":
+            self.generic_visit(node)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self.modules |= {alias.name.partition(".")[0] for alias in node.names}
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        self.modules.add(str(node.module).partition(".")[0])
+
+
+def distributions_imported() -> set[str]:
+    """What app.py and chalicelib import beyond themselves and Python's own, by the names that pip knows."""
+    imports = Imports()
+    for file in (ROOT / "app.py", *(ROOT / "chalicelib").rglob("*.py")):
+        imports.visit(ast.parse(file.read_text()))
+    known = packages_distributions()
+    foreign = imports.modules - sys.stdlib_module_names - {"chalicelib", "infra"}
+    return {distribution.lower().replace("_", "-") for module in foreign for distribution in known[module]}
+
+
 def timeout(function: str) -> int:
     seconds = CONFIG["lambda_functions"].get(function, {}).get("lambda_timeout", CONFIG["lambda_timeout"])
     return int(seconds)
@@ -46,6 +76,13 @@ def properties(resource: str) -> dict[str, Any]:
 
 def test_every_function_with_settings_exists() -> None:
     assert set(CONFIG["lambda_functions"]) <= functions_of_app() | FIXED_NAMES
+
+
+def test_the_package_brings_all_that_it_imports() -> None:
+    """The emulator's functions see all that is installed here: what is missing would show on AWS only."""
+    pinned = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    given_by_lambda, put_in_by_chalice = {"boto3", "botocore", "urllib3"}, {"chalice"}
+    assert distributions_imported() <= pinned | given_by_lambda | put_in_by_chalice
 
 
 @pytest.mark.parametrize("stage", CONFIG["stages"])

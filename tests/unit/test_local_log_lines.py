@@ -20,8 +20,9 @@ def shown(line: str) -> str:
 
 def test_a_json_line_is_shown_as_time_function_sentence_and_details() -> None:
     entry = {
-        "timestamp": "2026-01-02T03:04:05.678Z",
+        "timestamp": "2026-01-02T03:04:05.601Z",
         "level": "INFO",
+        "request_id": "8f5",
         "message": "Task finished",
         "action": "task_succeeded",
         "function": "run_tasks",
@@ -29,7 +30,8 @@ def test_a_json_line_is_shown_as_time_function_sentence_and_details() -> None:
         "attempt": 2,
     }
     clock = AT.astimezone().strftime("%H:%M:%S")
-    expected = f"{clock}.678 run_tasks            Task finished  task_succeeded  task_id=0190  attempt=2"
+    sentence = "Task finished  task_succeeded  task_id=0190  attempt=2  request_id=8f5"
+    expected = f"{clock}.601 run_tasks            {sentence}"
     assert shown(json.dumps(entry)) == expected
 
 

@@ -45,23 +45,28 @@ class TestMinting:
 
 class TestTheCommand:
     @pytest.fixture(autouse=True)
-    def _environment(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def _environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name, value in {"OWNER": "", "SCOPE": "", **emulator_environment(ENDPOINT)}.items():
             monkeypatch.setenv(name, value)  # put back after the test, whatever the command sets
-        monkeypatch.setattr(tokens, "ENDPOINTS", tmp_path / "endpoints.json")
 
     @pytest.fixture
-    def key(self, tmp_path: Path) -> Iterator[str]:
+    def endpoints(self, tmp_path: Path) -> Path:
+        return tmp_path / "endpoints.json"
+
+    @pytest.fixture
+    def key(self, endpoints: Path) -> Iterator[str]:
         """The key of a local stage that runs."""
-        (tmp_path / "endpoints.json").write_text(json.dumps({"aws_endpoint": ENDPOINT}))
+        endpoints.write_text(json.dumps({"aws_endpoint": ENDPOINT}))
         with mock_aws():
             ssm = boto3.client("ssm", "us-east-1")
             put_token_keys(lambda _: ssm, "local")
             answer = ssm.get_parameter(Name="/task-service/local/token-keys", WithDecryption=True)
             yield answer["Parameter"]["Value"]
 
-    def test_a_token_stands_alone_on_its_line(self, key: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert tokens.main() == 0
+    def test_a_token_stands_alone_on_its_line(
+        self, key: str, endpoints: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert tokens.main(endpoints) == 0
         (line,) = capsys.readouterr().out.splitlines()
         caller = bearer(line, key, datetime.now(UTC))
         assert caller.owner == "default"
@@ -69,11 +74,16 @@ class TestTheCommand:
 
     @pytest.mark.parametrize("scope", ["tasks:read tasks:write", "tasks:read,tasks:write"])
     def test_owner_and_scopes_can_be_chosen(
-        self, key: str, scope: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+        self,
+        key: str,
+        endpoints: Path,
+        scope: str,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
     ) -> None:
         monkeypatch.setenv("OWNER", "alice")
         monkeypatch.setenv("SCOPE", scope)
-        assert tokens.main() == 0
+        assert tokens.main(endpoints) == 0
         caller = bearer(capsys.readouterr().out.strip(), key, datetime.now(UTC))
         assert caller.owner == "alice"
         assert caller.scopes == {"tasks:read", "tasks:write"}
@@ -83,14 +93,21 @@ class TestTheCommand:
         [("OWNER", "a#b"), ("OWNER", "x" * 129), ("SCOPE", "tasks:everything"), ("SCOPE", "read")],
     )
     def test_what_cannot_be_is_refused(
-        self, name: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+        self,
+        endpoints: Path,
+        name: str,
+        value: str,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
     ) -> None:
         monkeypatch.setenv(name, value)
-        assert tokens.main() == 2
+        assert tokens.main(endpoints) == 2
         assert capsys.readouterr().out == ""
 
-    def test_without_a_running_stage_it_says_what_to_do(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert tokens.main() == 2
+    def test_without_a_running_stage_it_says_what_to_do(
+        self, endpoints: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert tokens.main(endpoints) == 2
         printed = capsys.readouterr()
         assert printed.out == ""
         assert "make up" in printed.err

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +13,6 @@ from chalicelib.domain.errors import TransitionNotAllowed
 from chalicelib.domain.task import (
     ATTEMPTS_KEPT,
     TERMINAL,
-    TRANSITIONS,
     WAITING,
     Attempt,
     ErrorKind,
@@ -28,7 +23,6 @@ from chalicelib.domain.task import (
 )
 from tests.examples import CLAIMED, ERROR, KEEP, LATER, NOW, a_running_task, a_task
 
-STATES = Path(__file__).parents[2] / "docs" / "states.md"
 GRACE = timedelta(seconds=120)
 WAIT = timedelta(seconds=5)
 S = TaskStatus
@@ -263,58 +257,6 @@ class TestSweepAndMonitor:
         after = task.dead_lettered(LATER)
         assert changes(task, after) == {"dead_lettered_at": LATER, "updated_at": LATER, "due_at": None}
         assert not after.dead_letter_unsent
-
-
-class TestTransitions:
-    #: What may happen to a task in any status: its owner asks for it.
-    OWNER: tuple[Callable[[Task], Task], ...] = (
-        lambda task: task.cancel(LATER, KEEP),
-        lambda task: task.redrive(LATER, GRACE),
-    )
-    #: To a running task: its worker, or the sweep when the lease is out.
-    WORKER: tuple[Callable[[Task], Task], ...] = (
-        lambda task: task.succeed(LATER, Document.of(1), KEEP),
-        lambda task: task.fail(LATER, ERROR, KEEP),
-        lambda task: task.retry_later(LATER, ERROR, WAIT, GRACE),
-        lambda task: task.snooze(LATER, WAIT, GRACE),
-        lambda task: task.stop(LATER, KEEP),
-    )
-    #: To a waiting task: the sweep and the monitor; and a claim, which is one write in `aws/task_table.py`.
-    SWEEP: tuple[Callable[[Task], Task], ...] = (
-        lambda task: task.expire(LATER, KEEP),
-        lambda task: task.look_again(LATER, LATER + GRACE),
-        lambda task: task.condemn(LATER, ERROR, KEEP),
-        lambda task: replace(task, status=S.RUNNING),
-    )
-
-    def test_the_table_names_every_status(self) -> None:
-        assert set(TRANSITIONS) == set(TaskStatus)
-        assert WAITING | TERMINAL | {S.RUNNING} == set(TaskStatus)
-
-    @pytest.mark.parametrize("status", TaskStatus)
-    def test_the_methods_make_exactly_the_transitions_of_the_table(self, status: TaskStatus) -> None:
-        task = replace(a_running_task(), status=status)
-        methods = self.OWNER + (self.WORKER if status is S.RUNNING else ())
-        methods += self.SWEEP if status in WAITING else ()
-        found = set()
-        for method in methods:
-            with suppress(TransitionNotAllowed):
-                found.add(method(task).status)
-        assert found - {status} == TRANSITIONS[status]
-
-    def test_nothing_leaves_success(self) -> None:
-        assert TRANSITIONS[S.SUCCEEDED] == frozenset()
-
-    def test_the_drawing_shows_the_table(self) -> None:
-        drawn = re.findall(r"^    (\w+) --> (\w+): ", STATES.read_text(), re.MULTILINE)
-        assert set(drawn) == {(a.value, b.value) for a, after in TRANSITIONS.items() for b in after}
-
-    def test_the_list_explains_each_arrow_of_the_drawing_and_no_other(self) -> None:
-        text = STATES.read_text()
-        arrows = re.findall(r"^    \S+ --> \S+: (.+)$", text, re.MULTILINE)
-        letters = [letter for label in arrows for letter in re.findall(r"\b[A-Z]\b", label)]
-        explained = re.findall(r"^- \*\*([A-Z])\*\* ", text, re.MULTILINE)
-        assert explained == sorted(set(letters))
 
 
 class TestErrors:

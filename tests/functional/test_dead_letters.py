@@ -1,0 +1,200 @@
+"""The monitor: each death is told and recorded, once, whatever dies in between."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chalicelib.services.dead_letters import ALERT_LIMIT
+from tests.functional.behind import row, send_message, send_messages, take_messages
+from tests.functional.conftest import Handlers, Http
+from tests.functional.deaths import Alerts, die, die_unheard, left, records, show_again
+from tests.functional.scripted import Script
+from tests.kit import Kit
+from tests.wire import Crash, Wire
+
+ALERT_LIMIT_BYTES = 256 * 1024
+
+
+@pytest.fixture
+def alerts(kit: Kit) -> Alerts:
+    return Alerts(kit)
+
+
+@pytest.fixture
+def wire(kit: Kit) -> Wire:
+    return Wire(kit.services)
+
+
+class TestDeadLetter:
+    def test_one_alert_names_every_new_death_and_each_is_on_record(
+        self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
+    ) -> None:
+        deaths = [die(kit, handlers, script, f"reason {number}") for number in range(3)]
+
+        handlers.watch_dead_letters()
+
+        [alert] = alerts.take()
+        for number, task in enumerate(deaths):
+            assert f"{task['id']}#0 test.fast exception: reason {number}" in alert
+        assert records(kit) == {f"{task['id']}#0": "exception" for task in deaths}
+        assert left(kit) == 0
+
+    def test_the_next_run_is_silent(
+        self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
+    ) -> None:
+        die(kit, handlers, script)
+        handlers.watch_dead_letters()
+        alerts.take()
+        handlers.watch_dead_letters()
+        assert alerts.take() == []
+
+    def test_a_copy_is_no_second_death(
+        self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
+    ) -> None:
+        die(kit, handlers, script)
+        [letter] = take_messages(kit, "dead-letters")
+        for _ in range(3):
+            send_message(kit, "dead-letters", letter["Body"])
+        handlers.watch_dead_letters()
+        send_message(kit, "dead-letters", letter["Body"])
+        handlers.watch_dead_letters()
+        assert len(alerts.take()) == 1
+        assert left(kit) == 0
+
+    def test_many_are_told_in_one_alert(
+        self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
+    ) -> None:
+        die(kit, handlers, script)
+        [letter] = take_messages(kit, "dead-letters")
+        self._send_lives(kit, letter, 26)
+        handlers.watch_dead_letters()
+        [alert] = alerts.take()
+        assert alert.count("exception") == 26
+        assert len(records(kit)) == 26
+        assert left(kit) == 0
+
+    def test_a_flood_is_told_in_alerts_that_sns_takes(
+        self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
+    ) -> None:
+        die(kit, handlers, script, "\N{SKULL}" * 300)
+        [letter] = take_messages(kit, "dead-letters")
+        self._send_lives(kit, letter, ALERT_LIMIT + 1)
+        handlers.watch_dead_letters()
+        told = alerts.take()
+        assert len(told) == 2
+        assert max(len(text.encode()) for text in told) < ALERT_LIMIT_BYTES
+
+    @staticmethod
+    def _send_lives(kit: Kit, letter: dict[str, Any], lives: int) -> None:
+        plain = json.loads(letter["Body"])
+        bodies = [json.dumps({**plain, "redrive_count": life}) for life in range(lives)]
+        send_messages(kit, "dead-letters", bodies)
+
+    def test_it_never_sends_to_a_queue(
+        self, kit: Kit, handlers: Handlers, script: Script, wire: Wire
+    ) -> None:
+        die(kit, handlers, script)
+        send_message(kit, "dead-letters", "what is this")
+        send_message(kit, "dead-letters", handlers.wake(kit.create("test.fast")))
+        wire.forget()
+        handlers.watch_dead_letters()
+        assert not [name for name in wire.counts() if name.startswith("SendMessage")]
+
+    def test_depth_and_age_are_measured(
+        self, kit: Kit, handlers: Handlers, script: Script, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        die(kit, handlers, script)
+        kit.clock.advance(3600)
+        capsys.readouterr()
+        handlers.watch_dead_letters()
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+        [measured] = [line for line in lines if "DeadLetterAge" in line]
+        assert measured["DeadLetterAge"] >= 3599
+        assert measured["DeadLetterDepth"] == 0
+        assert [line["DeadLetters"] for line in lines if line.get("ErrorKind") == "exception"] == [1]
+
+    def test_all_servers_of_the_queue_are_asked(self, kit: Kit) -> None:
+        services = kit.new_services(poll_seconds=1)
+        wire = Wire(services)
+        wire.crash_before("ReceiveMessage")
+        with pytest.raises(Crash):
+            services.dead_letters.watch(kit.clock())
+        assert wire.sent("ReceiveMessage")[0]["WaitTimeSeconds"] == 1
+
+
+class TestCrash:
+    @pytest.mark.parametrize(
+        ("operation", "told"), [("Publish", 1), ("PutItem", 2), ("DeleteMessageBatch", 1)]
+    )
+    def test_nothing_is_missing_and_only_the_same_key_is_repeated(
+        self,
+        *,
+        kit: Kit,
+        handlers: Handlers,
+        script: Script,
+        alerts: Alerts,
+        wire: Wire,
+        operation: str,
+        told: int,
+    ) -> None:
+        task = die(kit, handlers, script)
+        wire.crash_before(operation)
+        with pytest.raises(Crash):
+            handlers.watch_dead_letters()
+        show_again(kit, wire)
+
+        handlers.watch_dead_letters()
+
+        texts = alerts.take()
+        assert len(texts) == told
+        assert all(f"{task['id']}#0" in text for text in texts)
+        assert list(records(kit)) == [f"{task['id']}#0"]
+        assert left(kit) == 0
+
+
+class TestRedrive:
+    def test_each_life_dies_under_its_own_key(
+        self, kit: Kit, http: Http, handlers: Handlers, script: Script, alerts: Alerts
+    ) -> None:
+        task = die(kit, handlers, script)
+        handlers.watch_dead_letters()
+        lease = row(kit, task["id"]).lease
+
+        answer = http.post(f"/tasks/{task['id']}/retry")
+        assert (answer.status_code, answer.json_body["redrive_count"]) == (200, 1)
+        assert row(kit, task["id"]).lease == lease + 1
+        assert answer.json_body["dead_lettered_at"] is None
+        handlers.run(task)
+        handlers.watch_dead_letters()
+
+        assert set(records(kit)) == {f"{task['id']}#0", f"{task['id']}#1"}
+        first, second = alerts.take()
+        assert (f"{task['id']}#0" in first, f"{task['id']}#1" in second) == (True, True)
+
+    def test_a_retry_that_was_faster_than_the_dead_letter_reports_the_death(
+        self, kit: Kit, http: Http, handlers: Handlers, script: Script, alerts: Alerts
+    ) -> None:
+        task = kit.create("test.fast", max_attempts=1)
+        die_unheard(kit, handlers, script, task)
+
+        assert http.post(f"/tasks/{task['id']}/retry").status_code == 200
+        handlers.watch_dead_letters()
+
+        assert list(records(kit)) == [f"{task['id']}#0"]
+        assert "unheard" in alerts.take()[0]
+
+    def test_a_late_confirmation_does_not_touch_the_next_death(
+        self, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
+        task = kit.create("test.fast", max_attempts=1)
+        die_unheard(kit, handlers, script, task)
+        first_death = row(kit, task["id"])
+        kit.services.tasks.retry(kit.owner, task["id"])
+        die_unheard(kit, handlers, script, task)
+        table = kit.services.task_table
+        table.confirm_dead_letter(first_death, first_death.dead_lettered(kit.clock()))
+        assert kit.get(task["id"])["dead_lettered_at"] is None
+        assert row(kit, task["id"]).due_at is not None

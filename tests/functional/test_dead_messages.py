@@ -1,0 +1,120 @@
+"""What else lies in the dead letter queue: bounced wake-ups, and messages that are not ours."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.functional.behind import break_row, kill_worker, send_message, take_messages
+from tests.functional.conftest import Handlers
+from tests.functional.deaths import Alerts, die, left, records
+from tests.functional.scripted import Script
+from tests.kit import Kit
+
+
+@pytest.fixture
+def alerts(kit: Kit) -> Alerts:
+    return Alerts(kit)
+
+
+class TestBounced:
+    """Messages that SQS gave up: delivered ten times, and never done."""
+
+    def test_one_that_no_worker_ever_took_is_poison(
+        self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
+    ) -> None:
+        task = kit.create("test.fast")
+        send_message(kit, "dead-letters", handlers.wake(task))
+
+        handlers.watch_dead_letters()
+        failed = kit.get(task["id"])
+        assert (failed["status"], failed["error"]["kind"], failed["attempts"]) == ("failed", "poison", [])
+        assert alerts.take() == []
+
+        handlers.sweep()
+        handlers.watch_dead_letters()
+        [alert] = alerts.take()
+        assert f"{task['id']}#0 test.fast poison" in alert
+
+    def test_one_that_was_kept_for_retries_condemns_nothing(
+        self, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
+        script.raises(ValueError("again"))
+        task = kit.create("test.fast")
+        bounced = handlers.wake(task)
+        handlers.run(task)
+        send_message(kit, "dead-letters", bounced)
+        handlers.watch_dead_letters()
+        assert kit.get(task["id"])["status"] == "retrying"
+        assert left(kit) == 0
+
+    @pytest.mark.parametrize("end", ["running", "canceled", "redriven", "deleted"])
+    def test_one_whose_task_moved_on_condemns_nothing(
+        self, kit: Kit, handlers: Handlers, script: Script, end: str
+    ) -> None:
+        task = kit.create("test.fast")
+        bounced = handlers.wake(task)
+        tasks = kit.services.tasks
+        if end == "running":
+            kill_worker(kit, task)
+        else:
+            tasks.cancel(kit.owner, task["id"])
+        if end == "redriven":
+            tasks.retry(kit.owner, task["id"])
+        if end == "deleted":
+            tasks.delete(kit.owner, task["id"])
+        send_message(kit, "dead-letters", bounced)
+        handlers.watch_dead_letters()
+        assert left(kit) == 0
+        if end != "deleted":
+            assert kit.get(task["id"])["status"] == {"redriven": "queued"}.get(end, end)
+
+    def test_one_whose_row_cannot_be_read_stays_and_holds_up_no_other(
+        self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
+    ) -> None:
+        broken = kit.create("test.fast")
+        send_message(kit, "dead-letters", handlers.wake(broken))
+        task = die(kit, handlers, script)
+        break_row(kit, broken["id"])
+        handlers.watch_dead_letters()
+        assert list(records(kit)) == [f"{task['id']}#0"]
+        assert left(kit) == 1
+
+
+class TestNotOurs:
+    def test_it_is_kept_on_record_under_the_id_it_came_with(
+        self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
+    ) -> None:
+        handlers.run_tasks("no message of ours")
+        natively = send_message(kit, "dead-letters", "[1, 2")
+
+        handlers.watch_dead_letters()
+
+        assert records(kit) == {"m0": "quarantined", natively: "quarantined"}
+        [alert] = alerts.take()
+        assert "m0 message quarantined: no message of ours" in alert
+        assert left(kit) == 0
+
+    def test_a_body_that_only_looks_like_a_dead_letter_is_none(
+        self, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
+        die(kit, handlers, script)
+        [letter] = take_messages(kit, "dead-letters")
+        handlers.run_tasks(letter["Body"])  # it came from a task queue
+        handlers.watch_dead_letters()
+        assert records(kit) == {"m0": "quarantined"}
+
+    @pytest.mark.parametrize(
+        "field", [{"owner": "x" * 3000}, {"redrive_count": 10**30}, {"type": "t" * 100_000}]
+    )
+    def test_a_body_that_fits_no_key_is_no_dead_letter(
+        self, kit: Kit, handlers: Handlers, script: Script, field: dict[str, Any]
+    ) -> None:
+        die(kit, handlers, script)
+        [letter] = take_messages(kit, "dead-letters")
+        lookalike = send_message(kit, "dead-letters", json.dumps({**json.loads(letter["Body"]), **field}))
+        handlers.watch_dead_letters()
+        assert records(kit) == {lookalike: "quarantined"}
+        assert left(kit) == 0

@@ -1,0 +1,192 @@
+"""Logs and metrics of the whole way: one request id an invocation, one correlation id a task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import app
+from chalicelib.domain.outcomes import NonRetryable
+from chalicelib.domain.task_types import TaskContext, TaskTypes
+from tests.functional.behind import take_messages
+from tests.functional.conftest import Handlers, Http, LambdaContext
+from tests.functional.scripted import Script
+from tests.kit import Kit
+
+Printed = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script()
+
+
+@pytest.fixture
+def task_types(script: Script) -> TaskTypes:
+    return script.types
+
+
+def post_through_the_gateway(kit: Kit, body: Any, **more: str) -> dict[str, Any]:
+    """POST /tasks as API Gateway hands it to Lambda, with its request id: the task."""
+    headers = {"content-type": "application/json", "authorization": f"Bearer {kit.token()}", **more}
+    event = {
+        "resource": "/tasks",
+        "path": "/tasks",
+        "httpMethod": "POST",
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "requestContext": {
+            "resourcePath": "/tasks",
+            "httpMethod": "POST",
+            "requestId": "gateway-1",
+            "path": "/test/tasks",
+            "identity": {"sourceIp": "127.0.0.1"},
+        },
+        "body": json.dumps(body),
+        "isBase64Encoded": False,
+    }
+    task: dict[str, Any] = json.loads(app.app(event, LambdaContext())["body"])
+    return task
+
+
+def by_action(lines: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {line["action"]: line for line in lines if "action" in line}
+
+
+class TestTrace:
+    def test_a_correlation_id_goes_from_the_api_through_queue_and_stream(
+        self, kit: Kit, handlers: Handlers, printed: Printed
+    ) -> None:
+        """Given a caller's X-Correlation-Id, when its task runs and is announced, then all tell of it."""
+        task = post_through_the_gateway(kit, {"type": "test.fast"}, **{"x-correlation-id": "trace-1"})
+        lines = by_action(printed())
+        for action in ("task_created", "invocation_finished"):
+            assert (lines[action]["request_id"], lines[action]["correlation_id"]) == ("gateway-1", "trace-1")
+        assert lines["task_created"]["task_id"] == task["id"]
+
+        (message,) = take_messages(kit, "fast")
+        assert json.loads(message["Body"])["correlation_id"] == "trace-1"
+        handlers.run_tasks(message["Body"])
+        lines = by_action(printed())
+        for action in ("task_started", "task_succeeded"):
+            assert lines[action]["request_id"] == "request-1"
+            assert lines[action]["correlation_id"] == "trace-1"
+            assert lines[action]["task_id"] == task["id"]
+
+        handlers.push()
+        announced = [line for line in printed() if line.get("action") == "update_announced"]
+        assert [line["version"] for line in announced] == [1, 2, 3]
+        assert {line["correlation_id"] for line in announced} == {"trace-1"}
+        assert {line["task_id"] for line in announced} == {task["id"]}
+
+    def test_without_one_the_request_id_takes_its_place(
+        self, kit: Kit, handlers: Handlers, printed: Printed
+    ) -> None:
+        post_through_the_gateway(kit, {"type": "test.fast"})
+        assert by_action(printed())["task_created"]["correlation_id"] == "gateway-1"
+        (message,) = take_messages(kit, "fast")
+        assert json.loads(message["Body"])["correlation_id"] == "gateway-1"
+
+    @pytest.mark.parametrize("given", ["", "a b", "é", 'a"b', "a\nb", "<script>", "x" * 129])
+    def test_one_that_is_not_fit_for_logs_is_passed_over(
+        self, kit: Kit, printed: Printed, given: str
+    ) -> None:
+        post_through_the_gateway(kit, {"type": "test.fast"}, **{"x-correlation-id": given})
+        assert by_action(printed())["task_created"]["correlation_id"] == "gateway-1"
+
+    def test_a_task_types_own_lines_carry_the_ids_by_themselves(
+        self, kit: Kit, handlers: Handlers, script: Script, printed: Printed
+    ) -> None:
+        def work(payload: Any, context: TaskContext) -> None:
+            context.log.info("Working", rows=7)
+
+        script.work = work
+        task = post_through_the_gateway(kit, {"type": "test.fast"}, **{"x-correlation-id": "trace-1"})
+        handlers.run(task)
+        (line,) = [line for line in printed() if line.get("message") == "Working"]
+        assert (line["rows"], line["task_id"], line["correlation_id"]) == (7, task["id"], "trace-1")
+        assert line["task_type"] == "test.fast"
+
+    def test_every_invocation_ends_with_a_line_of_its_own(
+        self, http: Http, handlers: Handlers, printed: Printed
+    ) -> None:
+        calls: list[Callable[[], Any]] = [
+            lambda: http.get("/tasks"),
+            lambda: handlers.run_tasks("hello"),
+            lambda: handlers.push([]),
+            lambda: handlers.connect("c1"),
+            lambda: handlers.disconnect("c1"),
+            handlers.sweep,
+            handlers.watch_dead_letters,
+        ]
+        for call in calls:
+            call()
+            finished = [line for line in printed() if line.get("action") == "invocation_finished"]
+            assert len(finished) == 1
+            assert finished[0]["duration_ms"] >= 0
+
+    def test_a_request_is_logged_with_its_status(self, http: Http, printed: Printed) -> None:
+        http.get("/tasks/nope")
+        line = by_action(printed())["invocation_finished"]
+        assert (line["method"], line["path"], line["status"]) == ("GET", "/tasks/{task_id}", 404)
+
+
+class TestSecrecy:
+    def test_nothing_of_payload_result_or_error_is_in_the_logs(
+        self, http: Http, kit: Kit, handlers: Handlers, script: Script, printed: Printed
+    ) -> None:
+        """Given values that nobody but the owner may see, in one task that succeeds and one that dies."""
+        secret = {"number": 1, "text": "s3cret"}
+        script.returns({"token": "s3cret"})
+        handlers.run(http.post("/tasks", {"type": "test.fast", "payload": secret}).json_body)
+        script.raises(NonRetryable("s3cret"))
+        dead = http.post(
+            "/tasks", {"type": "test.fast", "payload": secret}, idempotency_key="s3cret"
+        ).json_body
+        handlers.run(dead)
+        http.post("/tasks", {"type": "test.fast", "payload": {"number": "s3cret"}})
+        http.get("/tasks?tag=s3cret")
+        handlers.push()
+        handlers.watch_dead_letters()
+        handlers.run_tasks("s3cret")
+
+        lines = printed()
+        assert len(lines) > 20
+        assert "s3cret" not in json.dumps(lines)
+
+
+class TestMetrics:
+    def test_a_life_in_numbers(
+        self, http: Http, kit: Kit, handlers: Handlers, script: Script, printed: Printed
+    ) -> None:
+        """Given a task that waits 2 s and fails once and for good, when all is done, then it was counted."""
+        script.raises(NonRetryable("broken"))
+        task = http.post("/tasks", {"type": "test.fast"}).json_body
+        kit.clock.advance(2)
+        handlers.run(task)
+        handlers.watch_dead_letters()
+        http.post(f"/tasks/{task['id']}/retry")
+
+        lines = [line for line in printed() if "_aws" in line]
+        counted = {
+            metric["Name"]: line[metric["Name"]]
+            for line in lines
+            for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+        }
+        expected = {
+            "TasksCreated": 1,
+            "QueueWait": 2000,
+            "RunTime": 0,
+            "TasksFailed": 1,
+            "DeadLetters": 1,
+            "TasksRedriven": 1,
+        }
+        assert {name: counted[name] for name in expected} == expected
+        assert {"DeadLetterDepth", "DeadLetterAge"} <= counted.keys()
+        assert all(line["Stage"] == "test" for line in lines)

@@ -1,0 +1,30 @@
+"""AUTH=off: on the local stage, everybody is the administrator of the default owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib import bootstrap
+from tests.functional.conftest import Handlers, Http
+from tests.kit import Kit
+
+
+@pytest.fixture
+def kit() -> Iterator[Kit]:
+    with Kit(auth="off") as kit:
+        bootstrap.install(kit.services)
+        yield kit
+
+
+def test_nobody_is_asked_for_a_token(http: Http, handlers: Handlers) -> None:
+    created = http.post("/tasks", {"type": "demo.sleep", "payload": {"seconds": 1}}, authorization="")
+    assert created.status_code == 201
+    assert http.get(f"/tasks/{created.json_body['id']}", authorization="").status_code == 200
+    assert http.get("/stats", authorization="").status_code == 200
+    assert handlers.connect("c1", token="") == 200
+
+
+def test_nobody_is_asked_whether_a_token_is_good(http: Http) -> None:
+    assert http.get("/tasks", authorization="Bearer nonsense").status_code == 200

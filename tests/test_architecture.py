@@ -1,0 +1,277 @@
+"""The rules of the code that no tool checks: who may import whom, and how big things get."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHIPPED = [ROOT / "app.py", *sorted((ROOT / "chalicelib").rglob("*.py"))]
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+ALL = [*SHIPPED, *TESTS, *sorted((ROOT / "infra").rglob("*.py")), *sorted((ROOT / "local").rglob("*.py"))]
+
+MODULE_LIMIT_LINES = 300
+TEST_MODULE_LIMIT_LINES = 400
+FUNCTION_LIMIT_LINES = 40
+
+#: What each room may import of ours. `domain ← services ← bootstrap ← app.py; aws imports domain only`.
+ARROWS = {
+    "domain": {"domain"},
+    "services": {"domain", "services", "observability"},
+    "aws": {"domain", "aws"},
+    "task_types": {"domain", "task_types", "fetching"},
+    "fetching": {"domain", "fetching", "settings"},
+    "settings": set(),
+    "observability": {"domain"},
+    "signing": set(),
+    "cursors": {"domain", "signing"},
+    "tickets": {"domain", "signing"},
+    "key_set": {"domain", "fetching", "observability"},
+    "tokens": {"domain", "key_set", "settings"},
+    "box_office": {"domain", "aws", "observability", "responses", "tickets"},
+    "policies": {"domain", "services", "settings"},
+    "request_models": {"domain"},
+    "cors": set(),
+    "problems": {"domain", "aws", "observability"},
+    "responses": {"domain", "problems"},
+    "api": {"domain", "request_models"},
+    "events": {"domain", "aws", "services", "observability", "api", "problems"},
+    "bootstrap": {
+        "domain",
+        "aws",
+        "services",
+        "observability",
+        "settings",
+        "task_types",
+        "box_office",
+        "policies",
+        "tokens",
+    },
+    "app": {
+        "domain",
+        "api",
+        "events",
+        "bootstrap",
+        "cors",
+        "cursors",
+        "problems",
+        "responses",
+        "settings",
+    },
+}
+#: The rooms that alone may speak to something outside.
+KEEPERS = {
+    "boto3": {"aws"},
+    "botocore": {"aws"},
+    "chalice": {"app", "api", "cors", "events", "problems", "responses"},
+    "jwt": {"tokens", "key_set"},
+    "moto": set(),
+    "ministack": set(),
+}
+#: Where one failure must not stop the rest, and why.
+CATCH_ALL = {
+    "problems.view": "every exception of a view becomes a problem document",
+    "key_set._refresh": "whatever a provider answers, the keys that are known stay good",
+    "events.connected": "an exception in $connect would reach the client as a 502",
+    "aws.task_table._error_of": "one task of a batch must not stop the others",
+    "services.dead_letters._look_at": "one dead letter must not stop the others",
+    "services.run._call": "user code ends its run, never the worker",
+    "services.run._described": "the words of an exception are user code, too",
+    "services.sweeper._act": "one row must not stop the sweep",
+    "services.tasks._send": "the task is stored: the sweep sends what this could not",
+    "services.worker._settle": "one message must not stop the others",
+}
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def name_of(path: Path) -> str:
+    """The module's name below chalicelib; `app` for app.py."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[1:] if parts[0] == "chalicelib" else parts).removesuffix(".__init__")
+
+
+def room_of(path: Path) -> str:
+    return name_of(path).partition(".")[0]
+
+
+def imports(path: Path, *, at_run_time: bool = False) -> Iterator[str]:
+    """The full names that a module imports; `at_run_time` leaves out those for the type checker."""
+    for node in _nodes(parsed(path), skip_type_checking=at_run_time):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _nodes(tree: ast.AST, *, skip_type_checking: bool) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if skip_type_checking and for_types:
+            continue
+        yield node
+        yield from _nodes(node, skip_type_checking=skip_type_checking)
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def identify(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+shipped = pytest.mark.parametrize("path", SHIPPED, ids=identify)
+
+
+class TestArrows:
+    @shipped
+    def test_imports_follow_the_arrows(self, path: Path) -> None:
+        room = room_of(path)
+        if room == "chalicelib":
+            return
+        ours = [name.split(".") for name in imports(path, at_run_time=True) if name.startswith("chalicelib.")]
+        wrong = {".".join(name) for name in ours if name[1] not in ARROWS[room]}
+        assert not wrong, f"{room} may import {sorted(ARROWS[room])}"
+
+    def test_services_name_their_collaborators_for_the_type_checker_only(self) -> None:
+        """They get them by constructor, so that none of them decides what it speaks to."""
+        named = {
+            name.split(".")[1]
+            for path in SHIPPED
+            if room_of(path) == "services"
+            for name in imports(path)
+            if name.startswith("chalicelib.")
+        }
+        assert named <= ARROWS["services"] | {"aws"}
+
+    @shipped
+    def test_only_its_keepers_speak_to_the_outside(self, path: Path) -> None:
+        tops = {name.partition(".")[0] for name in imports(path)}
+        wrong = {top for top in tops if top in KEEPERS and room_of(path) not in KEEPERS[top]}
+        assert not wrong
+
+    @shipped
+    def test_nothing_shipped_needs_what_is_not(self, path: Path) -> None:
+        """But for app.py, which takes infra along where the deploy runs."""
+        tops = {name.partition(".")[0] for name in imports(path)}
+        assert not tops & {"infra", "local", "client", "tests"} - (
+            {"infra"} if path.name == "app.py" else set()
+        )
+
+    def test_app_py_imports_infra_only_where_the_deploy_runs(self) -> None:
+        app = parsed(ROOT / "app.py")
+        guarded = [
+            node
+            for node in app.body
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "Settings.deploying()"
+        ]
+        assert [ast.unparse(statement) for node in guarded for statement in node.body] == [
+            "import infra.chalice_extension"
+        ]
+        unguarded = [node for node in app.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        assert not [node for node in unguarded if "infra" in ast.unparse(node)]
+
+    @shipped
+    def test_only_settings_reads_the_environment(self, path: Path) -> None:
+        if path.name != "settings.py":
+            text = ast.unparse(parsed(path))
+            assert "os.environ" not in text
+            assert "getenv" not in text
+
+
+class TestErrors:
+    @shipped
+    def test_only_aws_knows_clienterror(self, path: Path) -> None:
+        if room_of(path) != "aws":
+            assert "ClientError" not in path.read_text()
+
+    def test_everything_is_caught_only_where_one_failure_must_not_stop_the_rest(self) -> None:
+        found = set()
+        for path in SHIPPED:
+            for function in functions(path):
+                for handler in ast.walk(function):
+                    if isinstance(handler, ast.ExceptHandler) and _catches_all(handler):
+                        found.add(f"{name_of(path)}.{function.name}")
+        # A nested function is found with the one around it, too.
+        assert found - {"problems.answer"} == set(CATCH_ALL)
+
+    @shipped
+    def test_no_error_is_swallowed_without_a_word(self, path: Path) -> None:
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.ExceptHandler):
+                assert [type(statement) for statement in node.body] != [ast.Pass]
+
+
+def _catches_all(handler: ast.ExceptHandler) -> bool:
+    """Does it stop any exception? One that only cleans up raises it again."""
+    if ast.unparse(handler.body[-1]) == "raise":
+        return False
+    return handler.type is None or ast.unparse(handler.type) in ("Exception", "BaseException")
+
+
+class TestSizes:
+    @pytest.mark.parametrize("path", ALL, ids=identify)
+    def test_a_module_fits_a_few_screens(self, path: Path) -> None:
+        limit = TEST_MODULE_LIMIT_LINES if path in TESTS else MODULE_LIMIT_LINES
+        assert len(path.read_text().splitlines()) <= limit
+
+    @pytest.mark.parametrize("path", ALL, ids=identify)
+    def test_a_function_fits_one(self, path: Path) -> None:
+        if path in TESTS:
+            return
+        long = [each.name for each in functions(path) if _lines(each) > FUNCTION_LIMIT_LINES]
+        assert not long
+
+
+def _lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    assert node.end_lineno is not None
+    return node.end_lineno - node.lineno + 1
+
+
+class TestDocstrings:
+    #: Classes whose methods are explained elsewhere.
+    EXPLAINED = frozenset({"Run"})  # by the protocol TaskContext
+
+    @pytest.mark.parametrize("path", [p for p in SHIPPED if p.name != "app.py"], ids=identify)
+    def test_whatever_is_public_says_what_the_caller_gets(self, path: Path) -> None:
+        module = parsed(path)
+        assert ast.get_docstring(module)
+        assert not [node.name for node in self._public(module.body) if not ast.get_docstring(node)]
+
+    def _public(self, body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.ClassDef]:
+        for node in body:
+            if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
+                continue
+            # A collaborator's type says all that there is to say.
+            if any(ast.unparse(each) == "cached_property" for each in node.decorator_list):
+                continue
+            yield node
+            if isinstance(node, ast.ClassDef) and node.name not in self.EXPLAINED:
+                yield from self._public(node.body)
+
+
+class TestTests:
+    #: Their servers are slow on purpose, a few hundredths of a second at a time.
+    SLOW_SERVERS = frozenset({"test_fetcher.py", "test_fetcher_redirects.py"})
+
+    @pytest.mark.parametrize("path", TESTS, ids=identify)
+    def test_nothing_is_patched(self, path: Path) -> None:
+        used = {ast.unparse(node.func) for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)}
+        assert not used & {"mock.patch", "patch", "monkeypatch.setattr"}
+        assert not {name for name in imports(path) if name.startswith("unittest")}
+
+    @pytest.mark.parametrize("path", TESTS, ids=identify)
+    def test_nothing_sleeps_where_it_could_wait_for_something(self, path: Path) -> None:
+        if path.name not in self.SLOW_SERVERS:
+            assert "time.sleep" not in {ast.unparse(node) for node in ast.walk(parsed(path))}

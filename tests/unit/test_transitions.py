@@ -1,0 +1,78 @@
+"""Which status can follow which: the methods, the table and the drawing say the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from chalicelib.domain.documents import Document
+from chalicelib.domain.errors import TransitionNotAllowed
+from chalicelib.domain.task import TERMINAL, TRANSITIONS, WAITING, Task, TaskStatus
+from tests.examples import ERROR, KEEP, LATER, a_running_task
+
+STATES = Path(__file__).parents[2] / "docs" / "states.md"
+GRACE = timedelta(seconds=120)
+WAIT = timedelta(seconds=5)
+S = TaskStatus
+
+
+#: What may happen to a task in any status: its owner asks for it.
+OWNER: tuple[Callable[[Task], Task], ...] = (
+    lambda task: task.cancel(LATER, KEEP),
+    lambda task: task.redrive(LATER, GRACE),
+)
+#: To a running task: its worker, or the sweep when the lease is out.
+WORKER: tuple[Callable[[Task], Task], ...] = (
+    lambda task: task.succeed(LATER, Document.of(1), KEEP),
+    lambda task: task.fail(LATER, ERROR, KEEP),
+    lambda task: task.retry_later(LATER, ERROR, WAIT, GRACE),
+    lambda task: task.snooze(LATER, WAIT, GRACE),
+    lambda task: task.stop(LATER, KEEP),
+)
+#: To a waiting task: the sweep and the monitor; and a claim, which is one write in `aws/task_table.py`.
+SWEEP: tuple[Callable[[Task], Task], ...] = (
+    lambda task: task.expire(LATER, KEEP),
+    lambda task: task.look_again(LATER, LATER + GRACE),
+    lambda task: task.condemn(LATER, ERROR, KEEP),
+    lambda task: replace(task, status=S.RUNNING),
+)
+
+
+def test_the_table_names_every_status() -> None:
+    assert set(TRANSITIONS) == set(TaskStatus)
+    assert WAITING | TERMINAL | {S.RUNNING} == set(TaskStatus)
+
+
+@pytest.mark.parametrize("status", TaskStatus)
+def test_the_methods_make_exactly_the_transitions_of_the_table(status: TaskStatus) -> None:
+    task = replace(a_running_task(), status=status)
+    methods = OWNER + (WORKER if status is S.RUNNING else ())
+    methods += SWEEP if status in WAITING else ()
+    found = set()
+    for method in methods:
+        with suppress(TransitionNotAllowed):
+            found.add(method(task).status)
+    assert found - {status} == TRANSITIONS[status]
+
+
+def test_nothing_leaves_success() -> None:
+    assert TRANSITIONS[S.SUCCEEDED] == frozenset()
+
+
+def test_the_drawing_shows_the_table() -> None:
+    drawn = re.findall(r"^    (\w+) --> (\w+): ", STATES.read_text(), re.MULTILINE)
+    assert set(drawn) == {(a.value, b.value) for a, after in TRANSITIONS.items() for b in after}
+
+
+def test_the_list_explains_each_arrow_of_the_drawing_and_no_other() -> None:
+    text = STATES.read_text()
+    arrows = re.findall(r"^    \S+ --> \S+: (.+)$", text, re.MULTILINE)
+    letters = [letter for label in arrows for letter in re.findall(r"\b[A-Z]\b", label)]
+    explained = re.findall(r"^- \*\*([A-Z])\*\* ", text, re.MULTILINE)
+    assert explained == sorted(set(letters))
