@@ -90,11 +90,9 @@ def test_a_bad_token_opens_nothing(world: World, flaw: str) -> None:
 
 @pytest.mark.parametrize("where", PRIVATE_URLS)
 def test_no_task_reaches_a_private_address(world: World, where: str) -> None:
-    for task_type, payload in (
-        ("http.request", {"url": PRIVATE_URLS[where]}),
-        ("csv.profile", {"url": PRIVATE_URLS[where]}),
-    ):
-        answer = world.mallory.post("/tasks", {"type": task_type, "payload": payload})
+    for task_type in ("http.request", "csv.profile"):
+        wanted = {"type": task_type, "payload": {"url": PRIVATE_URLS[where]}}
+        answer = world.mallory.post("/tasks", wanted)
         if answer.status_code == 422:
             continue
         world.handlers.run_tasks(json.dumps({"owner": "mallory", "id": answer.json_body["id"], "lease": 0}))
@@ -252,8 +250,7 @@ def a_ticket_for_another_owners_task(world: World) -> None:
 def a_subscription_to_another_owners_task(world: World) -> None:
     name, _ = world.connect(world.token(READ))
     world.handlers.say(name, {"action": "subscribe", "task_id": world.task_id})
-    (answer,) = world.sockets.take(name)
-    assert answer["code"] == "not_found"
+    assert [frame["code"] for frame in world.sockets.take(name)] == ["not_found"]
     world.handlers.push()
     assert world.task_id not in [task["id"] for task in world.sockets.tasks(name)]
 
@@ -320,12 +317,6 @@ def a_number_that_takes_an_hour_to_read(world: World) -> None:
 def more_tags_and_tasks_than_allowed(world: World) -> None:
     assert world.mallory.post("/tasks", {**TASK, "tags": ["t"] * 11}).status_code == 422
     assert world.mallory.post("/tasks/batch", {"tasks": [TASK] * 101}).status_code == 422
-
-
-@attack
-def a_body_that_is_said_to_be_something_else(world: World) -> None:
-    raw = json.dumps(TASK).encode()
-    assert world.mallory.post_raw("/tasks", raw, content_type="text/xml").status_code == 415
 
 
 @attack
