@@ -10,7 +10,7 @@ SOURCES := $(wildcard app.py) chalicelib infra local tests
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help up token test check lint format lock clean
+.PHONY: help up token test check audit fuzz lint format lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,7 +24,10 @@ token: $(INSTALLED) ## Print a token for the running stage (make -s token SCOPE=
 test: lint $(WSCAT) ## Check and test everything, from a fresh clone too
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
-check: test ## What CI runs: the same
+check: test audit ## All that CI runs: the tests, and the audit
+
+audit: $(INSTALLED) ## Look for known vulnerabilities in what is shipped, and for secrets in what is committed
+	@.ci/audit
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check --quiet $(SOURCES)
