@@ -29,6 +29,10 @@ check: test audit ## All that CI runs: the tests, and the audit
 audit: $(INSTALLED) ## Look for known vulnerabilities in what is shipped, and for secrets in what is committed
 	@.ci/audit
 
+fuzz: SECONDS ?= 60
+fuzz: $(INSTALLED) ## Throw nonsense at the running stage (make fuzz SECONDS=300)
+	@$(BIN)/python -m tests.e2e.fuzz $(SECONDS)
+
 lint: $(INSTALLED)
 	@$(BIN)/ruff check --quiet $(SOURCES)
 	@$(BIN)/ruff format --quiet --check $(SOURCES)

@@ -37,14 +37,14 @@ class LogStream:
         The emulator writes an invocation's lines at once and into a log stream of their own: one that was
         seen has no more to say.
         """
-        start = self._since
-        self._since = max(self._begun, int(self._clock() * 1000) - OVERLAP_MS)
+        start, now = self._since, int(self._clock() * 1000)
         events = [
             (event, self._function(group))
             for group in self._groups()
             for event in self._logs.filter_log_events(logGroupName=group, startTime=start)["events"]
             if event["logStreamName"] not in self._shown
         ]
+        self._since = max(self._begun, now - OVERLAP_MS)  # not before everything was read
         self._shown = {name: at for name, at in self._shown.items() if at >= start}
         for event, function in sorted(events, key=lambda found: int(found[0]["timestamp"])):
             self._shown[event["logStreamName"]] = int(event["timestamp"])

@@ -117,6 +117,9 @@ def _follow(emulator: Emulator, stage: LocalStage, watcher: SourceWatcher, termi
         except BotoCoreError:
             emulator.check(patience_seconds=1)
             raise
+        except ClientError as error:  # its logs change while it reads them; the next look shows these lines
+            if error.response["Error"]["Code"] != "InternalError":
+                raise
         emulator.check()
 
 
