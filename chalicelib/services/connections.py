@@ -79,7 +79,7 @@ class Connections:
         try:
             connection = self._connections.get(connection_id)
             if connection is None:  # closed or past its time: the client is to connect anew
-                self._sockets.close(connection_id)
+                hang_up(self._connections, self._sockets, connection_id)
                 return
             try:
                 self._serve(connection, _parse(body))
@@ -91,7 +91,7 @@ class Connections:
             log.warning(
                 "Answer failed", action="answer_failed", connection_id=connection_id, reason=str(error)
             )
-            self._connections.remove(connection_id)
+            hang_up(self._connections, self._sockets, connection_id)
 
     def _serve(self, connection: Connection, message: Mapping[str, Any]) -> None:
         match message.get("action"):
@@ -151,6 +151,16 @@ class Connections:
         loaded = {task.id: task for task in self._tasks.load(task for task in tasks if fits_a_frame(task))}
         for task in tasks:
             self._sockets.send(connection.id, task_frame(loaded.get(task.id, task)))
+
+
+def hang_up(connections: ConnectionTable, sockets: Sockets, connection_id: str) -> None:
+    """Forget and close a connection that cannot be served: its client connects anew and syncs."""
+    connections.remove(connection_id)
+    try:
+        sockets.close(connection_id)
+    except SendFailed as error:  # it is forgotten here, and API Gateway ends it within two hours
+        log.warning("Close failed", action="close_failed", connection_id=connection_id, reason=str(error))
+    log.warning("Connection closed", action="connection_closed", connection_id=connection_id)
 
 
 def _parse(body: str) -> Mapping[str, Any]:
