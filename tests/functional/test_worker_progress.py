@@ -175,8 +175,9 @@ class TestTimeout:
             "metrics = observability.Metrics('test'); metrics.add('Told'); metrics.flush();"
             "bootstrap._end_process()"
         )
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
         ended = subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, env=dict(os.environ), capture_output=True, check=False
+            [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, check=False
         )
         assert ended.returncode == 1
         assert b'"Told": 1' in ended.stdout
