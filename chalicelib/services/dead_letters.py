@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.task_table import TaskTable
 
 #: Messages of one alert; a flood is told in several.
-ALERT_LIMIT = 200
+ALERT_LIMIT = 100
 #: Of each death, this much is told beside its key: an alert of SNS has at most 256 KB.
 ALERT_EXCERPT_CHARACTERS = 160
 
