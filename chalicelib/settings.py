@@ -12,8 +12,12 @@ from typing import Any
 
 APP_NAME = "task-service"
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-#: A partition is one byte of a task's id.
-_MAX_BUCKETS = 256
+_MOST = {
+    "TASK_BUCKETS": 256,  # a partition is one byte of a task's id
+    "DUE_BUCKETS": 256,
+    "LOOKAHEAD_SECONDS": 900,  # the longest delay that SQS takes
+    "RETENTION_DAYS": 3650,
+}
 #: Whose tasks they all are, until callers bring tokens that say so.
 OWNER = "default"
 
@@ -95,8 +99,8 @@ def _read(name: str, text: str, wanted: str) -> Any:
         ) from None
     if not 0 < value < float("inf"):
         raise SettingsError(f"{name}={text!r}: a number above 0 is needed")
-    if name.endswith("_BUCKETS") and value > _MAX_BUCKETS:
-        raise SettingsError(f"{name}={text!r}: {_MAX_BUCKETS} at most")
+    if value > _MOST.get(name, value):
+        raise SettingsError(f"{name}={text!r}: {_MOST[name]} at most")
     return value
 
 

@@ -100,6 +100,7 @@ class DeadLetterMonitor:
         try:
             self._sort(message, batch)
         except Exception:
+            self._metrics.add("DeadLetterErrors")
             log.exception("Dead letter failed", action="dead_letter_failed", message_id=message.message_id)
         else:
             batch.handled.append(message)
