@@ -84,16 +84,16 @@ def changes(event: Mapping[str, Any]) -> tuple[list[Change], list[Task]]:
     changed: list[Change] = []
     removed: list[Task] = []
     for record in event["Records"]:
-        stream = record["dynamodb"]
-        if not is_task_row(stream["Keys"]):
-            continue
         try:
+            stream = record["dynamodb"]
+            if not is_task_row(stream["Keys"]):
+                continue
             previous = from_row(stream["OldImage"]) if "OldImage" in stream else None
             if "NewImage" in stream:
                 changed.append(Change(task=from_row(stream["NewImage"]), previous=previous))
             elif previous is not None:
                 removed.append(previous)
-        except (KeyError, ValueError, TypeError):
+        except Exception:  # whatever is wrong with it, the stream must go on
             log.exception("Stream record skipped", action="record_skipped", event_id=record.get("eventID"))
     return changed, removed
 

@@ -142,6 +142,7 @@ class Metrics:
             for start in range(0, max(map(len, metrics.values())), self._VALUES):
                 chunk = {key: values[start : start + self._VALUES] for key, values in metrics.items()}
                 self._print(dict(dimensions), {key: values for key, values in chunk.items() if values})
+        sys.stdout.flush()  # a process that ends itself right after this takes what is buffered with it
 
     def _print(self, dimensions: dict[str, str], metrics: Mapping[tuple[str, str], list[float]]) -> None:
         labels = {"Stage": self._stage, **dimensions}

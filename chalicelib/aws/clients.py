@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as ConnectFailed
 from botocore.session import Session
 
 if TYPE_CHECKING:
@@ -96,4 +97,4 @@ def is_outage(error: Exception) -> bool:
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
         return status >= 500 or error.response.get("Error", {}).get("Code") in _THROTTLED
-    return isinstance(error, BotoCoreError)
+    return isinstance(error, ConnectFailed | HTTPClientError)

@@ -58,10 +58,13 @@ class TaskList:
     def created_after(self, owner: str, task_id: str, limit: int) -> Page:
         """At most `limit` tasks with ids above `task_id`, oldest first."""
         parts = self._parts(owner, task_id, limit, {}, forward=True)
-        tasks = sorted((task for part in parts for task in part.tasks), key=lambda task: task.id)
-        more = len(tasks) > limit or any(part.position is not None for part in parts)
-        tasks = tasks[:limit]
-        return Page(tasks=tasks, position=tasks[-1].id if tasks and more else None)
+        # A bucket that was not read to its end (a query reads 1 MB at most) hides what lies above.
+        frontier = min((part.position for part in parts if part.position is not None), default=None)
+        tasks = [task for part in parts for task in part.tasks if frontier is None or task.id <= frontier]
+        tasks.sort(key=lambda task: task.id)
+        if len(tasks) > limit:
+            return Page(tasks=tasks[:limit], position=tasks[limit - 1].id)
+        return Page(tasks=tasks, position=frontier)
 
     def _parts(
         self, owner: str, start: str | None, limit: int, filters: Mapping[str, str], *, forward: bool

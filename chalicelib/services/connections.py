@@ -118,9 +118,14 @@ class Connections:
         """Serve one message of a client."""
         try:
             connection = self._connections.get(connection_id)
+<<<<<<< HEAD
             if connection is None or connection.is_over(self._clock()):  # the client is to connect anew
                 self._connections.remove(connection_id)
                 self._sockets.close(connection_id)
+=======
+            if connection is None:  # closed or past its time: the client is to connect anew
+                hang_up(self._connections, self._sockets, connection_id)
+>>>>>>> main
                 return
             try:
                 self._serve(connection, _parse(body))
@@ -132,7 +137,7 @@ class Connections:
             log.warning(
                 "Answer failed", action="answer_failed", connection_id=connection_id, reason=str(error)
             )
-            self._connections.remove(connection_id)
+            hang_up(self._connections, self._sockets, connection_id)
 
     def _serve(self, connection: Connection, message: Mapping[str, Any]) -> None:
         match message.get("action"):
@@ -201,12 +206,23 @@ class Connections:
             self._sockets.send(connection.id, task_frame(loaded.get(task.id, task)))
 
 
+<<<<<<< HEAD
 def _batch(query: Mapping[str, str]) -> bool:
     batch = query.get("batch", "0")
     if batch not in ("0", "1"):
         error = FieldError(pointer="/batch", message=f"{batch[:100]!r} is not 0 or 1")
         raise Invalid("The query string is not valid.", (error,))
     return batch == "1"
+=======
+def hang_up(connections: ConnectionTable, sockets: Sockets, connection_id: str) -> None:
+    """Forget and close a connection that cannot be served: its client connects anew and syncs."""
+    connections.remove(connection_id)
+    try:
+        sockets.close(connection_id)
+    except SendFailed as error:  # it is forgotten here, and API Gateway ends it within two hours
+        log.warning("Close failed", action="close_failed", connection_id=connection_id, reason=str(error))
+    log.warning("Connection closed", action="connection_closed", connection_id=connection_id)
+>>>>>>> main
 
 
 def _parse(body: str) -> Mapping[str, Any]:

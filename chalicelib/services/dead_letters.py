@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.task_table import TaskTable
 
 #: Messages of one alert; a flood is told in several.
-ALERT_LIMIT = 200
+ALERT_LIMIT = 100
 #: Of each death, this much is told beside its key: an alert of SNS has at most 256 KB.
 ALERT_EXCERPT_CHARACTERS = 160
 
@@ -100,6 +100,7 @@ class DeadLetterMonitor:
         try:
             self._sort(message, batch)
         except Exception:
+            self._metrics.add("DeadLetterErrors")
             log.exception("Dead letter failed", action="dead_letter_failed", message_id=message.message_id)
         else:
             batch.handled.append(message)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from chalicelib.domain.task import Task, TaskStatus
 from chalicelib.domain.watching import Connection, ConnectionGone, SendFailed
 from chalicelib.observability import Metrics, carried, log
+from chalicelib.services.connections import hang_up
 from chalicelib.services.frames import fits_a_frame, task_frame, tasks_frames
 
 if TYPE_CHECKING:
@@ -193,16 +194,8 @@ class Push:
         if failures < self._failures_allowed:
             # A connection that was removed meanwhile needs nothing any more.
             return not self._connections.set_failures(connection, failures)
-        self._close(connection)
+        hang_up(self._connections, self._sockets, connection.id)
         return True
-
-    def _close(self, connection: Connection) -> None:
-        self._connections.remove(connection.id)
-        try:
-            self._sockets.close(connection.id)
-        except SendFailed as error:  # it is forgotten here, and API Gateway ends it within two hours
-            log.warning("Close failed", action="close_failed", connection_id=connection.id, reason=str(error))
-        log.warning("Connection closed", action="connection_closed", connection_id=connection.id)
 
     # --- Rollups --------------------------------------------------------------------------------
 
@@ -214,10 +207,23 @@ class Push:
         opened: Counter[str] = Counter()
         for change in changes:
             minute = change.task.updated_at.replace(second=0, microsecond=0)
+<<<<<<< HEAD
             owners[change.task.owner][minute].update(counted(change))
             opened[change.task.owner] += change.opened
         for owner, minutes in owners.items():
             self._rollups.add(owner, minutes, opened[owner], batch_id)
+=======
+            minutes[change.task.owner, minute].update(counted(change))
+        for (owner, minute), counts in minutes.items():
+            if counts:
+                self._add(owner, minute, counts)
+
+    def _add(self, owner: str, minute: datetime, counts: Counter[str]) -> None:
+        try:
+            self._rollups.add(owner, minute, counts)
+        except Exception:  # delivering all updates again for a chart would be the wrong way round
+            log.exception("Rollup not added", action="rollup_failed", owner=owner)
+>>>>>>> main
 
 
 def _sequences(connection: Connection, tasks: Sequence[Task]) -> list[Iterable[str]]:

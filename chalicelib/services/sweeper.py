@@ -146,6 +146,7 @@ class Sweeper:
             elif task.lease_until is not None:
                 return self._rescue(task, now)
         except Exception:
+            self._metrics.add("SweepErrors")
             log.exception("Sweep of a task failed", action="sweep_failed", task_id=task.id)
         return None
 

@@ -133,24 +133,25 @@ class TestCompleteness:
 
 
 class TestCost:
-    @pytest.mark.parametrize("limit", [1, 25, 100])
     def test_a_page_is_one_request_a_bucket_whatever_the_table_holds(
-        self, kit: Kit, owners: Iterator[str], limit: int
+        self, kit: Kit, owners: Iterator[str]
     ) -> None:
         owner = next(owners)
-        store(kit, owner, some_tasks(120))
+        store(kit, owner, some_tasks(110))
         wire = Wire(kit.services)
-        kit.services.task_list.newest(owner, before=None, limit=limit, filters={})
-        queries = wire.sent("Query")
-        assert len(queries) == BUCKETS
-        assert sum(query["Limit"] for query in queries) <= 2 * limit + 2 * BUCKETS
+        for limit in (1, 25, 100):
+            wire.forget()
+            kit.services.task_list.newest(owner, before=None, limit=limit, filters={})
+            queries = wire.sent("Query")
+            assert len(queries) == BUCKETS
+            assert sum(query["Limit"] for query in queries) <= 2 * limit + 2 * BUCKETS
 
     def test_a_filter_that_nothing_fits_examines_a_bounded_number_of_rows(
         self, kit: Kit, owners: Iterator[str]
     ) -> None:
         """The page is empty, and only a null cursor would say that this was all."""
         owner = next(owners)
-        store(kit, owner, some_tasks(450))
+        store(kit, owner, some_tasks(420))
         wire = Wire(kit.services)
         page = kit.services.task_list.newest(owner, before=None, limit=25, filters={"type": "nope"})
         assert page.tasks == []
@@ -193,7 +194,7 @@ class TestOverHttp:
         assert whole.keys() - item.keys() == {"payload", "result", "attempts"}
         assert {name: whole[name] for name in item} == item
 
-    @pytest.mark.parametrize("limit", [1, 5, 12, 100])
+    @pytest.mark.parametrize("limit", [5, 12, 100])
     def test_cursors_lead_through_all_pages(self, http: Http, tasks: list[str], limit: int) -> None:
         found: list[str] = []
         query: dict[str, Any] = {"limit": limit}

@@ -75,6 +75,12 @@ class TestRefusals:
         with pytest.raises(SettingsError, match=f"{variable}='257': 256 at most"):
             Settings.from_env({variable: "257"})
 
+    @pytest.mark.parametrize(("variable", "most"), [("LOOKAHEAD_SECONDS", 900), ("RETENTION_DAYS", 3650)])
+    def test_what_would_fail_when_it_is_used_is_refused_at_start(self, variable: str, most: int) -> None:
+        assert Settings.from_env({variable: str(most)})
+        with pytest.raises(SettingsError, match=f"{variable}='{most + 1}': {most} at most"):
+            Settings.from_env({variable: str(most + 1)})
+
     @pytest.mark.parametrize("text", ["", "chatty", "info"])
     def test_a_log_level_is_one_of_pythons(self, text: str) -> None:
         with pytest.raises(SettingsError, match=r"LOG_LEVEL=.*: one of DEBUG, INFO"):

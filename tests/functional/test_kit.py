@@ -1,0 +1,62 @@
+"""The kit, as somebody meets it who tests a task type of their own."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pydantic import BaseModel
+
+from chalicelib.domain.outcomes import RetryAfter
+from chalicelib.domain.task_types import TaskContext, TaskTypes
+from tests.kit import Kit
+
+types = TaskTypes()
+
+
+class Greeting(BaseModel):
+    name: str
+
+
+@types.task_type("demo.greet", payload=Greeting, max_attempts=3)
+def greet(payload: Greeting, context: TaskContext) -> str:
+    """Greet somebody, at the second try."""
+    if context.attempt == 1:
+        raise RetryAfter(3600, "still asleep")
+    return f"Hello, {payload.name}"
+
+
+def test_a_task_is_run_to_its_end_though_it_waits_an_hour_in_between() -> None:
+    with Kit(types) as kit:
+        before = kit.clock()
+        task = kit.run("demo.greet", {"name": "Ada"})
+        assert (task["status"], task["result"]) == ("succeeded", "Hello, Ada")
+        assert [entry["outcome"] for entry in task["attempts"]] == ["failed", "succeeded"]
+        assert kit.clock() == before + timedelta(hours=1)
+
+
+def test_what_waits_is_seen_and_drained() -> None:
+    with Kit(types) as kit:
+        later = kit.create("demo.greet", {"name": "Bob"}, delay_seconds=60)
+        soon = kit.create("demo.greet", {"name": "Eve"})
+        assert [task.id for task in kit.waiting()] == [soon["id"], later["id"]]
+        kit.drain()
+        assert kit.waiting() == []
+        assert kit.get(later["id"])["result"] == "Hello, Bob"
+
+
+def test_one_step_at_a_time() -> None:
+    with Kit(types) as kit:
+        task = kit.create("demo.greet", {"name": "Zoe"})
+        kit.deliver(task)
+        assert kit.get(task["id"])["error"]["message"] == "still asleep"
+        kit.clock.advance(3600)
+        assert kit.sweep() == 1
+        kit.deliver(task)
+        assert kit.get(task["id"])["status"] == "succeeded"
+
+
+def test_two_kits_share_nothing() -> None:
+    with Kit(types) as kit:
+        kit.create("demo.greet", {"name": "Ann"})
+    with Kit(types) as kit:
+        assert kit.waiting() == []

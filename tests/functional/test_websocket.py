@@ -1,0 +1,289 @@
+"""Clients on a WebSocket: connect, ask, leave."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.ids import new_task_id
+from chalicelib.domain.new_task import NewTask
+from chalicelib.domain.task import Attempt, ErrorKind, Task, TaskError
+from chalicelib.services.connections import SYNC_LIMIT
+from tests.functional.behind import items, row
+from tests.functional.conftest import Handlers
+from tests.functional.scripted import Script
+from tests.kit import Kit
+from tests.sockets import SocketServer
+from tests.wire import Wire
+
+
+class TestConnect:
+    @pytest.mark.parametrize(
+        "query",
+        [
+            {},
+            {"watch": "all"},
+            {"watch": "none"},
+            {"watch": "task:01a20bfd-d410-7563-aa0e-3e9cff6c8303"},
+            {"watch": "type:demo.sleep", "batch": "1"},
+            {"batch": "0"},
+            {"something": "else"},
+        ],
+        ids=str,
+    )
+    def test_it_is_remembered_for_as_long_as_it_can_last(
+        self, kit: Kit, handlers: Handlers, query: dict[str, str]
+    ) -> None:
+        assert handlers.connect("c1", **query) == 200
+        rows = items(kit, "connections")
+        assert len(rows) == 2
+        lasts = kit.clock() + timedelta(hours=2, minutes=10)
+        assert {int(item["ttl"]["N"]) for item in rows} == {int(lasts.timestamp())}
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            {"watch": ""},
+            {"watch": "some"},
+            {"watch": "task:1"},
+            {"watch": "type:"},
+            {"watch": "all:x"},
+            {"batch": "yes"},
+            {"batch": ""},
+        ],
+        ids=str,
+    )
+    def test_a_wrong_query_is_refused(self, kit: Kit, handlers: Handlers, query: dict[str, str]) -> None:
+        assert handlers.connect("c1", **query) == 400
+        assert items(kit, "connections") == []
+
+    def test_one_that_cannot_be_stored_is_asked_to_come_again(self, kit: Kit, handlers: Handlers) -> None:
+        Wire(kit.services).refuse("PutItem")
+        assert handlers.connect("c1") == 503
+
+    def test_one_that_left_is_forgotten(self, kit: Kit, handlers: Handlers) -> None:
+        handlers.connect("c1")
+        handlers.disconnect("c1")
+        handlers.disconnect("c1")
+        assert items(kit, "connections") == []
+
+
+class TestMessages:
+    def test_a_ping_is_answered(self, kit: Kit, handlers: Handlers, sockets: SocketServer) -> None:
+        handlers.connect("c1")
+        handlers.say("c1", {"action": "ping"})
+        assert sockets.frames["c1"] == [{"type": "pong"}]
+
+    @pytest.mark.parametrize(
+        ("message", "code"),
+        [
+            ("{", "malformed"),
+            ("", "malformed"),
+            ("[1]", "malformed"),
+            ('"ping"', "malformed"),
+            ("[" * 60_000, "malformed"),
+            ("9" * 30_000, "malformed"),
+            ("{}", "unknown_action"),
+            ({"action": "dance"}, "unknown_action"),
+            ({"action": ["ping"]}, "unknown_action"),
+            ({"action": "x" * 30_000}, "unknown_action"),
+            ({"action": "subscribe"}, "invalid"),
+            ({"action": "subscribe", "task_id": "nope"}, "invalid"),
+            ({"action": "subscribe", "task_id": 7}, "invalid"),
+            ({"action": "subscribe", "task_id": "01a20bfd-d410-7563-aa0e-3e9cff6c8303"}, "not_found"),
+            ({"action": "sync", "tasks": []}, "invalid"),
+            ({"action": "sync", "tasks": {"nope": 1}}, "invalid"),
+            ({"action": "sync", "tasks": {"01a20bfd-d410-7563-aa0e-3e9cff6c8303": "1"}}, "invalid"),
+            ({"action": "sync", "since": "yesterday"}, "invalid"),
+            ({"action": "sync", "since": 1}, "invalid"),
+            (
+                {
+                    "action": "sync",
+                    "tasks": {f"01a20bfd-d410-7563-aa0e-{number:012x}": 1 for number in range(101)},
+                },
+                "too_many",
+            ),
+        ],
+        ids=range(20),
+    )
+    def test_what_cannot_be_served_is_answered_and_the_connection_lives_on(
+        self, *, kit: Kit, handlers: Handlers, sockets: SocketServer, message: Any, code: str
+    ) -> None:
+        handlers.connect("c1")
+        handlers.say("c1", message)
+        handlers.say("c1", {"action": "ping"})
+        error, pong = sockets.frames["c1"]
+        assert (error["type"], error["code"], pong) == ("error", code, {"type": "pong"})
+        assert len(json.dumps(error)) < 1000
+
+    def test_one_that_is_not_known_any_more_is_closed(
+        self, kit: Kit, handlers: Handlers, sockets: SocketServer
+    ) -> None:
+        handlers.say("stranger", {"action": "ping"})
+        assert sockets.closed == ["stranger"]
+
+    def test_one_that_cannot_be_answered_is_closed(
+        self, kit: Kit, handlers: Handlers, sockets: SocketServer
+    ) -> None:
+        handlers.connect("c1")
+        sockets.fail("c1", 500)
+        handlers.say("c1", {"action": "ping"})
+        assert sockets.closed == ["c1"]
+        assert items(kit, "connections") == []
+
+    def test_one_that_left_before_its_answer_is_forgotten(
+        self, kit: Kit, handlers: Handlers, sockets: SocketServer
+    ) -> None:
+        handlers.connect("c1")
+        sockets.fail("c1", 410)
+        handlers.say("c1", {"action": "ping"})
+        assert items(kit, "connections") == []
+
+
+class TestSubscribe:
+    def test_the_task_comes_at_once_and_then_its_updates(
+        self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
+    ) -> None:
+        task, other = kit.create("test.fast"), kit.create("test.fast")
+        handlers.stream()
+        handlers.connect("c1", watch="none")
+        handlers.say("c1", {"action": "subscribe", "task_id": task["id"]})
+        assert sockets.take("c1") == [{"type": "task", "task": kit.get(task["id"])}]
+
+        handlers.run(task)
+        handlers.run(other)
+        handlers.push()
+        assert [told["version"] for told in sockets.tasks("c1")] == [2, 3]
+
+        handlers.say("c1", {"action": "unsubscribe", "task_id": task["id"]})
+        sockets.take("c1")
+        kit.services.tasks.delete(kit.owner, task["id"])
+        handlers.push()
+        assert sockets.take("c1") == []
+
+    def test_an_update_in_between_is_not_missed(
+        self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
+    ) -> None:
+        task = kit.create("test.fast")
+        handlers.stream()
+        handlers.connect("c1", watch="none")
+        wire = Wire(kit.services)
+
+        def finish() -> None:
+            kit.new_services().tasks.cancel(kit.owner, task["id"])
+            handlers.push()
+
+        # Before the subscription is stored, the push finds no watcher; the read that follows sees it all.
+        wire.before("UpdateItem", finish)
+        handlers.say("c1", {"action": "subscribe", "task_id": task["id"]})
+        assert [told["status"] for told in sockets.tasks("c1")] == ["canceled"]
+
+    def test_there_is_an_end_to_it(
+        self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
+    ) -> None:
+        handlers.connect("c1", watch="none")
+        connection = kit.services.connections
+        kit.client("dynamodb").update_item(
+            TableName=kit.settings.resource("connections"),
+            Key={"pk": {"S": f"owner#{kit.owner}"}, "sk": {"S": "c1"}},
+            UpdateExpression="ADD subscriptions :ids",
+            ExpressionAttributeValues={":ids": {"SS": [f"id-{number}" for number in range(100)]}},
+        )
+        task = kit.create("test.fast")
+        connection.receive("c1", json.dumps({"action": "subscribe", "task_id": task["id"]}))
+        assert sockets.frames["c1"][0]["code"] == "too_many"
+
+    def test_another_owners_task_is_not_found(
+        self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
+    ) -> None:
+        theirs = kit.services.tasks.create("other", NewTask(type="test.fast"))
+        handlers.connect("c1")
+        handlers.say("c1", {"action": "subscribe", "task_id": theirs.id})
+        assert sockets.frames["c1"][0]["code"] == "not_found"
+
+
+def sync_all(handlers: Handlers, sockets: SocketServer, since: str, known: dict[str, int]) -> list[str]:
+    """Sync until there is no more; the ids that came, in order."""
+    ids: list[str] = []
+    start: str | None = since
+    while start is not None:
+        handlers.say("c1", {"action": "sync", "tasks": known, "since": start})
+        *tasks, synced = sockets.take("c1")
+        ids += [frame["task"]["id"] for frame in tasks]
+        assert synced["more"] == (synced["since"] is not None)
+        start = synced["since"]
+    return ids
+
+
+class TestSync:
+    def test_it_brings_what_is_newer_than_the_client_knows(
+        self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
+    ) -> None:
+        old, new = kit.create("test.fast"), kit.create("test.fast")
+        handlers.run(new)
+        handlers.connect("c1")
+        handlers.say("c1", {"action": "sync", "tasks": {old["id"]: 1, new["id"]: 1}})
+        assert sockets.frames["c1"] == [
+            {"type": "task", "task": kit.get(new["id"])},
+            {"type": "synced", "more": False, "since": None},
+        ]
+
+    def test_it_brings_what_was_created_since_page_by_page_without_gaps(
+        self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
+    ) -> None:
+        first = kit.create("test.fast")
+        kit.clock.advance(60)
+        wanted = [NewTask(type="test.fast") for _ in range(SYNC_LIMIT * 3 // 5)]
+        created = []
+        for _ in range(2):
+            created += [task.id for task in kit.services.tasks.create_many(kit.owner, wanted)]  # type: ignore[union-attr]
+            kit.clock.advance(1)
+        handlers.connect("c1")
+        assert sync_all(handlers, sockets, first["id"], {first["id"]: 1}) == sorted(created)
+
+    def test_no_gap_is_left_where_a_query_ends_at_its_megabyte(
+        self, script: Script, sockets: SocketServer, handlers: Handlers, kit: Kit
+    ) -> None:
+        first = row(kit, kit.create("test.fast")["id"])
+        entry = Attempt(
+            number=1,
+            lease=1,
+            started_at=kit.clock(),
+            finished_at=kit.clock(),
+            outcome="failed",
+            error=TaskError(kind=ErrorKind.EXCEPTION, type="E", message="e" * 1000),
+        )
+        created = []
+        for number in range(84):
+            kit.clock.advance(1)
+            bucket = number % 2
+            task: Task = replace(
+                first,
+                id=new_task_id(kit.clock(), number << 8 | bucket, 2),
+                attempts=() if bucket else (entry,) * 25,  # 42 rows of 27 KB, and as many small ones
+            )
+            kit.services.task_table.create(task)
+            created.append(task.id)
+        handlers.connect("c1")
+        assert sync_all(handlers, sockets, first.id, {first.id: 1}) == created
+
+    def test_a_task_whose_id_was_made_by_a_slow_clock_is_found(
+        self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
+    ) -> None:
+        newest = kit.create("test.fast")
+        slow = row(kit, newest["id"])
+        slow = replace(slow, id=new_task_id(kit.clock() - timedelta(seconds=14), 0, 1))
+        kit.services.task_table.create(slow)
+        handlers.connect("c1")
+        assert sync_all(handlers, sockets, newest["id"], {newest["id"]: 1}) == [slow.id]
+
+    def test_other_owners_are_left_out(
+        self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
+    ) -> None:
+        theirs = kit.services.tasks.create("other", NewTask(type="test.fast"))
+        handlers.connect("c1")
+        assert sync_all(handlers, sockets, theirs.id, {theirs.id: 0}) == []
