@@ -11,26 +11,21 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 APP_NAME = "task-service"
-<<<<<<< HEAD
-_CHOICES = {"LOG_LEVEL": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "AUTH": ("on", "off")}
-#: A partition is one byte of a task's id.
-_MAX_BUCKETS = 256
-#: Beyond these, times are too short or counts too large to be kept.
-_MOST = {"POSTS_PER_SECOND": 100_000, "POST_BURST": 1_000_000, "OPEN_TASKS": 10**9, "CONNECTIONS": 100_000}
-#: An owner who used up a burst is let in again within this.
-_MAX_BURST_SECONDS = 86_400
 LOCAL_STAGE = "local"
-=======
-_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_CHOICES = {"LOG_LEVEL": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "AUTH": ("on", "off")}
 _MOST = {
     "TASK_BUCKETS": 256,  # a partition is one byte of a task's id
     "DUE_BUCKETS": 256,
     "LOOKAHEAD_SECONDS": 900,  # the longest delay that SQS takes
     "RETENTION_DAYS": 3650,
+    # Beyond these, times are too short or counts too large to be kept.
+    "POSTS_PER_SECOND": 100_000,
+    "POST_BURST": 1_000_000,
+    "OPEN_TASKS": 10**9,
+    "CONNECTIONS": 100_000,
 }
-#: Whose tasks they all are, until callers bring tokens that say so.
-OWNER = "default"
->>>>>>> main
+#: An owner who used up a burst is let in again within this.
+_MAX_BURST_SECONDS = 86_400
 
 
 class SettingsError(ValueError):
@@ -143,14 +138,8 @@ def _read(name: str, text: str, wanted: str) -> Any:
         ) from None
     if not 0 < value < float("inf"):
         raise SettingsError(f"{name}={text!r}: a number above 0 is needed")
-<<<<<<< HEAD
-    limit = _MAX_BUCKETS if name.endswith("_BUCKETS") else _MOST.get(name)
-    if limit is not None and value > limit:
-        raise SettingsError(f"{name}={text!r}: {limit} at most")
-=======
     if value > _MOST.get(name, value):
         raise SettingsError(f"{name}={text!r}: {_MOST[name]} at most")
->>>>>>> main
     return value
 
 

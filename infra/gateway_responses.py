@@ -12,8 +12,17 @@ from typing import Any, Final
 from chalicelib.cors import EVERY_RESPONSE
 
 EXTENSION: Final = "x-amazon-apigateway-gateway-responses"
-#: Kind of answer: what the problem document says of it. The gateway fills in its own status and words.
-_CODES: Final = {"DEFAULT_4XX": "refused_by_gateway", "DEFAULT_5XX": "unavailable"}
+#: Kinds of answers with their problem documents. The gateway knows more kinds: those have no status there, for
+#: a template is not told it.
+_PROBLEMS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "MISSING_AUTHENTICATION_TOKEN": {"status": 403, "title": "Forbidden", "code": "no_such_route"},
+    "REQUEST_TOO_LARGE": {"status": 413, "title": "Content Too Large", "code": "too_large"},
+    "THROTTLED": {"status": 429, "title": "Too Many Requests", "code": "too_many"},
+    "INTEGRATION_FAILURE": {"status": 504, "title": "Gateway Timeout", "code": "unavailable"},
+    "INTEGRATION_TIMEOUT": {"status": 504, "title": "Gateway Timeout", "code": "unavailable"},
+    "DEFAULT_4XX": {"title": "Refused by the gateway", "code": "refused"},
+    "DEFAULT_5XX": {"title": "Failed in the gateway", "code": "unavailable"},
+}
 
 
 def with_gateway_responses(document: Mapping[str, Any], origins: Collection[str]) -> dict[str, Any]:
@@ -26,13 +35,13 @@ def with_gateway_responses(document: Mapping[str, Any], origins: Collection[str]
         headers["Access-Control-Allow-Origin"] = next(iter(origins))
     parameters = {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in headers.items()}
     answers = {
-        kind: {"responseParameters": parameters, "responseTemplates": {"application/json": _problem(code)}}
-        for kind, code in _CODES.items()
+        kind: {"responseParameters": parameters, "responseTemplates": {"application/json": _text(problem)}}
+        for kind, problem in _PROBLEMS.items()
     }
     return {**document, EXTENSION: answers}
 
 
-def _problem(code: str) -> str:
-    """A template; `messageString` is quoted by the gateway itself."""
-    fixed = json.dumps({"type": "about:blank", "title": "Refused by the gateway", "code": code})
-    return fixed.removesuffix("}") + ', "status": $context.status, "detail": $context.error.messageString}'
+def _text(problem: Mapping[str, Any]) -> str:
+    """A template of a problem document; the gateway puts in its own words, quoted."""
+    fixed = json.dumps({"type": "about:blank", **problem})
+    return fixed.removesuffix("}") + ', "detail": $context.error.messageString}'

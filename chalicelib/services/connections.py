@@ -118,14 +118,8 @@ class Connections:
         """Serve one message of a client."""
         try:
             connection = self._connections.get(connection_id)
-<<<<<<< HEAD
             if connection is None or connection.is_over(self._clock()):  # the client is to connect anew
-                self._connections.remove(connection_id)
-                self._sockets.close(connection_id)
-=======
-            if connection is None:  # closed or past its time: the client is to connect anew
                 hang_up(self._connections, self._sockets, connection_id)
->>>>>>> main
                 return
             try:
                 self._serve(connection, _parse(body))
@@ -206,14 +200,14 @@ class Connections:
             self._sockets.send(connection.id, task_frame(loaded.get(task.id, task)))
 
 
-<<<<<<< HEAD
 def _batch(query: Mapping[str, str]) -> bool:
     batch = query.get("batch", "0")
     if batch not in ("0", "1"):
         error = FieldError(pointer="/batch", message=f"{batch[:100]!r} is not 0 or 1")
         raise Invalid("The query string is not valid.", (error,))
     return batch == "1"
-=======
+
+
 def hang_up(connections: ConnectionTable, sockets: Sockets, connection_id: str) -> None:
     """Forget and close a connection that cannot be served: its client connects anew and syncs."""
     connections.remove(connection_id)
@@ -222,7 +216,6 @@ def hang_up(connections: ConnectionTable, sockets: Sockets, connection_id: str) 
     except SendFailed as error:  # it is forgotten here, and API Gateway ends it within two hours
         log.warning("Close failed", action="close_failed", connection_id=connection_id, reason=str(error))
     log.warning("Connection closed", action="connection_closed", connection_id=connection_id)
->>>>>>> main
 
 
 def _parse(body: str) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ delivered again, and a connection that keeps failing is closed: its client recon
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
@@ -207,23 +207,16 @@ class Push:
         opened: Counter[str] = Counter()
         for change in changes:
             minute = change.task.updated_at.replace(second=0, microsecond=0)
-<<<<<<< HEAD
             owners[change.task.owner][minute].update(counted(change))
             opened[change.task.owner] += change.opened
         for owner, minutes in owners.items():
-            self._rollups.add(owner, minutes, opened[owner], batch_id)
-=======
-            minutes[change.task.owner, minute].update(counted(change))
-        for (owner, minute), counts in minutes.items():
-            if counts:
-                self._add(owner, minute, counts)
+            self._add(owner, minutes, opened[owner], batch_id)
 
-    def _add(self, owner: str, minute: datetime, counts: Counter[str]) -> None:
+    def _add(self, owner: str, minutes: Mapping[datetime, Counter[str]], opened: int, batch_id: str) -> None:
         try:
-            self._rollups.add(owner, minute, counts)
+            self._rollups.add(owner, minutes, opened, batch_id)
         except Exception:  # delivering all updates again for a chart would be the wrong way round
             log.exception("Rollup not added", action="rollup_failed", owner=owner)
->>>>>>> main
 
 
 def _sequences(connection: Connection, tasks: Sequence[Task]) -> list[Iterable[str]]:

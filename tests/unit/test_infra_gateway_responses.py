@@ -19,7 +19,7 @@ def answers(*origins: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("kind", ["DEFAULT_4XX", "DEFAULT_5XX"])
+@pytest.mark.parametrize("kind", ["MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX", "DEFAULT_5XX"])
 class TestAnswers:
     def test_browsers_get_the_same_headers(self, kind: str) -> None:
         headers = answers()[kind]["responseParameters"]
@@ -29,9 +29,9 @@ class TestAnswers:
 
     def test_the_body_is_a_problem(self, kind: str) -> None:
         template = answers()[kind]["responseTemplates"]["application/json"]
-        filled = template.replace("$context.status", "403").replace("$context.error.messageString", '"No"')
-        assert json.loads(filled)["status"] == 403
-        assert json.loads(filled)["detail"] == "No"
+        problem = json.loads(template.replace("$context.error.messageString", '"No."'))
+        assert problem.keys() - {"status"} == {"type", "title", "code", "detail"}
+        assert problem["detail"] == "No."
 
     def test_the_one_allowed_origin_may_read_it(self, kind: str) -> None:
         headers = answers("https://app.example")[kind]["responseParameters"]
