@@ -12,8 +12,8 @@ from typing import Any, Final
 from chalicelib.cors import EVERY_RESPONSE
 
 EXTENSION: Final = "x-amazon-apigateway-gateway-responses"
-#: Kinds of answers with their problem documents. The gateway knows more kinds: those have no status there, for
-#: a template is not told it.
+#: Kinds of answers with their problem documents. Those of kinds that are not named have no status: a template
+#: is not told it.
 _PROBLEMS: Final[Mapping[str, Mapping[str, Any]]] = {
     "MISSING_AUTHENTICATION_TOKEN": {"status": 403, "title": "Forbidden", "code": "no_such_route"},
     "REQUEST_TOO_LARGE": {"status": 413, "title": "Content Too Large", "code": "too_large"},
