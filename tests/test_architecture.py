@@ -74,13 +74,9 @@ KEEPERS = {
 }
 #: Where one failure must not stop the rest, and why.
 CATCH_ALL = {
-<<<<<<< HEAD
     "problems.view": "every exception of a view becomes a problem document",
     "key_set._refresh": "whatever a provider answers, the keys that are known stay good",
-=======
-    "api.view": "every exception of a view becomes a problem document",
     "events.changes": "one record must not block the stream",
->>>>>>> main
     "events.connected": "an exception in $connect would reach the client as a 502",
     "aws.task_table._error_of": "one task of a batch must not stop the others",
     "services.dead_letters._look_at": "one dead letter must not stop the others",

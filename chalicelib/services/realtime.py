@@ -120,7 +120,7 @@ class Push:
         connections = [connection for each in found for connection in each]
         for connection in connections:
             if connection.is_over(now):
-                self._close(connection)
+                hang_up(self._connections, self._sockets, connection.id)
         return [connection for connection in connections if not connection.is_over(now)]
 
     def _loaded(self, tasks: Sequence[Task], numbers: Iterable[int]) -> dict[int, Task]:
