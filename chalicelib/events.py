@@ -73,7 +73,7 @@ def batch_response(kept: Sequence[str]) -> dict[str, Any]:
 
 def batch_id(event: Mapping[str, Any]) -> str:
     """The same for every copy of a stream batch."""
-    return "-".join(record["eventID"] for record in event["Records"])
+    return "-".join(str(record.get("eventID")) for record in event["Records"])
 
 
 def changes(event: Mapping[str, Any]) -> tuple[list[Change], list[Task]]:

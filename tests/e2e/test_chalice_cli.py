@@ -39,10 +39,11 @@ def chalice_local(service: Service, tmp_path: Path) -> Iterator[int]:
         process.wait(10)
 
 
-def call(port: int, method: str, path: str, body: Any = None) -> Any:
+def call(port: int, token: str, method: str, path: str, body: Any = None) -> Any:
     server = HTTPConnection(HOST, port, timeout=10)
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
     try:
-        server.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
+        server.request(method, path, json.dumps(body), headers)
         return json.loads(server.getresponse().read())
     except ConnectionError:
         return None
@@ -51,11 +52,12 @@ def call(port: int, method: str, path: str, body: Any = None) -> Any:
 
 
 def test_chalice_local_serves_the_same_tasks(service: Service, chalice_local: int) -> None:
-    health = await_value(lambda: call(chalice_local, "GET", "/health"))
+    token = service.endpoints.token
+    health = await_value(lambda: call(chalice_local, token, "GET", "/health"))
     assert health["status"] == "ok"
-    task = call(chalice_local, "POST", "/tasks", {"type": "demo.sleep", "payload": {"seconds": 0}})
+    task = call(chalice_local, token, "POST", "/tasks", {"type": "demo.sleep", "payload": {"seconds": 0}})
     assert service.wait_for(task["id"], "succeeded")["id"] == task["id"]
-    assert call(chalice_local, "GET", f"/tasks/{task['id']}")["status"] == "succeeded"
+    assert call(chalice_local, token, "GET", f"/tasks/{task['id']}")["status"] == "succeeded"
 
 
 def test_chalice_deploy_without_the_running_service_says_what_to_do(checkout: Path) -> None:

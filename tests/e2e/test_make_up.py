@@ -54,7 +54,8 @@ class MakeUp:
     def call(self, method: str, path: str, body: Any = None) -> Any:
         place = urlsplit(self.endpoints["http"] + path)
         server = HTTPConnection(place.netloc, timeout=10)
-        server.request(method, place.path, json.dumps(body), {"Content-Type": "application/json"})
+        bearer = {"Authorization": f"Bearer {self.endpoints['token']}"}
+        server.request(method, place.path, json.dumps(body), {"Content-Type": "application/json", **bearer})
         answer = json.loads(server.getresponse().read())
         server.close()
         return answer
@@ -133,7 +134,8 @@ def test_it_says_where_it_is_and_what_to_try(up: MakeUp) -> None:
     assert up.endpoints["aws_endpoint"] == f"http://127.0.0.1:{up.port}"
     output = up.await_output("Ctrl-C stops everything")
     assert up.endpoints["http"] in output
-    assert f"wscat -c {up.endpoints['websocket']}" in output
+    assert f"export TOKEN={up.endpoints['token']}" in output
+    assert f'wscat -H "Authorization: Bearer $TOKEN" -c {up.endpoints["websocket"]}' in output
     assert f"curl {up.endpoints['http']}/tasks" in output
 
 

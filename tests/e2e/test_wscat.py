@@ -51,7 +51,8 @@ class Screen:
 
 @pytest.fixture
 def screen(service: Service) -> Iterator[Screen]:
-    screen = Screen(str(WSCAT), "--no-color", "--connect", service.endpoints.websocket)
+    bearer = f"Authorization: Bearer {service.endpoints.token}"
+    screen = Screen(str(WSCAT), "--no-color", "--header", bearer, "--connect", service.endpoints.websocket)
     try:
         await_value(lambda: True if "Connected" in screen.text else None)
         yield screen

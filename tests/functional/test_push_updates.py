@@ -122,7 +122,7 @@ class TestWatchers:
     def test_owners_do_not_mix_and_each_is_read_once(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
-        kit.services.connections.connect("theirs", "other", {})
+        handlers.connect("theirs", token=kit.token(owner="other"))
         handlers.connect("ours")
         ours = [kit.create("test.fast") for _ in range(5)]
         theirs = [kit.services.tasks.create("other", NewTask(type="test.fast")) for _ in range(5)]
@@ -138,7 +138,7 @@ class TestWatchers:
         handlers.run(kit.create("test.fast", {"text": "x" * 2000}))
         wire = Wire(kit.services)
         handlers.push()
-        assert wire.counts() == {"Query": 1, "UpdateItem": 1}  # the watchers, and the rollup
+        assert wire.counts() == {"Query": 1, "TransactWriteItems": 1}  # the watchers, and the rollup
         assert not sockets.frames
 
 
@@ -226,7 +226,7 @@ class TestTrouble:
     ) -> None:
         handlers.connect("c1")
         kit.create("test.fast")
-        Wire(kit.services).refuse("UpdateItem")
+        Wire(kit.services).refuse("TransactWriteItems")
         handlers.push()
         assert versions(sockets.tasks("c1")) == [1]
         assert items(kit, "rollups") == []

@@ -58,7 +58,7 @@ class TestConnect:
         ids=str,
     )
     def test_a_wrong_query_is_refused(self, kit: Kit, handlers: Handlers, query: dict[str, str]) -> None:
-        assert handlers.connect("c1", **query) == 400
+        assert handlers.connect("c1", **query) == 422
         assert items(kit, "connections") == []
 
     def test_one_that_cannot_be_stored_is_asked_to_come_again(self, kit: Kit, handlers: Handlers) -> None:
