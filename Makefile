@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 WSCAT_VERSION := 6.1.0
 WSCAT := .tools/wscat-$(WSCAT_VERSION)/node_modules/.bin/wscat
-SOURCES := $(wildcard app.py) chalicelib infra local tests
+SOURCES := $(wildcard app.py) benchmarks chalicelib infra local tests
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
