@@ -7,6 +7,7 @@ exact. Everything runs on an AWS in memory, so no time spent in AWS is in them.
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -98,13 +99,18 @@ def _print_imports() -> None:
 
 
 def _process(code: str) -> float:
-    """The shortest of seven whole processes."""
+    """CPU seconds of a whole process, the least of seven."""
     best = float("inf")
     for _ in range(7):
-        started = time.monotonic()
+        before = _children()
         subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
-        best = min(best, time.monotonic() - started)
+        best = min(best, _children() - before)
     return best
+
+
+def _children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":
