@@ -18,6 +18,7 @@ _MOST = {
     "DUE_BUCKETS": 256,
     "LOOKAHEAD_SECONDS": 900,  # the longest delay that SQS takes
     "RETENTION_DAYS": 3650,
+    "TOKEN_LEEWAY_SECONDS": 600,  # two clocks differ less, and an expired token is to be refused
     # Beyond these, times are too short or counts too large to be kept.
     "POSTS_PER_SECOND": 100_000,
     "POST_BURST": 1_000_000,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -75,7 +75,16 @@ class TestRefusals:
         with pytest.raises(SettingsError, match=f"{variable}='257': 256 at most"):
             Settings.from_env({variable: "257"})
 
-    @pytest.mark.parametrize(("variable", "most"), [("LOOKAHEAD_SECONDS", 900), ("RETENTION_DAYS", 3650)])
+    @pytest.mark.parametrize(
+        ("variable", "most"),
+        [
+            ("LOOKAHEAD_SECONDS", 900),
+            ("RETENTION_DAYS", 3650),
+            ("TOKEN_LEEWAY_SECONDS", 600),
+            ("POSTS_PER_SECOND", 100_000),
+            ("CONNECTIONS", 100_000),
+        ],
+    )
     def test_what_would_fail_when_it_is_used_is_refused_at_start(self, variable: str, most: int) -> None:
         assert Settings.from_env({variable: str(most)})
         with pytest.raises(SettingsError, match=f"{variable}='{most + 1}': {most} at most"):
@@ -87,11 +96,51 @@ class TestRefusals:
             Settings.from_env({"LOG_LEVEL": text})
 
 
+class TestWhoMayCall:
+    """What would let everybody in is refused at start."""
+
+    PROVIDER: ClassVar = {
+        "JWKS_URL": "https://issuer.example/jwks",
+        "TOKEN_ISSUER": "https://issuer.example",
+        "TOKEN_AUDIENCE": "tasks",
+    }
+
+    def test_tokens_are_asked_for_unless_settings_say_otherwise(self) -> None:
+        assert Settings.from_env({}).auth == "on"
+        assert Settings.from_env({"AUTH": "off", "STAGE": "local"}).auth == "off"
+
+    @pytest.mark.parametrize("stage", ["dev", "prod", "LOCAL", "local2", ""])
+    def test_no_other_stage_runs_without_them(self, stage: str) -> None:
+        with pytest.raises(SettingsError, match="AUTH='off'"):
+            Settings.from_env({"AUTH": "off", "STAGE": stage})
+
+    @pytest.mark.parametrize("text", ["", "OFF", "no", "false", "0"])
+    def test_they_are_on_or_off(self, text: str) -> None:
+        with pytest.raises(SettingsError, match="one of on, off"):
+            Settings.from_env({"AUTH": text, "STAGE": "local"})
+
+    @pytest.mark.parametrize("missing", ["TOKEN_ISSUER", "TOKEN_AUDIENCE"])
+    def test_a_provider_signs_for_many_services(self, missing: str) -> None:
+        with pytest.raises(SettingsError, match="every token of the provider"):
+            Settings.from_env({**self.PROVIDER, missing: ""})
+
+    @pytest.mark.parametrize("url", ["http://issuer.example/jwks", "file:///etc/passwd", "issuer.example"])
+    def test_keys_come_over_a_line_that_nobody_can_change(self, url: str) -> None:
+        with pytest.raises(SettingsError, match="https is needed"):
+            Settings.from_env({**self.PROVIDER, "STAGE": "prod", "JWKS_URL": url})
+        assert Settings.from_env({**self.PROVIDER, "STAGE": "prod"}).jwks_url == self.PROVIDER["JWKS_URL"]
+
+    def test_a_burst_is_refilled_within_a_day(self) -> None:
+        assert Settings.from_env({"POSTS_PER_SECOND": "0.1", "POST_BURST": "8640"}).post_burst == 8640
+        with pytest.raises(SettingsError, match="POST_BURST=8641"):
+            Settings.from_env({"POSTS_PER_SECOND": "0.1", "POST_BURST": "8641"})
+
+
 class TestNames:
     def test_every_resource_carries_its_stage(self) -> None:
         settings = Settings(stage="prod")
         assert settings.resource("tasks") == "task-service-prod-tasks"
-        assert settings.parameter("cursor-keys") == "/task-service/prod/cursor-keys"
+        assert settings.parameter("signing-keys") == "/task-service/prod/signing-keys"
         assert settings.stream_arn.startswith("arn:aws:dynamodb:")
         assert "table/task-service-prod-tasks/stream/" in settings.stream_arn
 
