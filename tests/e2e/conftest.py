@@ -22,7 +22,7 @@ from local.probe import run_probe
 from local.stage import Endpoints, LocalStage
 
 ROOT: Final = Path(__file__).parents[2]
-PATIENCE_SECONDS: Final = 30.0
+PATIENCE_SECONDS: Final = 60.0
 #: A worker that was killed is noticed within seconds, not minutes.
 FUNCTION_ENVIRONMENT: Final = {"LEASE_MARGIN_SECONDS": "3", "GRACE_SECONDS": "10", "LOG_LEVEL": "DEBUG"}
 
