@@ -1,4 +1,8 @@
-"""MiniStack, ended together with the process that started it, however that one ends.
+"""MiniStack, fit for one machine: few workers, and ended with the process that started it.
+
+It starts a worker for every call that finds none free, as AWS does; two hundred at once, each importing
+everything, would starve the machine. Here a call waits for one of WORKERS. None of our functions calls
+itself, so none can wait for its own caller.
 
 The starter holds the other end of standard input and never writes, so the end of the starter is the end of
 the input. A closed terminal or a `kill -9` then leaves no server behind, and its state is saved all the same.
@@ -9,12 +13,28 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
+from typing import Any, Final
 
 from ministack.app import main as serve
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
 
 from local.process_group import stop_group
 
-_STDIN = 0
+_STDIN: Final = 0
+#: Of each function.
+WORKERS: Final = 4
+_LOOK_SECONDS: Final = 0.005
+
+
+def _acquire_worker(*args: Any, **kwargs: Any) -> Any:
+    """A worker of the function's own, as soon as one of WORKERS is free."""
+    while True:
+        worker, reason = lambda_runtime.acquire_worker(*args, **{**kwargs, "max_concurrency": WORKERS})
+        if worker is not None:
+            return worker, reason
+        time.sleep(_LOOK_SECONDS)
 
 
 def _end_with_starter() -> None:
@@ -24,5 +44,6 @@ def _end_with_starter() -> None:
 
 if __name__ == "__main__":
     sys.argv[1:] = []
+    lambda_svc.acquire_worker = _acquire_worker
     threading.Thread(target=_end_with_starter, daemon=True).start()
     serve()

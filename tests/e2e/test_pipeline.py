@@ -104,7 +104,7 @@ class TestRetries:
 
 class TestMany:
     def test_200_tasks_at_once_all_succeed_and_each_runs_once(self, service: Service) -> None:
-        with ThreadPoolExecutor(10) as threads:
+        with ThreadPoolExecutor(200) as threads:
             posted = list(
                 threads.map(lambda n: service.post("demo.sleep", {"seconds": 0}, tags=[f"n{n}"]), range(200))
             )
