@@ -6,6 +6,7 @@ own. `python -m infra deploy` is one, the local stage starts one for each deploy
 
 from __future__ import annotations
 
+import importlib
 import os
 import traceback
 from collections.abc import Mapping
@@ -62,6 +63,8 @@ def deploy_app(project_dir: Path, stage: str, environment: Mapping[str, str]) ->
 def _import_app(config: Config, project_dir: Path) -> None:
     try:
         _ = config.chalice_app
+        # The app imports them when a function first needs one: too late to keep a broken one from going live.
+        importlib.import_module("chalicelib.task_types")
     except (Exception, SystemExit) as error:
         raise AppImportError(_explain(error, project_dir)) from error
 

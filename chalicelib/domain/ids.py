@@ -54,7 +54,7 @@ def due_bucket_of(task_id: str, buckets: int) -> int:
 
 def earliest_id(moment: datetime) -> str:
     """The smallest id that a task created at `moment` can have."""
-    return str(UUID(int=(_milliseconds(moment) << 80) | (7 << 76) | (2 << 62)))
+    return str(UUID(int=(max(0, _milliseconds(moment)) << 80) | (7 << 76) | (2 << 62)))
 
 
 def created_at(task_id: str) -> datetime:

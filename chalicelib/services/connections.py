@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -191,7 +192,8 @@ class Connections:
         if isinstance(since, str) and since.endswith(_NEXT) and is_task_id(since[: -len(_NEXT)]):
             return since[: -len(_NEXT)]
         if isinstance(since, str) and is_task_id(since):
-            return earliest_id(created_at(since) - self._clock_margin)
+            with suppress(OverflowError):  # no task was created in the year 10889
+                return earliest_id(created_at(since) - self._clock_margin)
         raise Refusal("invalid", "since: the id of a task, or the `since` of a synced frame, is needed.")
 
     def _send_tasks(self, connection: Connection, tasks: list[Task]) -> None:

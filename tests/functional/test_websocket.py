@@ -220,6 +220,19 @@ def sync_all(handlers: Handlers, sockets: SocketServer, since: str, known: dict[
 
 
 class TestSync:
+    @pytest.mark.parametrize(
+        "since", ["00000000-0000-7000-8000-000000000000", "ffffffff-ffff-7fff-bfff-ffffffffffff"]
+    )
+    def test_the_ends_of_time_are_answered_with_frames(
+        self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer, since: str
+    ) -> None:
+        handlers.connect("c1")
+        handlers.say("c1", {"action": "sync", "since": since})
+        handlers.say("c1", {"action": "ping"})
+        answer, pong = sockets.frames["c1"]
+        assert answer["type"] == ("synced" if since.startswith("0") else "error")
+        assert pong == {"type": "pong"}
+
     def test_it_brings_what_is_newer_than_the_client_knows(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
