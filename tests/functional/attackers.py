@@ -75,6 +75,11 @@ class World:
         assert answer.status_code == 201
         return str(answer.json_body["ticket"])
 
+    def announce(self) -> None:
+        """Let the stream tell of ada's task."""
+        records = self.handlers.stream()
+        self.handlers.push([each for each in records if self.task_id in str(each["dynamodb"]["Keys"])])
+
     def seconds(self, offset: int) -> int:
         """A time as claims have it."""
         return int(self.kit.clock().timestamp()) + offset

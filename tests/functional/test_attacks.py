@@ -240,7 +240,7 @@ def a_ticket_for_another_owners_task(world: World) -> None:
     """It is sold, for nobody is told whether the task exists, and shows nothing."""
     name, status = world.connect(ticket=world.ticket(world.mallory, f"task:{world.task_id}"))
     assert status == 200
-    world.handlers.push()
+    world.announce()
     world.handlers.say(name, {"action": "subscribe", "task_id": world.task_id})
     world.handlers.say(name, {"action": "sync", "tasks": {world.task_id: 0}})
     assert [frame["type"] for frame in world.sockets.take(name)] == ["error", "synced"]
@@ -251,7 +251,7 @@ def a_subscription_to_another_owners_task(world: World) -> None:
     name, _ = world.connect(world.token(READ))
     world.handlers.say(name, {"action": "subscribe", "task_id": world.task_id})
     assert [frame["code"] for frame in world.sockets.take(name)] == ["not_found"]
-    world.handlers.push()
+    world.announce()
     assert world.task_id not in [task["id"] for task in world.sockets.tasks(name)]
 
 

@@ -188,7 +188,7 @@ class Pair:
 
 
 @seed(20261124)
-@settings(max_examples=8, deadline=None, phases=[Phase.generate])
+@settings(max_examples=5, deadline=None, phases=[Phase.generate])
 @given(
     steps=st.lists(st.tuples(st.sampled_from(OWNERS), st.sampled_from(STEPS)), min_size=10, max_size=30),
     random=st.randoms(use_true_random=False),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from chalicelib.aws.parameters import KEPT_SECONDS, Parameters
 from chalicelib.domain.errors import Unavailable
+from tests.kit import new_session
 
 OLD, NEW = "o" * 32, "n" * 32
 
@@ -38,7 +38,7 @@ class Stage:
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     with mock_aws():
-        yield Stage(boto3.client("ssm", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test"))
+        yield Stage(new_session().create_client("ssm"))
 
 
 def test_a_parameter_is_read_once_for_many_requests(stage: Stage) -> None:
