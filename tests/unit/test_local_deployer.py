@@ -18,7 +18,8 @@ NOBODY = "http://127.0.0.1:1"  # reserved, and nothing listens there
 def source(tmp_path: Path) -> Path:
     (tmp_path / "source" / ".chalice").mkdir(parents=True)
     (tmp_path / "source" / "chalicelib").mkdir()
-    (tmp_path / "source" / "chalicelib" / "__init__.py").touch()
+    for name in ("__init__.py", "task_types.py"):
+        (tmp_path / "source" / "chalicelib" / name).touch()
     config = {"version": "2.0", "app_name": "tiny", "stages": {"local": {}}}
     (tmp_path / "source" / ".chalice" / "config.json").write_text(json.dumps(config))
     return tmp_path / "source"
