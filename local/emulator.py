@@ -103,12 +103,12 @@ class Emulator:
             f"MiniStack, the embedded AWS, {ending}. Its last words ({self.log_file}):\n\n{words}"
         )
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, *, read_timeout_seconds: float = 60.0) -> Any:
         """A client of one AWS service that talks to this server and to nothing else."""
         return self._session.create_client(
             service,
             endpoint_url=self.endpoint,
-            config=Config(retries={"total_max_attempts": 1}, proxies={}),
+            config=Config(read_timeout=read_timeout_seconds, retries={"total_max_attempts": 1}, proxies={}),
         )
 
     @property

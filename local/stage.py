@@ -15,12 +15,12 @@ from infra.parameters import put_signing_keys, put_token_keys, put_websocket_end
 from infra.stack import put_stack
 from local.deployer import Deployer
 from local.emulator import Emulator
+from local.log_stream import LOG_GROUPS
 from local.tokens import OWNER, stage_token
 
 PREFIX: Final = f"{APP_NAME}-{LOCAL_STAGE}"
 TABLES: Final = tuple(f"{PREFIX}-{name}" for name in ("tasks", "documents", "connections", "rollups"))
 PUSH_FUNCTION: Final = f"{PREFIX}-push_updates"
-LOG_GROUPS: Final = f"/aws/lambda/{PREFIX}"
 
 QUIET_SECONDS: Final = 0.5
 DRAIN_SECONDS: Final = 5.0

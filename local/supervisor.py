@@ -16,11 +16,12 @@ from infra.deployment import AppImportError, DeploymentError
 from local import LocalStageError
 from local.deployer import Deployer, load_deployer
 from local.emulator import Emulator
-from local.log_stream import LogStream
+from local.log_follower import LogFollower
+from local.log_stream import LOG_GROUPS, LogStream
 from local.only_one import only_one
 from local.probe import run_probe
 from local.sources import SourceWatcher
-from local.stage import LOG_GROUPS, Endpoints, LocalStage
+from local.stage import Endpoints, LocalStage
 from local.terminal import Terminal
 
 ROOT: Final = Path(__file__).parents[1]
@@ -107,19 +108,11 @@ def _probe(emulator: Emulator, endpoints: Endpoints, terminal: Terminal) -> floa
 
 def _follow(emulator: Emulator, stage: LocalStage, watcher: SourceWatcher, terminal: Terminal) -> None:
     """Show what the functions log and deploy what is saved, until a signal or the server's end."""
-    logs = LogStream(emulator.client("logs"), LOG_GROUPS)
+    logs = LogFollower(emulator, terminal)
     while True:
         if saved := watcher.wait(LOOK_SECONDS):
             _redeploy(saved, stage, terminal)
-        try:
-            for line in logs.read_new():
-                terminal.log(line)
-        except BotoCoreError:
-            emulator.check(patience_seconds=1)
-            raise
-        except ClientError as error:  # its logs change while it reads them; the next look shows these lines
-            if error.response["Error"]["Code"] != "InternalError":
-                raise
+        logs.show_new()
         emulator.check()
 
 
