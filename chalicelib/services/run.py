@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Event, Lock, Thread
@@ -150,7 +151,8 @@ class Run:
             outcomes.append(self._call(task_type))
             answered.set()
 
-        Thread(target=call, name=f"task-{self.task.id}", daemon=True).start()
+        context = copy_context()  # so that its lines carry the ids that are bound here
+        Thread(target=context.run, args=(call,), name=f"task-{self.task.id}", daemon=True).start()
         while not answered.wait(min(self.remaining_seconds(), _LOOK_SECONDS)):
             if self._clock() >= self._deadline and not answered.is_set():
                 self.abandoned = True

@@ -112,6 +112,7 @@ class TestTrace:
         (line,) = [line for line in printed() if line.get("message") == "Working"]
         assert (line["rows"], line["task_id"], line["correlation_id"]) == (7, task["id"], "trace-1")
         assert line["task_type"] == "test.fast"
+        assert (line["request_id"], line["function"]) == ("request-1", "test")
 
     def test_every_invocation_ends_with_a_line_of_its_own(
         self, http: Http, handlers: Handlers, printed: Printed
