@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
@@ -15,6 +14,7 @@ from chalicelib.domain import errors
 from chalicelib.domain.caller import ANYBODY, Caller, Scope, is_owner
 from chalicelib.domain.documents import nested_too_deep
 from chalicelib.domain.errors import FieldError, Invalid, Malformed, TooLarge
+from chalicelib.domain.ids import is_correlation_id
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.validation import field_errors
 from chalicelib.domain.watching import Watch
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 BODY_LIMIT_BYTES = 256 * 1024
 IDEMPOTENCY_KEY_LIMIT = 255
-_CORRELATION_ID = re.compile(r"[A-Za-z0-9._:/=+@-]{1,128}")
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -54,7 +53,7 @@ def wanted_owner(query: Mapping[str, str]) -> str | None:
 def correlation_id(request: Request) -> str:
     """The caller's X-Correlation-Id, when it is fit for logs; else the request's own id."""
     given = request.headers.get("x-correlation-id", "")
-    if _CORRELATION_ID.fullmatch(given):
+    if is_correlation_id(given):
         return str(given)
     return str(request.context.get("requestId") or uuid4())
 

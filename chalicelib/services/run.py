@@ -72,7 +72,7 @@ class Run:
         assert task.lease_until is not None, "a claimed task has a lease"
         self.task = task
         self.abandoned = False  #: its thread still runs, although the run is over
-        self.log = log.bind(task_id=task.id, task_type=task.type, correlation_id=task.correlation_id)
+        self.log = log.about(task)
         self._deadline = min(task.lease_until - timing.lease_margin, ends_at - timing.reserve)
         self._tasks = tasks
         self._secrets = secrets

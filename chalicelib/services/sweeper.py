@@ -130,6 +130,10 @@ class Sweeper:
                     for wake in wakes
                 ]
             )
+            for wake in wakes:
+                log.about(wake.task).info(
+                    "Task woken", action="task_woken", delay_seconds=wake.delay.total_seconds()
+                )
             if failed:
                 log.warning("Messages not sent", action="send_failed", count=failed)
         return len(due)
@@ -147,7 +151,7 @@ class Sweeper:
                 return self._rescue(task, now)
         except Exception:
             self._metrics.add("SweepErrors")
-            log.exception("Sweep of a task failed", action="sweep_failed", task_id=task.id)
+            log.about(task).exception("Sweep of a task failed", action="sweep_failed")
         return None
 
     def _wake(self, task: Task, now: datetime) -> _Wake | None:
@@ -198,6 +202,4 @@ class Sweeper:
     def _note(self, stored: Task | None, metric: str) -> None:
         if stored is not None:
             self._metrics.add(metric, 1, TaskType=stored.type)
-            log.info(
-                "Task swept", action=f"task_{stored.status.value}", task_id=stored.id, task_type=stored.type
-            )
+            log.about(stored).info("Task swept", action=f"task_{stored.status.value}")

@@ -139,7 +139,7 @@ class TaskService:
         """Wake workers for stored tasks. A message that cannot be sent is the sweep's: the task is safe."""
         for task in tasks:
             self._metrics.add("TasksCreated", 1, TaskType=task.type)
-            log.info("Task created", action="task_created", task_id=task.id, task_type=task.type)
+            log.about(task).info("Task created", action="task_created")
         waits = [(task, task.run_at - task.created_at) for task in tasks]
         wakes = [
             (task, self._task_types.lane_of(task.type), wait.total_seconds())
@@ -201,7 +201,7 @@ class TaskService:
             return task.cancel_requested or task.status is TaskStatus.CANCELED
 
         task = self._decide(self._seen(owner, task_id), change, is_done)
-        log.info("Task canceled", action="task_cancel", task_id=task.id, status=task.status.value)
+        log.about(task).info("Task canceled", action="task_cancel", status=task.status.value)
         return task
 
     def retry(self, owner: str, task_id: str, *, by: str | None = None) -> Task:
@@ -220,7 +220,7 @@ class TaskService:
 
         task = self._decide(seen, change, is_done)
         self._metrics.add("TasksRedriven", 1, TaskType=task.type)
-        log.info("Task redriven", action="task_redriven", task_id=task.id, redrive_count=task.redrive_count)
+        log.about(task).info("Task redriven", action="task_redriven", redrive_count=task.redrive_count)
         self._send([(task, self._task_types.lane_of(task.type), 0)])
         return task
 
@@ -258,5 +258,6 @@ class TaskService:
             if not task.terminal:
                 raise TransitionNotAllowed(f"The task is {task.status}: only a finished task can be deleted.")
             if self._tasks.delete(task):
+                log.about(task).info("Task deleted", action="task_deleted")
                 return
         raise Unavailable("The task changes too fast to be deleted: try again.")
