@@ -12,6 +12,7 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from chalicelib.settings import LOCAL_STAGE, Settings, SettingsError
 from infra.deployment import AppImportError, DeploymentError
 from local import LocalStageError
 from local.deployer import Deployer, load_deployer
@@ -28,8 +29,6 @@ ROOT: Final = Path(__file__).parents[1]
 HOME: Final = ROOT / ".local"
 ENDPOINTS: Final = HOME / "endpoints.json"
 LOOK_SECONDS: Final = 0.3
-#: Settings whose value in our own environment, even an empty one, replaces the local stage's.
-OVERRIDABLE: Final = ("AUTH", "FETCH_ALLOWED_HOSTS", "GRACE_SECONDS", "LEASE_MARGIN_SECONDS", "LOG_LEVEL")
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -60,6 +59,19 @@ def _port(environ: Mapping[str, str]) -> int:
     return int(text)
 
 
+def _settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Settings in our own environment: their values, even empty ones, replace the local stage's.
+
+    Raises: LocalStageError, naming the one that cannot be used.
+    """
+    given = {name: environ[name] for name in sorted(Settings.variables()) if name in environ}
+    try:
+        Settings.from_env({**given, "STAGE": LOCAL_STAGE})
+    except SettingsError as error:
+        raise LocalStageError(str(error)) from None
+    return given
+
+
 def _run(port: int, terminal: Terminal) -> None:
     emulator = Emulator(port, HOME, persist=True)
     deployer = Deployer(
@@ -67,7 +79,7 @@ def _run(port: int, terminal: Terminal) -> None:
         endpoint=emulator.endpoint,
         home=HOME,
         records=ROOT / ".chalice" / "deployed",
-        environment={name: os.environ[name] for name in OVERRIDABLE if name in os.environ},
+        environment=_settings(os.environ),
     )
     stage = LocalStage(emulator, deployer)
     is_ready = False

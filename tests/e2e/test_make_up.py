@@ -14,11 +14,15 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 
 from local.emulator import free_port
 from tests.e2e.conftest import await_value, copy_project
+
+#: An origin whose pages may call the API.
+PAGE = "https://page.example"
 
 
 class MakeUp:
@@ -126,7 +130,7 @@ def make_up(checkout: Path, port: int, **environment: str) -> Iterator[MakeUp]:
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeUp]:
     """One for all tests that leave it running."""
     checkout = copy_project(tmp_path_factory.mktemp("checkout"))
-    with make_up(checkout, free_port(), FETCH_ALLOWED_HOSTS="") as up:
+    with make_up(checkout, free_port(), FETCH_ALLOWED_HOSTS="", CORS_ORIGINS=PAGE) as up:
         yield up
 
 
@@ -160,6 +164,19 @@ def test_a_value_in_our_environment_replaces_the_local_stages_own(up: MakeUp) ->
     task = up.call("POST", "/tasks", request)["id"]
     await_value(lambda: True if up.call("GET", f"/tasks/{task}")["status"] == "failed" else None)
     assert up.call("GET", f"/tasks/{task}")["error"]["kind"] == "rejected"
+
+
+def test_any_setting_may_be_given(up: MakeUp) -> None:
+    request = Request(f"{up.endpoints['http']}/health", headers={"Origin": PAGE})
+    with urlopen(request, timeout=10) as response:
+        assert response.headers["Access-Control-Allow-Origin"] == PAGE
+
+
+def test_a_setting_that_cannot_be_used_is_named_before_anything_starts(checkout: Path) -> None:
+    with make_up(checkout, free_port(), POST_BURST="many") as up:
+        assert up.wait() == 1
+    assert "POST_BURST='many': a whole number is needed" in up.output
+    assert "Starting" not in up.output
 
 
 def test_a_saved_file_is_live_and_a_broken_one_is_not(up: MakeUp) -> None:
