@@ -154,6 +154,7 @@ class DeadLetterMonitor:
         records = list(batch.new.values())
         if records:
             self._alerts.publish(self._subject(records), alert_text(self._stage, records))
+            log.info("Alert published", action="alert_published", count=len(records))
         for record in records:
             self._records.put(record)
             self._metrics.add("DeadLetters", 1, ErrorKind=record.kind)
