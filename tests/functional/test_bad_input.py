@@ -196,7 +196,7 @@ class TestInvalidFields:
                     "9999-12-31T23:59:59-12:00",
                 )
             ],
-            ({**GOOD, "delay_seconds": 1, "run_at": "2030-01-01T00:00:00Z"}, [""]),
+            ({**GOOD, "delay_seconds": 1, "run_at": "2030-01-01T00:00:00Z"}, ["/delay_seconds", "/run_at"]),
             ({**GOOD, "tags": "red"}, ["/tags"]),
             ({**GOOD, "tags": {"a": 1}}, ["/tags"]),
             ({**GOOD, "tags": list("abcdefghijk")}, ["/tags"]),
