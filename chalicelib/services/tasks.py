@@ -200,8 +200,9 @@ class TaskService:
         def is_done(task: Task) -> bool:
             return task.cancel_requested or task.status is TaskStatus.CANCELED
 
-        task = self._decide(self._seen(owner, task_id), change, is_done)
-        log.about(task).info("Task canceled", action="task_cancel", status=task.status.value)
+        task, is_new = self._decide(self._seen(owner, task_id), change, is_done)
+        if is_new:
+            log.about(task).info("Task canceled", action="task_cancel", status=task.status.value)
         return task
 
     def retry(self, owner: str, task_id: str, *, by: str | None = None) -> Task:
@@ -218,27 +219,30 @@ class TaskService:
         def is_done(task: Task) -> bool:
             return task.redrive_count == next_life
 
-        task = self._decide(seen, change, is_done)
-        self._metrics.add("TasksRedriven", 1, TaskType=task.type)
-        log.about(task).info("Task redriven", action="task_redriven", redrive_count=task.redrive_count)
-        self._send([(task, self._task_types.lane_of(task.type), 0)])
+        task, is_new = self._decide(seen, change, is_done)
+        if is_new:
+            self._metrics.add("TasksRedriven", 1, TaskType=task.type)
+            log.about(task).info("Task redriven", action="task_redriven", redrive_count=task.redrive_count)
+            self._send([(task, self._task_types.lane_of(task.type), 0)])
         return task
 
-    def _decide(self, seen: Task, change: Callable[[Task], Task], is_done: Callable[[Task], bool]) -> Task:
+    def _decide(
+        self, seen: Task, change: Callable[[Task], Task], is_done: Callable[[Task], bool]
+    ) -> tuple[Task, bool]:
         """Store `change(seen)`; when somebody wrote in between, read again and decide again.
 
-        A refusal may be our own first copy, whose answer was lost: then the wanted state is there.
+        Answers the task, and whether it was changed here: two callers may want the same at the same time.
         """
         for _ in range(_TRIES):
             after = change(seen)
             if after is seen:
-                return self._with_documents(seen)
+                return self._with_documents(seen), False
             stored = self._tasks.replace_seen(seen, after)
             if not isinstance(stored, Refused):
-                return self._with_documents(stored)
+                return self._with_documents(stored), True
             seen = self._announced(self._seen(seen.owner, seen.id))
             if is_done(seen):
-                return self._with_documents(seen)
+                return self._with_documents(seen), False
         raise Unavailable("The task changes too fast: try again.")
 
     def _announced(self, task: Task) -> Task:
