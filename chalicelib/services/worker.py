@@ -42,9 +42,9 @@ _SLACK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class _Keep:
-    """The message is not done: show it again after `seconds` (None: when SQS does by itself)."""
+    """The message is not done: show it again after `seconds`."""
 
-    seconds: float | None = None
+    seconds: float
 
 
 @dataclass(slots=True)
@@ -120,7 +120,7 @@ class Worker:
         """Do what a message asks for; is it to be kept? One that goes wrong must not stop the others."""
         try:
             keep = handle()
-            if keep is not None and keep.seconds is not None:
+            if keep is not None:
                 self._queue.show_again_in(batch.lane, message.receipt_handle, keep.seconds + _SLACK_SECONDS)
         except Exception:
             log.exception("Message failed", action="message_failed", message_id=message.message_id)
