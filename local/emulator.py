@@ -40,6 +40,9 @@ class Emulator:
         self._port = port
         self._home = home
         self._persist = persist
+        # The server knows its queues by URL, so a state is of use on the port it was made on only.
+        self._state = home / "state" / str(port)
+        self.has_past = persist and self._state.exists()  #: it goes on from where a clean stop left it
         self._process: subprocess.Popen[bytes] | None = None
         self._session = Session()
         self._session.set_config_variable("region", "us-east-1")
@@ -125,8 +128,7 @@ class Emulator:
             "BIND_HOST": HOST,
             "AWS_DEFAULT_REGION": "us-east-1",
             "PERSIST_STATE": "1" if self._persist else "0",
-            # The server knows its queues by URL, so a state is of use on the port it was made on only.
-            "STATE_DIR": str(self._home / "state" / str(self._port)),
+            "STATE_DIR": str(self._state),
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "PYTHONUNBUFFERED": "1",

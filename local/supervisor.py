@@ -103,6 +103,8 @@ def _start(emulator: Emulator, stage: LocalStage, terminal: Terminal) -> None:
     terminal.step("Sending a first task through ...")
     probe_seconds = _probe(emulator, endpoints, terminal)
     endpoints.write(ENDPOINTS)
+    if emulator.has_past:
+        stage.sweep()
     terminal.ready(endpoints, time.monotonic() - started, probe_seconds)
 
 

@@ -201,6 +201,7 @@ def test_tasks_survive_a_clean_stop_and_nothing_else_does(checkout: Path) -> Non
         assert "Traceback" not in up.output
     with make_up(checkout, port) as up:
         assert up.call("GET", f"/tasks/{task}")["status"] == "succeeded"
+        up.await_output("sweep_finished")  # at once: what the stop caught in the middle is due by now
         assert up.stop() == 0
 
 
