@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from chalicelib.domain.documents import nested_too_deep
 from chalicelib.domain.errors import FieldError, Invalid, Malformed, TooLarge
 from chalicelib.domain.ids import is_correlation_id
 from chalicelib.domain.new_task import NewTask
-from chalicelib.domain.validation import field_errors
+from chalicelib.domain.validation import field_errors, pointer
 from chalicelib.domain.watching import Watch
 from chalicelib.request_models import BatchRequest, ListQuery, StatsQuery, TaskRequest, TicketRequest
 
@@ -37,7 +38,7 @@ def caller(request: Request, tokens: Tokens | None, scope: Scope) -> Caller:
     """
     known = ANYBODY if tokens is None else tokens.caller(request.headers.get("authorization"))
     known.require(scope)
-    return known.acting_for(wanted_owner(dict(request.query_params or {})))
+    return known.acting_for(wanted_owner(_query(request)))
 
 
 def wanted_owner(query: Mapping[str, str]) -> str | None:
@@ -106,16 +107,33 @@ def wanted_watch(request: Request) -> Watch:
 
 def list_query(request: Request) -> ListQuery:
     """What a list is to hold. Raises: Invalid."""
-    return _validated(ListQuery, _query(request))
+    return _validated(ListQuery, _but_owner(_query(request)))
 
 
 def stats_query(request: Request) -> StatsQuery:
     """Which minutes are wanted. Raises: Invalid."""
-    return _validated(StatsQuery, _query(request))
+    return _validated(StatsQuery, _but_owner(_query(request)))
+
+
+def single_valued(query: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The query with the one value of each name. Raises: Invalid when one has several."""
+    repeated = [name for name, values in query.items() if len(values) > 1]
+    if repeated:
+        message = "this is given more than once"
+        raise Invalid(
+            "The query is not valid.",
+            tuple(FieldError(pointer=pointer((name,)), message=message) for name in repeated),
+        )
+    return {name: values[0] for name, values in query.items() if values}
 
 
 def _query(request: Request) -> dict[str, str]:
-    return {name: value for name, value in (request.query_params or {}).items() if name != "owner"}
+    query = request.query_params
+    return {} if query is None else single_valued({name: query.getlist(name) for name in query})
+
+
+def _but_owner(query: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in query.items() if name != "owner"}
 
 
 def _body(request: Request) -> Any:
@@ -127,7 +145,7 @@ def _body(request: Request) -> Any:
     if len(raw) > BODY_LIMIT_BYTES:
         raise TooLarge(f"The body has {len(raw)} bytes: at most {BODY_LIMIT_BYTES} are taken.")
     try:
-        body = json.loads(raw, parse_constant=_refuse_constant)
+        body = json.loads(raw, parse_constant=_refuse_constant, object_pairs_hook=_each_key_once)
     except RecursionError:
         raise Malformed("The body is nested too deep.") from None
     except ValueError as error:
@@ -138,6 +156,16 @@ def _body(request: Request) -> Any:
     if not isinstance(body, dict):
         raise Malformed("The body is not a JSON object.")
     return body
+
+
+def _each_key_once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object; JSON leaves open which of two values counts, so nobody can have meant that."""
+    found = dict(members)
+    if len(found) < len(members):
+        counts = Counter(name for name, _ in members)
+        twice = next(name for name, count in counts.items() if count > 1)
+        raise Malformed(f"The body has the key {twice[:100]!r} more than once in one object.")
+    return found
 
 
 def _refuse_constant(name: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalice.app import Request, Response, WebsocketEvent
 
-from chalicelib.api import correlation_id, wanted_owner
+from chalicelib.api import correlation_id, single_valued, wanted_owner
 from chalicelib.aws.task_row import from_row, is_task_row
 from chalicelib.domain.caller import ANYBODY
 from chalicelib.domain.errors import TaskServiceError
@@ -127,5 +127,7 @@ def _connect(connection_id: str, event: Mapping[str, Any], services: Services) -
 
 
 def _query(event: Mapping[str, Any]) -> dict[str, str]:
-    """The query string of a `$connect`."""
-    return dict(event.get("queryStringParameters") or {})
+    """The query string of a `$connect`. Raises: Invalid."""
+    return single_valued(event.get("multiValueQueryStringParameters") or {}) | (
+        event.get("queryStringParameters") or {}
+    )
