@@ -14,6 +14,7 @@ from chalicelib.domain.task_types import TaskTypes
 from chalicelib.domain.timing import SEND_AHEAD, Timing
 from chalicelib.observability import Metrics, log
 from chalicelib.services.dead_letters import Obituary
+from chalicelib.services.reading import read_page
 
 if TYPE_CHECKING:
     from chalicelib.aws.idempotency_keys import IdempotencyKeys, KeyUse
@@ -178,7 +179,7 @@ class TaskService:
 
     def newest(self, owner: str, *, before: str | None, limit: int, filters: Mapping[str, str]) -> Page:
         """A page of the owner's tasks, newest first."""
-        return self._listing.newest(owner, before=before, limit=limit, filters=filters)
+        return read_page(self._listing.newest(owner, before=before, limit=limit, filters=filters))
 
     def _seen(self, owner: str, task_id: str, *, documents: bool = False) -> Task:
         task = self._tasks.get(owner, task_id, documents=documents) if is_task_id(task_id) else None
