@@ -60,7 +60,7 @@ class Parameters:
         if not keys or min(map(len, keys)) < KEY_BYTES:
             raise Unavailable(
                 _INCOMPLETE,
-                inside=f"The SSM parameter {self._name_of(name)} must hold keys of {KEY_BYTES} bytes or more.",
+                inside=f"The SSM parameter {self._name_of(name)} needs keys of {KEY_BYTES} bytes or more.",
             )
         return keys
 
