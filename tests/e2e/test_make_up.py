@@ -191,6 +191,27 @@ def test_a_saved_file_is_live_and_a_broken_one_is_not(up: MakeUp) -> None:
     assert up.call("GET", "/saved") == {"saved": True}
 
 
+@pytest.mark.parametrize(
+    ("breaks", "said"),
+    [
+        ("\n\ndef broken(:\n", r"task_types/demo\.py.*def broken\(:.*SyntaxError"),
+        ('\n\ntask_type("demo.fail", payload=Fail)(fail)\n', r"task_types/demo\.py.*demo\.fail"),
+    ],
+    ids=["syntax", "duplicate name"],
+)
+def test_a_broken_task_type_does_not_go_live(up: MakeUp, breaks: str, said: str) -> None:
+    """No function imports task types before it needs one, so the deployment does."""
+    assert up.endpoints
+    demo = up.checkout / "chalicelib" / "task_types" / "demo.py"
+    good, before = demo.read_text(), len(up.output)
+    demo.write_text(good + breaks)
+    await_value(lambda: re.search(f"Not deployed.*{said}", up.output[before:], re.DOTALL))
+    task = up.call("POST", "/tasks", {"type": "demo.sleep", "payload": {"seconds": 0}})["id"]
+    await_value(lambda: True if up.call("GET", f"/tasks/{task}")["status"] == "succeeded" else None)
+    demo.write_text(good)
+    await_value(lambda: re.search(r"Redeployed in .*demo\.py", up.output[before:]))
+
+
 def test_tasks_survive_a_clean_stop_and_nothing_else_does(checkout: Path) -> None:
     port = free_port()
     with make_up(checkout, port) as up:
