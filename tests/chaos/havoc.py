@@ -108,9 +108,10 @@ class Havoc:
     def _strike(self, fault: Fault) -> None:
         match fault.kind:
             case "kill":
-                pids = self._stage.workers().get(fault.victim, [])
-                if pids and self._stage.kill(self._random.choice(sorted(pids))):
-                    self.kills[fault.victim] += 1
+                pids = sorted(self._stage.workers().get(fault.victim, []))
+                # Most workers idle: only where all die are those sure to die that run something.
+                for pid in pids[: self._random.choice([1, len(pids)])]:
+                    self.kills[fault.victim] += self._stage.kill(pid)
             case "restart":
                 self.restarts.append(self._stage.restart())
             case _:

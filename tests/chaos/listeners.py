@@ -37,10 +37,10 @@ class Listener:
     random: Random
     owner: str
     type: str | None = None  #: the only task type that it watches
+    steady: bool = False  #: cuts no connection
     tasks: dict[str, Update] = field(default_factory=dict)  #: the highest version of each
     connections: int = 0
     drops: int = 0  #: connections that it cut itself
-    calm: bool = False  #: cuts no connection any more
     synced: bool = False  #: on the present connection
     #: Everything created before this task is known: it was the newest when the last sync began.
     since: str = field(default_factory=lambda: earliest_id(datetime.now(UTC)))
@@ -114,7 +114,7 @@ class Listener:
 
     async def _drop(self, socket: ClientConnection) -> None:
         await asyncio.sleep(self.random.uniform(4, 30))
-        if not self.calm:
+        if not self.steady:
             self.drops += 1
             socket.transport.abort()
 
@@ -171,4 +171,4 @@ class Listeners:
     def calm(self) -> None:
         """From now on let no client cut its connection."""
         for listener in self.all:
-            listener.calm = True
+            listener.steady = True

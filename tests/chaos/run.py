@@ -58,6 +58,7 @@ class Chaos:
                 Random(self._random.random()),
                 owner,
                 watched,
+                steady=not query,  # loses its connections with the emulator alone
             )
             for query, watched in queries.items()
         ]
