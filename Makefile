@@ -48,6 +48,7 @@ lock: $(INSTALLED) ## Pin what pyproject.toml asks for anew (UPGRADE=--upgrade: 
 	@$(COMPILE) $(UPGRADE) --constraint=requirements.txt --extra=dev --output-file=requirements-dev.txt pyproject.toml
 
 clean: ## Remove the local stage with its data, and what tools left behind (not .venv)
+	@[ ! -e .local/lock ] || $(PYTHON) -m local.only_one
 	@rm -rf .local .tools .chalice/deployed/local.json .chalice/deployments .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find app.py chalicelib infra local tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from chalicelib.domain.caller import Scope
 from infra import APP_NAME, LOCAL_STAGE
@@ -15,12 +15,13 @@ from infra.parameters import put_signing_keys, put_token_keys, put_websocket_end
 from infra.stack import put_stack
 from local.deployer import Deployer
 from local.emulator import Emulator
+from local.log_stream import LOG_GROUPS
 from local.tokens import OWNER, stage_token
 
 PREFIX: Final = f"{APP_NAME}-{LOCAL_STAGE}"
 TABLES: Final = tuple(f"{PREFIX}-{name}" for name in ("tasks", "documents", "connections", "rollups"))
 PUSH_FUNCTION: Final = f"{PREFIX}-push_updates"
-LOG_GROUPS: Final = f"/aws/lambda/{PREFIX}"
+SWEEP_FUNCTION: Final = f"{PREFIX}-sweep"
 
 QUIET_SECONDS: Final = 0.5
 DRAIN_SECONDS: Final = 5.0
@@ -79,6 +80,14 @@ class LocalStage:
     def token(self, owner: str, scopes: Iterable[str]) -> str:
         """A token of `owner`, signed with the stage's key."""
         return stage_token(self._emulator.client, owner, scopes)
+
+    def sweep(self) -> None:
+        """Look now after what became due while nothing ran; the schedule's first time is a minute away."""
+        event: dict[str, Any] = {"version": "0", "account": "", "region": "", "detail": {}, "resources": []}
+        event |= {"detail-type": "Scheduled Event", "source": "aws.events", "time": "", "id": "start"}
+        self._emulator.client("lambda").invoke(
+            FunctionName=SWEEP_FUNCTION, InvocationType="Event", Payload=json.dumps(event)
+        )
 
     def drain_stream(self) -> None:
         """Return when push_updates has had nothing to do for a moment, or after `DRAIN_SECONDS`.

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -50,6 +51,12 @@ TOKEN_KEY = "a key for the tokens that tests mint for themselves"
 STEPS = 1000
 #: Reading botocore's service models is most of the time that a kit takes: all kits share one reading.
 _LOADER = create_loader()
+
+
+@cache
+def template() -> str:
+    """infra/template.yaml without encryption: the RSA key that moto makes for it is most of a kit's time."""
+    return re.sub(r"\n +SSESpecification: .*", "", TEMPLATE.read_text())
 
 
 def new_session() -> Session:
@@ -122,7 +129,7 @@ class Kit:
         self._exit.enter_context(_one_request_at_a_time())
         self.client("cloudformation").create_stack(
             StackName=f"task-service-{STAGE}",
-            TemplateBody=TEMPLATE.read_text(),
+            TemplateBody=template(),
             Parameters=[{"ParameterKey": "Stage", "ParameterValue": STAGE}],
         )
         for name, key in (("signing-keys", SIGNING_KEY), ("token-keys", TOKEN_KEY)):
