@@ -10,7 +10,8 @@ from pathlib import Path
 from botocore.session import Session
 
 from infra import LOCAL_STAGE
-from infra.deployment import DeploymentError, deploy_app
+from infra.deployment import deploy_app
+from infra.errors import DeploymentError
 from infra.parameters import put_signing_keys, put_websocket_endpoint
 from infra.stack import put_stack
 

@@ -19,13 +19,7 @@ from chalice.deploy.deployer import ChaliceDeploymentError
 from chalice.deploy.validate import ExperimentalFeatureError
 from chalice.utils import UI
 
-
-class DeploymentError(Exception):
-    """The app was not deployed; the message says why."""
-
-
-class AppImportError(DeploymentError):
-    """app.py, or something it imports, cannot be imported; the message is what Python says about it."""
+from infra.errors import AppImportError, DeploymentError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from infra.deployment import AppImportError, DeploymentError
+from infra.errors import AppImportError, DeploymentError
 from local import LocalStageError
 from local.deployer import Deployer, load_deployer
 from local.emulator import Emulator
