@@ -64,7 +64,7 @@ def _roles(client: TypedAWSClient, stage: str, wanted: Sequence[models.Model]) -
             if _is_of(stage, name):
                 yield {
                     "resource_type": "iam_role",
-                    "name": known.get(name, _ORPHAN + name),
+                    "name": known.get(name, f"{_ORPHAN}role:{name}"),
                     "role_name": name,
                     "role_arn": role["Arn"],
                 }
@@ -78,7 +78,7 @@ def _functions(
         for function in page["Functions"]:
             name = function["FunctionName"]
             if _is_of(stage, name):
-                yield known.get(name, _ORPHAN + name), function["FunctionArn"]
+                yield known.get(name, f"{_ORPHAN}function:{name}"), function["FunctionArn"]
 
 
 def _mappings(
@@ -122,7 +122,7 @@ def _rules(client: TypedAWSClient, stage: str, wanted: Sequence[models.Model]) -
             name = rule["Name"]
             yield {
                 "resource_type": "cloudwatch_event",
-                "name": known.get(name, _ORPHAN + name),
+                "name": known.get(name, f"{_ORPHAN}rule:{name}"),
                 "rule_name": name,
             }
 

@@ -16,22 +16,26 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
+from botocore.session import Session
 from chalice.awsclient import TypedAWSClient
-from chalice.config import DeployedResources
+from chalice.config import Config, DeployedResources
+from chalice.constants import DEFAULT_LAMBDA_TIMEOUT
 from chalice.deploy import models
+from chalice.deploy.deployer import BuildStage
 from chalice.deploy.executor import Executor
 from chalice.deploy.packager import BaseLambdaDeploymentPackager, MissingDependencyError
 from chalice.deploy.planner import PlanStage
 from chalice.deploy.sweeper import ResourceSweeper
 from chalice.utils import OSUtils
 
-from infra import LOCAL_STAGE, emulator_environment, execution, swagger
+from infra import LOCAL_STAGE, emulator_environment, execution, preconditions, swagger
 from infra.adoption import adopt
-from infra.errors import DeploymentError
+from infra.errors import BadInput
 from infra.event_sources import latest_stream, mapping_options, target_options
 from infra.standing import code_of, deployment_mark, finished
 from infra.target import emulator_endpoint
@@ -44,6 +48,7 @@ _stock_update: Final = TypedAWSClient.update_api_from_swagger
 _stock_verify: Final = TypedAWSClient.verify_event_source_arn_current
 _stock_code: Final = TypedAWSClient._update_function_code
 _stock_route: Final = TypedAWSClient.create_websocket_route
+_stock_build: Final = BuildStage.execute
 _stock_plan: Final = PlanStage.execute
 _stock_sweep: Final = ResourceSweeper.execute
 _stock_walk: Final = OSUtils.walk
@@ -96,6 +101,17 @@ def _sweep(self: ResourceSweeper, plan: models.Plan, config: Any) -> None:
     _stock_sweep(self, plan, config)
 
 
+def _build(self: BuildStage, config: Config, resources: list[models.Model]) -> None:
+    """Refuse a deployment that could not work before the package is made, which takes its time."""
+    stage = config.chalice_stage
+    if stage != LOCAL_STAGE:
+        clients = cache(Session(profile=config.profile).create_client)
+        functions = [each for each in resources if isinstance(each, models.LambdaFunction)]
+        timeouts = {each.resource_name: each.timeout or DEFAULT_LAMBDA_TIMEOUT for each in functions}
+        preconditions.check(clients, stage, timeouts, config.environment_variables)
+    _stock_build(self, config, resources)
+
+
 # --- The package ----------------------------------------------------------------------------------
 
 
@@ -118,7 +134,7 @@ def _build_python_dependencies(
         )
     except MissingDependencyError as error:
         names = ", ".join(sorted(package.identifier for package in error.missing))
-        raise DeploymentError(
+        raise BadInput(
             f"No wheel for {python_version} on {self._architecture} was found of {names}: "
             "the functions could not import it. Pin a version that has one."
         ) from error
@@ -234,6 +250,7 @@ def _replace_routes(self: TypedAWSClient, rest_api_id: str, swagger_document: di
 
 _Methods = Mapping[tuple[type, str], Callable[..., Any]]
 _ON_EVERY_STAGE: Final[_Methods] = {
+    (BuildStage, "execute"): _build,
     (PlanStage, "execute"): _plan,
     (ResourceSweeper, "execute"): _sweep,
     (Executor, "execute"): execution.execute,

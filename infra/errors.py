@@ -1,8 +1,13 @@
-"""Why a command of this package ends early, in words for the person who gave it."""
+"""Why a command ends early, in words for the person who gave it."""
+
+from click import ClickException
 
 
-class DeploymentError(Exception):
-    """Something was not deployed; the message says why. What was done stays, and the next run goes on."""
+class DeploymentError(ClickException):
+    """Something was not deployed; the message says why. What was done stays, and the next run goes on.
+
+    Chalice's own commands show it as one line, too.
+    """
 
     exit_code = 1
 

@@ -5,7 +5,8 @@ The same look, made first and without any call that changes something, is the pl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol, runtime_checkable
 
 from chalice.awsclient import TypedAWSClient
@@ -13,8 +14,12 @@ from chalice.deploy import models
 from chalice.deploy.executor import Executor
 from chalice.utils import UI
 
-from infra.changes import Change
+from infra import LOCAL_STAGE
+from infra.changes import Change, Changes
+from infra.parameters import put_websocket_endpoint
 from infra.standing import NEW, Standing, standing_of
+from infra.target import api_address, emulator_endpoint
+from infra.versions import publish
 
 #: The calls of Chalice's client, with what they do to what. Those that only read are not here.
 _CALLS: Final[Mapping[str, tuple[str, str]]] = {
@@ -60,25 +65,38 @@ class Approving(Protocol):
         """Raises whatever ends the deployment before it begins."""
 
 
-def execute(self: Executor, plan: models.Plan) -> None:
+def execute(self: Any, plan: models.Plan) -> None:
     """Takes the place of Executor.execute."""
     if isinstance(self._ui, Approving):
         rehearsal = Rehearsal(self._client, self._ui)
         rehearsal.rehearse(plan)
-        self._ui.approve(rehearsal.changes)
+        self._ui.approve(rehearsal.changes.all)
+    self.changes = Changes()
     for instruction in plan.instructions:
         getattr(self, f"_do_{type(instruction).__name__.lower()}")(instruction)
+    finish(self._client, os.environ["STAGE"], self.resource_values)
 
 
-def call(self: Executor, instruction: models.APICall) -> None:
+def finish(client: TypedAWSClient, stage: str, resources: Sequence[Mapping[str, Any]]) -> None:
+    """Do what only a whole deployment makes possible: tell the functions their address, keep their code."""
+    endpoint = emulator_endpoint(os.environ)
+    for each in resources:
+        if each["resource_type"] == "websocket_api":
+            url = api_address(endpoint, client.region_name, stage, each["websocket_api_id"])
+            put_websocket_endpoint(client._client, stage, url)
+    if stage != LOCAL_STAGE:  # where every saved file is a deployment, and nobody rolls back
+        arns = [each["lambda_arn"] for each in resources if each["resource_type"] == "lambda_function"]
+        publish(client._client("lambda"), [arn.rpartition(":")[2] for arn in arns])
+
+
+def call(self: Any, instruction: models.APICall) -> None:
     """Takes the place of Executor._do_apicall."""
     wish = self._resolve_variables(instruction)
     method = instruction.method_name
     standing = _compare(self._client, method, wish)
     if standing is None or standing.differences:
-        if standing is not None:
-            change = _change(method, wish, standing)
-            self._ui.write(" ".join([change.verb, change.kind, change.name, *change.details]).strip() + "\n")
+        if standing is not None and self.changes.add(change := _change(method, wish, standing)):
+            self._ui.write(f"{change}\n")
         output = getattr(self._client, method)(**wish)
     else:
         output = standing.output
@@ -91,7 +109,7 @@ class Rehearsal(Executor):
 
     def __init__(self, client: TypedAWSClient, ui: UI) -> None:
         super().__init__(client, ui)
-        self.changes: list[Change] = []
+        self.changes = Changes()
 
     def rehearse(self, plan: models.Plan) -> None:
         """Note in `changes` what the plan would change, each thing once."""
@@ -109,16 +127,10 @@ class Rehearsal(Executor):
         else:
             output = standing.output
             if standing.differences:
-                self._note(_change(method, wish, standing))
+                self.changes.add(_change(method, wish, standing))
                 output = output if output is not None else self._foretell(method, wish)
         if instruction.output_var is not None:
             self.variables[instruction.output_var] = output
-
-    def _note(self, change: Change) -> None:
-        """Of what is created, the calls that follow say nothing new."""
-        created = [(each.kind, each.name) for each in self.changes if each.verb == "create"]
-        if (change.kind, change.name) not in created:
-            self.changes.append(change)
 
     def _foretell(self, method: str, wish: Mapping[str, Any]) -> Any:
         """What a call that is not made would return."""
@@ -139,7 +151,8 @@ def _change(method: str, wish: Mapping[str, Any], standing: Standing) -> Change:
     verb, kind = _CALLS[method]
     name = next((str(wish[key]) for key in _NAMES if key in wish), "")
     if method in ("create_lambda_event_source", "update_lambda_event_source", "remove_lambda_event_source"):
-        name = str(wish.get("event_source_arn") or wish.get("event_uuid"))
+        name = str(wish.get("event_source_arn") or wish.get("event_uuid")).rpartition(":")[2]
+        name = name.removeprefix("table/").partition("/")[0]
     if kind.endswith(" API"):  # there is one of each, and its id says nothing
         name = ""
     if method == "get_or_create_rule_arn" and standing.differences == ("new",):

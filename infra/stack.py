@@ -196,7 +196,8 @@ class Stack:
             for event in self._events_since(before):
                 if event["EventId"] not in told:
                     told.add(event["EventId"])
-                    progress(f"{event['LogicalResourceId']} {event['ResourceStatus']}")
+                    if not event["ResourceStatus"].endswith("_IN_PROGRESS"):
+                        progress(f"{event['LogicalResourceId']} {event['ResourceStatus']}")
                     if event["ResourceStatus"].endswith("FAILED"):
                         reason = event.get("ResourceStatusReason", "no reason given")
                         reasons.append(f"{event['LogicalResourceId']}: {reason}")

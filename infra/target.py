@@ -49,11 +49,16 @@ class Target:
 
     def api_address(self, api_id: str, scheme: str = "https") -> str:
         """Where an API of the stage is reached."""
-        if self.endpoint:
-            base = f"{self.endpoint}/_aws/execute-api/{api_id}/{self.stage}"
-            return base.replace("http", scheme.removesuffix("s"), 1)
-        suffix = ".cn" if self.region.startswith("cn-") else ""
-        return f"{scheme}://{api_id}.execute-api.{self.region}.amazonaws.com{suffix}/{self.stage}"
+        return api_address(self.endpoint, self.region, self.stage, api_id, scheme)
+
+
+def api_address(endpoint: str | None, region: str, stage: str, api_id: str, scheme: str = "https") -> str:
+    """Where an API is reached, on AWS or on its emulator at `endpoint`. `scheme` is https or wss."""
+    if endpoint:
+        base = f"{endpoint}/_aws/execute-api/{api_id}/{stage}"
+        return base.replace("http", scheme.removesuffix("s"), 1) if scheme == "wss" else base
+    suffix = ".cn" if region.startswith("cn-") else ""
+    return f"{scheme}://{api_id}.execute-api.{region}.amazonaws.com{suffix}/{stage}"
 
 
 def emulator_endpoint(environ: Mapping[str, str]) -> str | None:

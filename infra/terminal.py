@@ -22,6 +22,7 @@ class Terminal:
 
     def __init__(self, console: Console, *, yes: bool) -> None:
         self._console = console
+        self.yes = yes
         self._asks = console.is_terminal and not yes
         self._status: Status | None = None
 
@@ -41,7 +42,7 @@ class Terminal:
 
     def progress(self, line: str) -> None:
         """One step of what is going on."""
-        self._console.print(f"  [dim]{escape(line)}", highlight=False)
+        self._console.print(f"  [dim]{escape(line)}", highlight=False, soft_wrap=True)
 
     def say(self, sentence: str) -> None:
         self._console.print(escape(sentence), highlight=False, soft_wrap=True)

@@ -11,7 +11,7 @@ from typing import Final
 
 from chalicelib.domain.caller import Scope
 from infra import APP_NAME, LOCAL_STAGE
-from infra.parameters import put_signing_keys, put_token_keys, put_websocket_endpoint
+from infra.parameters import put_signing_keys, put_token_keys
 from infra.stack import put_stack
 from local.deployer import Deployer
 from local.emulator import Emulator
@@ -68,7 +68,6 @@ class LocalStage:
         apis = self._deployer.deploy()
         base = f"{self._emulator.endpoint}/_aws/execute-api"
         websocket = f"{base}/{apis.websocket_api_id}/{LOCAL_STAGE}"
-        put_websocket_endpoint(self._emulator.client, LOCAL_STAGE, websocket)
         return Endpoints(
             http=f"{base}/{apis.rest_api_id}/{LOCAL_STAGE}",
             websocket=websocket.replace("http", "ws", 1),
