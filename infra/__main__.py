@@ -51,8 +51,10 @@ def _carry_out(order: argparse.Namespace, target: Target, terminal: Terminal) ->
         commands.deploy(order.function)
     elif order.command == "rollback":
         commands.rollback()
-    else:
+    elif order.command == "down":
         commands.down()
+    else:
+        return 0 if commands.doctor(as_json=order.json) else 1
     return 0
 
 
@@ -69,7 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     deploy.add_argument("--function", metavar="NAME", help="the code of this function only")
     rollback = commands.add_parser("rollback", help="return to the code before the last deployment")
     down = commands.add_parser("down", help="remove the app and its alarms; data and logs stay")
-    for command in (up, deploy, rollback, down):
+    doctor = commands.add_parser("doctor", help="look the deployed stage over; changes nothing")
+    doctor.add_argument("--json", action="store_true", help="for machines")
+    for command in (up, deploy, rollback, down, doctor):
         command.add_argument("--stage", required=True, help="dev or prod, as in .chalice/config.json")
         command.add_argument("--yes", action="store_true", help="do not ask")
     return parser

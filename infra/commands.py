@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,11 +11,15 @@ from chalice.utils import UI
 
 from infra import APP_NAME
 from infra.changes import Change
+from infra.checks import CHECKS
 from infra.deployment import deploy_app, deploy_function
+from infra.doctor import Finding, examine
+from infra.emulated import complete_tables
 from infra.errors import BadInput
 from infra.functions import FUNCTIONS, function_name
 from infra.monitoring import monitoring_stack
 from infra.parameters import put_signing_keys
+from infra.patient import Patient
 from infra.removal import Removal
 from infra.stack import Stack, data_stack
 from infra.target import Target
@@ -42,6 +48,21 @@ class PlanFirst(UI):
             self._terminal.plan(self._title, changes)
 
 
+def _report(stage: str, findings: Sequence[Finding]) -> str:
+    """For machines."""
+    checks = [
+        {
+            "check": each.check.title,
+            "healthy": each.is_healthy,
+            "problems": list(each.problems),
+            **({} if each.is_healthy else {"advice": each.check.advice.format(stage=stage)}),
+        }
+        for each in findings
+    ]
+    healthy = all(each.is_healthy for each in findings)
+    return json.dumps({"stage": stage, "healthy": healthy, "checks": checks}, indent=2)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Commands:
     """The commands for one stage. Each can be repeated: what is done already is left alone."""
@@ -57,6 +78,8 @@ class Commands:
             monitoring_stack(target.clients, target.stage, emulated=target.emulated),
         ]
         changed = [self._put(stack) for stack in stacks]
+        if target.emulated:
+            complete_tables(target.clients, target.stage)
         put_signing_keys(target.clients, target.stage)
         self.terminal.say(f"{'Up' if any(changed) else 'Nothing changed'}: {target.place}")
 
@@ -106,6 +129,15 @@ class Commands:
         self.terminal.say(
             f"Removed: {target.place}. Its data stays, and `make up STAGE={target.stage}` works."
         )
+
+    def doctor(self, *, as_json: bool) -> bool:
+        """Look the stage over; True when all is well."""
+        findings = list(examine(Patient(self.target), CHECKS))
+        if as_json:
+            self.terminal.say(_report(self.target.stage, findings))
+        else:
+            self.terminal.findings(f"{self.target.place}", self.target.stage, findings)
+        return all(each.is_healthy for each in findings)
 
     # --- Steps ----------------------------------------------------------------------------------
 

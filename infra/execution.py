@@ -67,10 +67,11 @@ class Approving(Protocol):
 
 def execute(self: Any, plan: models.Plan) -> None:
     """Takes the place of Executor.execute."""
-    if isinstance(self._ui, Approving):
+    ui: Any = self._ui
+    if isinstance(ui, Approving):
         rehearsal = Rehearsal(self._client, self._ui)
         rehearsal.rehearse(plan)
-        self._ui.approve(rehearsal.changes.all)
+        ui.approve(rehearsal.changes.all)
     self.changes = Changes()
     for instruction in plan.instructions:
         getattr(self, f"_do_{type(instruction).__name__.lower()}")(instruction)

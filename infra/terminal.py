@@ -12,6 +12,7 @@ from rich.status import Status
 from rich.table import Table
 
 from infra.changes import Change
+from infra.doctor import Finding
 from infra.errors import Declined
 
 _SIGNS = {"create": "[green]+", "update": "[yellow]~", "delete": "[red]-", "adopt": "[cyan]<"}
@@ -70,8 +71,20 @@ class Terminal:
         if self._status is not None:
             self._status.start()
 
-    def table(self, table: Table) -> None:
+    def findings(self, place: str, stage: str, findings: Sequence[Finding]) -> None:
+        """A line for each check, and below a red one what was found and what to do."""
+        table = Table(title=escape(place), title_justify="left", box=None, show_header=False, pad_edge=False)
+        table.add_column()
+        table.add_column(overflow="fold")
+        for each in findings:
+            table.add_row("[green]ok" if each.is_healthy else "[bold red]RED", escape(each.check.title))
+            for problem in each.problems:
+                table.add_row("", f"[red]{escape(problem)}")
+            if not each.is_healthy:
+                table.add_row("", f"[dim]{escape(each.check.advice.format(stage=stage))}")
         self._console.print(table)
+        red = sum(not each.is_healthy for each in findings)
+        self.say(f"{red} of {len(findings)} checks are red." if red else "All is well.")
 
     def error(self, message: str) -> None:
         self._console.print(escape(message), style="bold red", highlight=False, soft_wrap=True)

@@ -11,6 +11,7 @@ from typing import Final
 
 from chalicelib.domain.caller import Scope
 from infra import APP_NAME, LOCAL_STAGE
+from infra.emulated import complete_tables
 from infra.parameters import put_signing_keys, put_token_keys
 from infra.stack import put_stack
 from local.deployer import Deployer
@@ -18,7 +19,6 @@ from local.emulator import Emulator
 from local.tokens import OWNER, stage_token
 
 PREFIX: Final = f"{APP_NAME}-{LOCAL_STAGE}"
-TABLES: Final = tuple(f"{PREFIX}-{name}" for name in ("tasks", "documents", "connections", "rollups"))
 PUSH_FUNCTION: Final = f"{PREFIX}-push_updates"
 LOG_GROUPS: Final = f"/aws/lambda/{PREFIX}"
 
@@ -58,7 +58,7 @@ class LocalStage:
         put_stack(self._emulator.client, LOCAL_STAGE)
         put_signing_keys(self._emulator.client, LOCAL_STAGE)
         put_token_keys(self._emulator.client, LOCAL_STAGE)
-        self._enable_expiry()
+        complete_tables(self._emulator.client, LOCAL_STAGE)
         self._forget_stream_mappings()
         self._forget_logs()
         return self.deploy()
@@ -96,16 +96,6 @@ class LocalStage:
             if not events:
                 return
             time.sleep(0.1)
-
-    def _enable_expiry(self) -> None:
-        """What the template says about `ttl`; the emulator's CloudFormation leaves it out."""
-        dynamodb = self._emulator.client("dynamodb")
-        for table in TABLES:
-            expiry = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
-            if expiry["TimeToLiveStatus"] == "DISABLED":
-                dynamodb.update_time_to_live(
-                    TableName=table, TimeToLiveSpecification={"AttributeName": "ttl", "Enabled": True}
-                )
 
     def _forget_stream_mappings(self) -> None:
         """A restarted emulator skips records of a mapping it had; the deployment makes a new one."""
