@@ -106,7 +106,7 @@ def schedules(stage: Patient) -> Iterator[str]:
         arn = stage.function(function)["FunctionArn"]
         targets = events.list_targets_by_rule(Rule=rule)["Targets"]
         if not any(covers(each, {"Arn": arn, **target_options(arn)}) for each in targets):
-            yield f"The schedule of {function} has not its function, finite retries and a queue for lost ticks."
+            yield f"The schedule of {function} lacks its function, finite retries or its queue."
 
 
 def _mapping(stage: Patient, function: str, source: str) -> Iterator[str]:
