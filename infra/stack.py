@@ -25,11 +25,15 @@ _VERBS: Final = {
     "Remove": "delete",
     "Import": "adopt",
     "Dynamic": "update",
+    "SyncWithActual": "note",  # the template now says what somebody had done by hand
 }
 #: States that AWS does not leave by itself and that no change starts from, and the way out of each.
 _STUCK: Final = {
     "ROLLBACK_COMPLETE": "its creation failed, and it holds nothing. Delete it "
     "(aws cloudformation delete-stack), see that the cause is gone, and run this again",
+    "CREATE_FAILED": "its creation failed. Delete it, and run this again",
+    "IMPORT_ROLLBACK_COMPLETE": "it could not take in what is there. Delete it, and run this again",
+    "IMPORT_ROLLBACK_FAILED": "it could not take in what is there. Delete it, and run this again",
     "ROLLBACK_FAILED": "its creation failed, and so did the way back. Delete it, and run this again",
     "DELETE_FAILED": "its deletion failed. Delete it again; what it retains is taken in by the next run",
     "UPDATE_ROLLBACK_FAILED": "an update failed, and so did the way back. Continue that "
@@ -85,7 +89,8 @@ class Stack:
             if left_behind:
                 return self._plan_import(left_behind)
             return self._create_change_set(self.template, ChangeSetType="CREATE")
-        return self._create_change_set(self.template, ChangeSetType="UPDATE")
+        # What was changed by hand is changed back, and shown before (the emulator does not look for it).
+        return self._create_change_set(self.template, ChangeSetType="UPDATE", DeploymentMode="REVERT_DRIFT")
 
     def apply(self, changes: ChangeSet, progress: Progress = lambda _: None) -> None:
         """Carry a change set out. Done when AWS is done.

@@ -76,8 +76,11 @@ def aim(project: Path, stage: str) -> Target:
     """
     _check_stage(stages(project), stage)
     session = Session()
-    region = _region(session)
-    account = _account(session)
+    try:
+        region = _region(session)
+        account = _account(session)
+    except ProfileNotFound as error:
+        raise BadInput(f"{error}.") from error
     return Target(
         stage=stage,
         region=region,
@@ -115,10 +118,7 @@ def _check_stage(known: Mapping[str, Any], stage: str) -> None:
 
 
 def _region(session: Session) -> str:
-    try:
-        region = session.get_config_variable("region")
-    except ProfileNotFound as error:
-        raise BadInput(f"{error}.") from error
+    region = session.get_config_variable("region")
     if not region:
         region = os.environ.get("AWS_REGION")  # which botocore does not read
         if not region:
@@ -146,6 +146,8 @@ def _account(session: Session) -> str:
         config = Config(connect_timeout=5, retries={"total_max_attempts": 2})
         client: Any = session.create_client("sts", config=config)
         identity = client.get_caller_identity()
+    except ProfileNotFound:
+        raise
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise BadInput(f"No AWS credentials. {advice}") from error
     except ClientError as error:

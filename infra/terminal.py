@@ -15,7 +15,13 @@ from infra.changes import Change
 from infra.doctor import Finding
 from infra.errors import Declined
 
-_SIGNS = {"create": "[green]+", "update": "[yellow]~", "delete": "[red]-", "adopt": "[cyan]<"}
+_SIGNS = {
+    "create": "[green]+",
+    "update": "[yellow]~",
+    "delete": "[red]-",
+    "adopt": "[cyan]<",
+    "note": "[dim]=",
+}
 
 
 class Terminal:

@@ -1,4 +1,4 @@
-"""A stage as a team deploys it to its account: by `python -m infra` and `chalice deploy`, on an emulator of its own."""
+"""A stage as a team deploys it: by `python -m infra` and `chalice deploy`, on an emulator of its own."""
 
 from __future__ import annotations
 

@@ -9,8 +9,12 @@ from typing import Any
 
 import pytest
 
+from infra.checks import CHECKS
+from infra.doctor import examine
+from infra.patient import Patient
 from local.emulator import Emulator, free_port
 from tests.e2e.aws_stage import KEY, AwsStage
+from tests.e2e.breakages import BREAKAGES
 from tests.e2e.conftest import copy_project
 
 MAPPED = ("run_tasks", "run_long_tasks", "push_updates")
@@ -130,6 +134,34 @@ class TestCode:
         refused = stage.infra("deploy", "--function", "swep")
         assert refused.returncode == 2
         assert "There is no function 'swep'. There are api_handler," in refused.stderr
+
+
+class TestDoctor:
+    def test_a_healthy_stage_is_green(self, stage: AwsStage) -> None:
+        healthy = stage.infra("doctor")
+        assert healthy.returncode == 0, healthy.stdout
+        assert "All is well." in healthy.stdout
+
+    @pytest.mark.parametrize("name", BREAKAGES)
+    def test_what_was_broken_by_hand_is_noticed_and_nothing_else(self, stage: AwsStage, name: str) -> None:
+        breakage = BREAKAGES[name]
+        breakage.harm(stage)
+        try:
+            red = [each for each in examine(Patient(stage.target), CHECKS) if not each.is_healthy]
+        finally:
+            breakage.mend(stage)
+        assert [each.check.title for each in red] == [breakage.noticed_by.title]
+        assert breakage.says in red[0].problems[0]
+
+    def test_machines_get_the_same(self, stage: AwsStage) -> None:
+        stage.client("cloudwatch").delete_alarms(AlarmNames=["task-service-dev-new-dead-letters"])
+        sick = stage.infra("doctor", "--json")
+        assert sick.returncode == 1
+        report = json.loads(sick.stdout)
+        assert not report["healthy"]
+        (red,) = [each for each in report["checks"] if not each["healthy"]]
+        assert red["problems"] == ["task-service-dev-new-dead-letters is not there."]
+        assert "make up STAGE=dev" in red["advice"]
 
 
 class TestEnding:
