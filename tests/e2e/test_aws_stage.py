@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+from infra import preconditions
 from infra.checks import CHECKS
 from infra.doctor import examine
+from infra.errors import BadInput
 from infra.patient import Patient
 from local.emulator import Emulator, free_port
 from tests.e2e.aws_stage import KEY, AwsStage
@@ -134,6 +136,43 @@ class TestCode:
         refused = stage.infra("deploy", "--function", "swep")
         assert refused.returncode == 2
         assert "There is no function 'swep'. There are api_handler," in refused.stderr
+
+
+class TestPreconditions:
+    """Each is one sentence, and nothing is changed."""
+
+    TIMEOUTS: ClassVar = {"run_tasks": 120, "run_long_tasks": 900}
+
+    def refused(self, stage: AwsStage, *, timeouts: dict[str, int] = TIMEOUTS, **environment: str) -> str:
+        with pytest.raises(BadInput) as refusal:
+            preconditions.check(stage.target.clients, "dev", timeouts, environment)
+        return str(refusal.value.message)
+
+    def test_all_is_well(self, stage: AwsStage) -> None:
+        preconditions.check(stage.target.clients, "dev", self.TIMEOUTS, {})
+
+    def test_a_function_may_not_outlast_its_messages(self, stage: AwsStage) -> None:
+        said = self.refused(stage, timeouts={"run_tasks": 300, "run_long_tasks": 900})
+        assert said.startswith(
+            "The queue task-service-dev-fast hides a message for 720 s, but run_tasks may take 300 s: 1800 s"
+        )
+
+    def test_a_stage_without_tokens(self, stage: AwsStage) -> None:
+        assert "AUTH='off': only the local stage runs without tokens" in self.refused(stage, AUTH="off")
+
+    def test_half_a_provider(self, stage: AwsStage) -> None:
+        said = self.refused(stage, JWKS_URL="https://id.example/keys")
+        assert "JWKS_URL without TOKEN_ISSUER and TOKEN_AUDIENCE" in said
+
+    def test_a_name_that_is_taken(self, stage: AwsStage) -> None:
+        gateway = stage.client("apigateway")
+        api = gateway.create_rest_api(name="task-service-dev")["id"]
+        try:
+            refused = stage.infra("deploy")
+        finally:
+            gateway.delete_rest_api(restApiId=api)
+        assert refused.returncode == 2
+        assert "The name task-service-dev is taken: there are 2 REST APIs of it" in refused.stderr
 
 
 class TestDoctor:
