@@ -110,8 +110,8 @@ def _settings(found: Mapping[str, Any], wish: Mapping[str, Any]) -> list[tuple[s
         ("tracing", tracing, "Active" if wish["xray"] else None),
         ("environment", found.get("Environment", {}).get("Variables", {}), wish["environment_variables"]),
         ("layers", [layer["Arn"] for layer in found.get("Layers", [])], wish["layers"]),
-        ("subnets", vpc.get("SubnetIds", []), wish["subnet_ids"] or None),
-        ("security groups", vpc.get("SecurityGroupIds", []), wish["security_group_ids"] or None),
+        ("subnets", vpc.get("SubnetIds", []), wish["subnet_ids"]),
+        ("security groups", vpc.get("SecurityGroupIds", []), wish["security_group_ids"]),
     ]
 
 
