@@ -1,7 +1,8 @@
 """The app deployed with Chalice's own deployer, in a process that does nothing else.
 
 Deploying imports app.py, and with it whatever the app sets up on import: `deploy_app` wants a process of its
-own. `python -m infra deploy` is one, the local stage starts one for each deployment.
+own. `python -m infra deploy` is one, the local stage starts one for each deployment. That one is forked from a
+process which has this module already: it must not import chalicelib, whose files may have changed since.
 """
 
 from __future__ import annotations
@@ -21,10 +22,8 @@ from chalice.deploy.deployer import ChaliceDeploymentError, Deployer
 from chalice.deploy.validate import ExperimentalFeatureError
 from chalice.utils import UI
 
+from infra import LOCAL_STAGE
 from infra.errors import AppImportError, BadInput, DeploymentError
-from infra.preconditions import read_settings
-from infra.standing import code_of
-from infra.versions import publish
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +60,9 @@ def deploy_function(project_dir: Path, stage: str, name: str, ui: UI) -> bool:
 
     Raises: AppImportError; BadInput when the app has no such function, or the stage does not have it yet.
     """
+    from infra.standing import code_of  # noqa: PLC0415 - see above
+    from infra.versions import publish  # noqa: PLC0415
+
     config, deployer = _prepare(project_dir, stage, {}, ui)
     graph = deployer._application_builder.build(config, stage)
     resources = deployer._deps_builder.build_dependencies(graph)
@@ -88,7 +90,10 @@ def _prepare(
     config = factory.create_config_obj(
         stage, user_provided_params={"environment_variables": dict(environment)}
     )
-    read_settings(stage, config.environment_variables)
+    if stage != LOCAL_STAGE:
+        from infra.preconditions import read_settings  # noqa: PLC0415 - see above
+
+        read_settings(stage, config.environment_variables)
     _import_app(config, project_dir)
     return config, factory.create_default_deployer(factory.create_botocore_session(), config, ui)
 
