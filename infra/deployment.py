@@ -1,8 +1,8 @@
 """The app deployed with Chalice's own deployer, in a process that does nothing else.
 
 Deploying imports app.py, and with it whatever the app sets up on import: `deploy_app` wants a process of its
-own. `python -m infra deploy` is one, the local stage starts one for each deployment. That one is forked from a
-process which has this module already: it must not import chalicelib, whose files may have changed since.
+own. `python -m infra deploy` is one, the local stage starts one for each deployment. That one is forked from
+a process which has this module already: it must not import chalicelib, whose files may have changed since.
 """
 
 from __future__ import annotations
