@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from chalice.awsclient import TypedAWSClient
+from chalice.utils import OSUtils
 
 from chalicelib.settings import Settings
-from infra import LOCAL_STAGE, emulator_environment, swagger
+from infra import LOCAL_STAGE, emulator_environment, package_files, swagger
 from infra.event_sources import latest_stream, mapping_options
 from infra.gateway_responses import with_gateway_responses
 
@@ -45,6 +46,7 @@ def install(stage: str | None) -> None:
         methods |= _ON_THE_EMULATOR
     for name, method in methods.items():
         setattr(TypedAWSClient, name, method)
+    setattr(OSUtils, "walk", package_files.walk)  # noqa: B010 - as above, a class that is taught
 
 
 def _aim_at_emulator() -> None:
