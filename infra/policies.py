@@ -17,7 +17,7 @@ from chalice.constants import DDB_EVENT_SOURCE_POLICY, SQS_EVENT_SOURCE_POLICY, 
 from chalice.policy import PolicyBuilder, load_api_policy_actions
 
 from infra import APP_NAME, LOCAL_STAGE
-from infra.functions import PROJECT, Function, functions_of, stages
+from infra.app_functions import PROJECT, Function, functions_of, stages
 
 CALLS_FILE: Final = Path(__file__).with_name("calls.json")
 #: What task types call with clients of their own, by hand: {function: [statement, ...]}. It need not exist.

@@ -125,7 +125,7 @@ class Emulator:
             "BIND_HOST": HOST,
             "AWS_DEFAULT_REGION": "us-east-1",
             # Each function may do what its policy allows, as on AWS. The functions inherit the name, which
-            # is that of a setting of ours: config.json gives them a value of their own.
+            # is that of a setting of ours: config.json gives it a value for every stage.
             "AUTH": "true",
             "PERSIST_STATE": "1" if self._persist else "0",
             # The server knows its queues by URL, so a state is of use on the port it was made on only.

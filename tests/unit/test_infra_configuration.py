@@ -22,7 +22,7 @@ from chalice.deploy.validate import validate_configuration
 
 import app
 from infra import policies
-from infra.functions import Function, functions_in, functions_of, stages
+from infra.app_functions import Function, functions_in, functions_of, stages
 from infra.stack import TEMPLATE
 
 ROOT = TEMPLATE.parents[1]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.functions import PROJECT
+from infra.app_functions import PROJECT
 
 #: Builds the package as a deployment does, with the extension that a deployment loads.
 BUILD = """

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from infra.app_functions import Function, functions_of, stages
 from infra.event_sources import mapping_options
-from infra.functions import Function, functions_of, stages
 from infra.policies import POLICIES, file_name, policy, recorded_calls, rendered_policies
 
 FILES = sorted(POLICIES.glob("policy*.json"))
