@@ -10,7 +10,7 @@ SOURCES := $(wildcard app.py) benchmarks chalicelib infra local tests
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help up deploy doctor rollback down token test check audit fuzz lint format lock clean
+.PHONY: help up deploy doctor rollback down token test check audit fuzz lint format policies lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -58,6 +58,10 @@ lint: $(INSTALLED)
 format: $(INSTALLED) ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
 	@$(BIN)/ruff format $(SOURCES)
+
+policies: $(INSTALLED) ## Record which calls each function makes in the functional tests, and write its IAM policies
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/functional --record-calls
+	@$(BIN)/python -m infra.policies
 
 lock: $(INSTALLED) ## Pin what pyproject.toml asks for anew (UPGRADE=--upgrade: to the newest)
 	@$(COMPILE) $(UPGRADE) --output-file=requirements.txt pyproject.toml

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,7 +33,7 @@ from chalice.deploy.planner import PlanStage
 from chalice.deploy.sweeper import ResourceSweeper
 from chalice.utils import OSUtils
 
-from infra import LOCAL_STAGE, emulator_environment, execution, preconditions, swagger
+from infra import LOCAL_STAGE, emulator_environment, execution, package_files, preconditions, swagger
 from infra.adoption import adopt
 from infra.errors import BadInput
 from infra.event_sources import latest_stream, mapping_options, target_options
@@ -51,7 +51,6 @@ _stock_route: Final = TypedAWSClient.create_websocket_route
 _stock_build: Final = BuildStage.execute
 _stock_plan: Final = PlanStage.execute
 _stock_sweep: Final = ResourceSweeper.execute
-_stock_walk: Final = OSUtils.walk
 
 #: What the last plan found on AWS, for the sweeper, which deletes what the app has no longer.
 _adopted: list[DeployedResources] = []
@@ -113,13 +112,6 @@ def _build(self: BuildStage, config: Config, resources: list[models.Model]) -> N
 
 
 # --- The package ----------------------------------------------------------------------------------
-
-
-def _walk(self: OSUtils, path: str, followlinks: bool = False) -> Iterator[tuple[str, list[str], list[str]]]:
-    """In one order everywhere, so that the same files make the same package."""
-    for directory, folders, files in _stock_walk(self, path, followlinks):
-        folders.sort()
-        yield directory, folders, sorted(files)
 
 
 def _build_python_dependencies(
@@ -255,7 +247,7 @@ _ON_EVERY_STAGE: Final[_Methods] = {
     (ResourceSweeper, "execute"): _sweep,
     (Executor, "execute"): execution.execute,
     (Executor, "_do_apicall"): execution.call,
-    (OSUtils, "walk"): _walk,
+    (OSUtils, "walk"): package_files.walk,
     (BaseLambdaDeploymentPackager, "_build_python_dependencies"): _build_python_dependencies,
     (TypedAWSClient, "_client"): _client,
     (TypedAWSClient, "verify_event_source_arn_current"): _verify_event_source_arn_current,

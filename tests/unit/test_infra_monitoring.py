@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from infra.alarms import SERVICE, alarms
+from infra.app_functions import functions_of
 from infra.dashboard import dashboard
 from infra.functions import FUNCTIONS, function_name
 from infra.log_queries import QUERIES
 from infra.monitoring import monitoring_template
 from infra.templates import DATA, load, physical_name
-from tests.unit.test_infra_configuration import ROOT, functions_of_app
+from tests.unit.test_infra_configuration import ROOT
 
 CHALICELIB = "\n".join(file.read_text() for file in (ROOT / "chalicelib").rglob("*.py"))
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
@@ -55,15 +56,7 @@ def test_no_two_alarms_have_one_name() -> None:
 
 
 def test_every_function_of_the_app_is_watched() -> None:
-    names = {"api_handler" if name in routed() else name for name in functions_of_app()}
-    sockets = {"connect", "message", "disconnect"}
-    expected = {f"websocket_{name}" if name in sockets else name for name in names} - {"observe"}
-    assert set(FUNCTIONS) == expected
-
-
-def routed() -> set[str]:
-    text = (ROOT / "app.py").read_text()
-    return set(re.findall(r"@app\.route\([^\n]*\)\n(?:@[^\n]*\n)*def (\w+)", text))
+    assert set(FUNCTIONS) == {function.key for function in functions_of("prod")}
 
 
 def test_the_dashboards_own_metrics_exist() -> None:
