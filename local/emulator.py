@@ -127,6 +127,9 @@ class Emulator:
             "GATEWAY_PORT": str(self._port),
             "BIND_HOST": HOST,
             "AWS_DEFAULT_REGION": "us-east-1",
+            # Each function may do what its policy allows, as on AWS. The functions inherit the name, which
+            # is that of a setting of ours: config.json gives it a value for every stage.
+            "AUTH": "true",
             "PERSIST_STATE": "1" if self._persist else "0",
             "STATE_DIR": str(self._state),
             "IOT_MTLS_ENABLED": "0",

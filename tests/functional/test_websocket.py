@@ -170,6 +170,15 @@ class TestSubscribe:
         handlers.push()
         assert sockets.take("c1") == []
 
+    def test_a_payload_that_lies_apart_comes_with_it(
+        self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
+    ) -> None:
+        task = kit.create("test.fast", {"text": "a" * 5000})
+        handlers.connect("c1", watch="none")
+        handlers.say("c1", {"action": "subscribe", "task_id": task["id"]})
+        (frame,) = sockets.take("c1")
+        assert frame["task"]["payload"] == {"text": "a" * 5000}
+
     def test_an_update_in_between_is_not_missed(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:

@@ -176,7 +176,7 @@ class TestZombie:
                 return "w" * 3000
 
             script.work = win
-            winner = pool.submit(handlers.run, task)
+            winner = pool.submit(kit.deliver, task)
             assert started.wait(PATIENCE)
             if outcome != "running":
                 finish.set()
@@ -212,7 +212,7 @@ def test_the_sweeps_verdict_is_not_the_zombies(
 
     def condemn() -> None:
         kit.clock.advance(120)
-        kit.sweep()
+        handlers.sweep()
 
     Wire(kit.services).before(
         "UpdateItem", condemn, when=lambda request: "#attempts" in request["UpdateExpression"]
@@ -226,9 +226,7 @@ def test_the_sweeps_verdict_is_not_the_zombies(
     assert len(take_messages(kit, "dead-letters")) == letters
 
 
-def test_a_zombies_result_lies_beside_the_winners_and_is_not_taken(
-    kit: Kit, handlers: Handlers, script: Script
-) -> None:
+def test_a_zombies_result_lies_beside_the_winners_and_is_not_taken(kit: Kit, script: Script) -> None:
     script.work = lambda payload, context: str(context.attempt) * 2000
     task = kit.create("test.fast")
     wire = Wire(kit.services)
@@ -241,7 +239,7 @@ def test_a_zombies_result_lies_beside_the_winners_and_is_not_taken(
         kit.deliver(task)
 
     wire.before("UpdateItem", steal, when=lambda request: "#result" in request["UpdateExpression"])
-    assert handlers.run(task) == []
+    assert kit.deliver(task) == []
 
     assert kit.get(task["id"])["result"] == "2" * 2000
     assert documents(kit, task["id"]) == ["result#1", "result#2"]
