@@ -10,7 +10,7 @@ SOURCES := $(wildcard app.py) benchmarks chalicelib infra local tests
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help up deploy doctor rollback down token test check audit fuzz lint format policies lock clean
+.PHONY: help up deploy doctor rollback down token test check audit fuzz chaos soak lint format policies lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -48,6 +48,13 @@ audit: $(INSTALLED) ## Look for known vulnerabilities in what is shipped, and fo
 fuzz: SECONDS ?= 60
 fuzz: $(INSTALLED) ## Throw nonsense at the running stage (make fuzz SECONDS=300)
 	@$(BIN)/python -m tests.e2e.fuzz $(SECONDS)
+
+chaos: $(INSTALLED) ## Break a stage of its own while 5,000 tasks run on it: 10 minutes (SEED=7: the same again)
+	@$(BIN)/python -m tests.chaos
+
+soak: MINUTES ?= 30
+soak: $(INSTALLED) ## Watch the memory of a stage of its own under steady load (make soak MINUTES=60)
+	@$(BIN)/python -m tests.chaos soak $(MINUTES)
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check --quiet $(SOURCES)

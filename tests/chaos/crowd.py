@@ -32,8 +32,8 @@ _POST: Final = 25
 _EVERY_SECONDS: Final = 2.0
 #: The stage lets one owner have exactly 500 connections; one that broke half-way is counted for a while.
 ENVIRONMENT: Final = {"CONNECTIONS": "1000"}
-CONNECT_SECONDS: Final = 60.0
-CONVERGE_SECONDS: Final = 60.0
+CONNECT_SECONDS: Final = 40.0
+CONVERGE_SECONDS: Final = 30.0
 _AT_ONCE: Final = 20
 
 

@@ -23,8 +23,11 @@ from tests.chaos.table import show, show_verdicts
 
 #: A worker that was killed is noticed within half a minute, a lost message as well.
 ENVIRONMENT: Final = {"LEASE_MARGIN_SECONDS": "5", "GRACE_SECONDS": "20"}
-HAVOC_SECONDS: Final = 300.0
-REST_SECONDS: Final = 120.0
+#: All of it: what is not at rest by then counts as lost.
+SECONDS: Final = 450.0
+HAVOC_SECONDS: Final = 270.0
+REST_SECONDS: Final = 150.0
+_SAY_EVERY_SECONDS: Final = 30.0
 REDRIVES: Final = 30
 
 
@@ -35,7 +38,7 @@ class Chaos:
         self._random = Random(seed)
         self._stage = stage
         self._sink = sink
-        self._began = time.monotonic()
+        self._began = self._said = time.monotonic()
         self._orders = draw_orders(self._random, count, sink, f"chaos-{seed}")
         self._history = History()
         tokens = {owner: stage.token(owner) for owner in OWNERS}
@@ -68,6 +71,11 @@ class Chaos:
 
     def _progress(self) -> float:
         """From 0, nothing posted, to 1, everything accepted and ended as far as clients know."""
+        if time.monotonic() - self._said >= _SAY_EVERY_SECONDS:
+            self._say(
+                f"{len(self._poster.accepted)} accepted, {len(self._history.ended)} ended, "
+                f"{self._havoc.kills.total()} workers killed, {len(self._havoc.restarts)} restarts"
+            )
         if not self._listeners.alive:
             raise ChaosError("A client has met what it does not understand: see above.")
         return (len(self._poster.accepted) + len(self._history.ended)) / (2 * len(self._orders))
@@ -79,7 +87,7 @@ class Chaos:
             await_true(lambda: all(each.synced for each in self._listeners.all), 30)
             with self._poster:
                 self._havoc.wreak(self._progress, HAVOC_SECONDS)
-                await_true(lambda: self._poster.done, 60)
+                await_true(lambda: self._poster.done, 30)
             self._listeners.calm()
             self._say("The last fault has struck; the world comes to rest ...")
             self._rest()
@@ -92,6 +100,7 @@ class Chaos:
         return show_verdicts(verdicts)
 
     def _say(self, text: str) -> None:
+        self._said = time.monotonic()
         print(f"[{time.monotonic() - self._began:4.0f} s] {text}", flush=True)
 
     # --- Rest -------------------------------------------------------------------------------------
@@ -99,8 +108,9 @@ class Chaos:
     def _rest(self) -> None:
         """Wait until nothing is left to do: for the sweep, for the workers, for the monitor."""
         for what, done in self._signs_of_rest().items():
-            came = await_true(done, REST_SECONDS, 1)
-            self._say(f"{what}: {'yes' if came else 'NOT WITHIN ' + str(REST_SECONDS) + ' s'}")
+            left = max(1.0, self._began + SECONDS - time.monotonic())
+            came = await_true(done, min(REST_SECONDS, left), 1)
+            self._say(f"{what}: {'yes' if came else 'NOT IN TIME'}")
 
     def _signs_of_rest(self) -> dict[str, Callable[[], bool]]:
         return {
@@ -134,6 +144,7 @@ class Chaos:
     def _evidence(self, alerts: Counter[str]) -> Evidence:
         self._stored = stored_tasks(self._stage)
         return Evidence(
+            wanted=len(self._orders),
             accepted=self._poster.accepted,
             by_key=self._poster.by_key,
             refused=self._poster.refused,

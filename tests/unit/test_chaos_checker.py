@@ -53,6 +53,7 @@ TASKS = {
 }
 HELD = dict.fromkeys(TASKS, 4)
 EVIDENCE = Evidence(
+    wanted=3,
     accepted={GOOD: order(0, "sleep", "key-0"), DEAD: order(1, "die"), CALLED: order(2, "http")},
     by_key={"key-0": {GOOD}},
     refused=[],
@@ -96,6 +97,7 @@ BREAKS: dict[str, tuple[str, Callable[[], Evidence]]] = {
         "tasks lost",
         lambda: replace(
             EVIDENCE,
+            wanted=4,
             accepted={**EVIDENCE.accepted, "gone": order(9, "sleep")},
         ),
     ),
@@ -183,7 +185,8 @@ BREAKS: dict[str, tuple[str, Callable[[], Evidence]]] = {
         lambda: replace(EVIDENCE, alerts=EVIDENCE.alerts + Counter({"message-1": 1})),
     ),
     "a due row": ("rows left in the due index", lambda: replace(EVIDENCE, due=1)),
-    "a post refused": ("posts refused for good", lambda: replace(EVIDENCE, refused=["422"])),
+    "a post refused": ("orders never accepted", lambda: replace(EVIDENCE, wanted=4, refused=["422"])),
+    "a post not answered": ("orders never accepted", lambda: replace(EVIDENCE, wanted=4)),
 }
 
 
