@@ -201,7 +201,7 @@ def test_a_task_that_goes_on_is_lost_whether_its_post_was_answered_or_not() -> N
     others = {task_id: each for task_id, each in EVIDENCE.accepted.items() if task_id != GOOD}
     world = replace(EVIDENCE, stored={**TASKS, GOOD: running}, updates={})
     assert broken(world) == {"tasks lost"}
-    assert broken(replace(world, accepted=others)) == {"tasks lost"}
+    assert broken(replace(world, accepted=others, wanted=2)) == {"tasks lost"}
 
 
 def test_killed_workers_may_cost_a_task_all_its_attempts() -> None:
