@@ -29,7 +29,6 @@ class View:
 class Evidence:
     """All that can be known from outside when the world has come to rest."""
 
-    wanted: int  #: orders
     accepted: Mapping[str, Order]  #: by task id: the service answered that it has them
     by_key: Mapping[str, set[str]]  #: the task ids that each Idempotency-Key was answered with
     refused: Sequence[str]  #: answers that no repeat can help
@@ -65,14 +64,9 @@ def judge(evidence: Evidence) -> list[Verdict]:
         "alerts without a dead letter": (len(evidence.alerts), _invented),
         "alerts told again": (len(evidence.alerts), _repeated),
         "rows left in the due index": (len(evidence.stored), _due),
-        "orders never accepted": (evidence.wanted, _unaccepted),
+        "posts refused for good": (len(evidence.accepted), lambda each: iter(each.refused)),
     }
     return [Verdict(promise, of, list(rule(evidence))) for promise, (of, rule) in rules.items()]
-
-
-def _unaccepted(evidence: Evidence) -> Iterator[str]:
-    missing = evidence.wanted - len({order.number for order in evidence.accepted.values()})
-    yield from [*evidence.refused, *["not answered in time"] * (missing - len(evidence.refused))]
 
 
 def _lost(evidence: Evidence) -> Iterator[str]:

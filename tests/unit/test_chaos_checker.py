@@ -53,7 +53,6 @@ TASKS = {
 }
 HELD = dict.fromkeys(TASKS, 4)
 EVIDENCE = Evidence(
-    wanted=3,
     accepted={GOOD: order(0, "sleep", "key-0"), DEAD: order(1, "die"), CALLED: order(2, "http")},
     by_key={"key-0": {GOOD}},
     refused=[],
@@ -97,7 +96,6 @@ BREAKS: dict[str, tuple[str, Callable[[], Evidence]]] = {
         "tasks lost",
         lambda: replace(
             EVIDENCE,
-            wanted=4,
             accepted={**EVIDENCE.accepted, "gone": order(9, "sleep")},
         ),
     ),
@@ -185,8 +183,7 @@ BREAKS: dict[str, tuple[str, Callable[[], Evidence]]] = {
         lambda: replace(EVIDENCE, alerts=EVIDENCE.alerts + Counter({"message-1": 1})),
     ),
     "a due row": ("rows left in the due index", lambda: replace(EVIDENCE, due=1)),
-    "a post refused": ("orders never accepted", lambda: replace(EVIDENCE, wanted=4, refused=["422"])),
-    "a post not answered": ("orders never accepted", lambda: replace(EVIDENCE, wanted=4)),
+    "a post refused": ("posts refused for good", lambda: replace(EVIDENCE, refused=["422"])),
 }
 
 
@@ -201,7 +198,7 @@ def test_a_task_that_goes_on_is_lost_whether_its_post_was_answered_or_not() -> N
     others = {task_id: each for task_id, each in EVIDENCE.accepted.items() if task_id != GOOD}
     world = replace(EVIDENCE, stored={**TASKS, GOOD: running}, updates={})
     assert broken(world) == {"tasks lost"}
-    assert broken(replace(world, accepted=others, wanted=2)) == {"tasks lost"}
+    assert broken(replace(world, accepted=others)) == {"tasks lost"}
 
 
 def test_killed_workers_may_cost_a_task_all_its_attempts() -> None:
