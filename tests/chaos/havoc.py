@@ -26,7 +26,7 @@ _VICTIMS: Final = {
 }
 RESTARTS: Final = (0.2, 0.45, 0.7)
 FLOODS: Final = (0.08, 0.25, 0.4, 0.55, 0.65, 0.8)
-KILLS: Final = 80
+KILLS: Final = 50
 FLOOD: Final = 50
 #: Of all work; later faults would strike a world at rest.
 _LAST: Final = 0.92
