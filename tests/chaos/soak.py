@@ -7,7 +7,7 @@ import statistics
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -28,6 +28,8 @@ TASKS_PER_SECOND: Final = 4.0
 SAMPLE_SECONDS: Final = 5.0
 #: A worker loads what it needs in its first calls: this part of its life says nothing about leaks.
 _WARM_UP: Final = 1 / 3
+#: The course of a worker's memory is shown in so many levels.
+_LEVELS: Final = 5
 #: With fewer samples than this after that, nothing is said about a worker.
 _LEAST: Final = 20
 #: More than this in an hour is no flat line: a worker of 1 GB would last less than four days.
@@ -50,8 +52,7 @@ class Line:
 
     function: str
     workers: int  #: that lived long enough to say something
-    first: float  #: MiB after the warm-up, of the worker that grew most
-    last: float
+    course: Sequence[float]  #: MiB from the warm-up to the end, of the worker that grew most
     slope: float  #: MiB an hour, of the same worker
 
     @property
@@ -67,36 +68,27 @@ def slope(samples: Sequence[Sample]) -> float:
     return 3600 * statistics.median((late.mib - early.mib) / (late.at - early.at) for early, late in pairs)
 
 
-def lines_of(memory: dict[tuple[str, int], list[Sample]]) -> list[Line]:
+def lines_of(memory: Mapping[tuple[str, int], Sequence[Sample]]) -> list[Line]:
     """A line for each function: that of its worker that grew most. `memory` is by function and process."""
-    found: defaultdict[str, list[Line]] = defaultdict(list)
+    series: defaultdict[str, list[Sequence[Sample]]] = defaultdict(list)
     for (function, _), samples in memory.items():
         warm = samples[int(len(samples) * _WARM_UP) :]
         if len(warm) >= _LEAST:
-            found[function].append(
-                Line(
-                    function=function,
-                    workers=1,
-                    first=_level(warm[:5]),
-                    last=_level(warm[-5:]),
-                    slope=slope(warm),
-                )
-            )
-    worst = {function: max(lines, key=lambda line: line.slope) for function, lines in found.items()}
+            series[function].append(warm)
+    lines = []
+    for function, found in sorted(series.items()):
+        worst = max(found, key=slope)
+        lines.append(Line(function=function, workers=len(found), course=_course(worst), slope=slope(worst)))
+    return lines
+
+
+def _course(samples: Sequence[Sample]) -> list[float]:
+    """Medians of equal parts of a series."""
+    part = len(samples) // _LEVELS
     return [
-        Line(
-            function=function,
-            workers=len(found[function]),
-            first=line.first,
-            last=line.last,
-            slope=line.slope,
-        )
-        for function, line in sorted(worst.items())
+        statistics.median(sample.mib for sample in samples[number * part : (number + 1) * part])
+        for number in range(_LEVELS)
     ]
-
-
-def _level(samples: Iterable[Sample]) -> float:
-    return statistics.median(sample.mib for sample in samples)
 
 
 class Soak:
@@ -193,8 +185,8 @@ class Soak:
         show(
             "Memory of the worker of each function that grew most, after its warm-up",
             {
-                line.function: f"{line.first:6.1f} to {line.last:6.1f} MiB  {line.slope:+6.1f} MiB/h  "
-                f"{'flat' if line.flat else 'NOT FLAT'}  (of {line.workers})"
+                line.function: f"{'  '.join(f'{mib:.1f}' for mib in line.course)} MiB  "
+                f"{line.slope:+5.1f} MiB/h  {'flat' if line.flat else 'NOT FLAT'}  (of {line.workers})"
                 for line in lines
             },
         )

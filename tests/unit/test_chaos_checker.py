@@ -244,9 +244,8 @@ class TestMemory:
         api, sweep = lines_of(memory)
         assert (api.function, api.workers, api.flat) == ("api", 2, False)
         assert api.slope > LIMIT_MIB_PER_HOUR
-        assert (sweep.function, sweep.workers, sweep.flat, sweep.first, sweep.last) == (
-            "sweep", 1, True, 50, 50,
-        )  # fmt: skip
+        assert (sweep.function, sweep.workers, sweep.flat) == ("sweep", 1, True)
+        assert sweep.course == [50] * 5
 
     def test_what_is_loaded_first_is_no_leak(self) -> None:
         loading = self.samples(lambda number: 20 + min(number, 20))
