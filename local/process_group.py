@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-#: A server that is killed while it saves its state loses what it held, and saving takes long on a busy machine.
+#: A server that is killed while it saves its state loses it, and saving takes long on a busy machine.
 STOP_SECONDS: Final = 60.0
 
 
