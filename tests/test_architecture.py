@@ -40,11 +40,13 @@ ARROWS = {
     "responses": {"domain", "problems"},
     "api": {"domain", "request_models"},
     "events": {"domain", "aws", "services", "observability", "api", "problems"},
+    "resources": {"aws", "settings"},
     "bootstrap": {
         "domain",
         "aws",
         "services",
         "observability",
+        "resources",
         "settings",
         "task_types",
         "box_office",
