@@ -37,6 +37,7 @@ from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
     from chalicelib.domain.task_types import TaskTypes
+    from chalicelib.services.explanations import Explanations
     from chalicelib.tokens import Tokens
 
 
@@ -194,6 +195,16 @@ class Services(Resources):
             dead_letters=self.dead_letter_queue,
             threads=self._threads,
             clock=self.clock,
+        )
+
+    # --- For people: imported by the function that asks, because no other one does ---------------
+
+    @cached_property
+    def explanations(self) -> Explanations:
+        from chalicelib.services.explanations import Explanations  # noqa: PLC0415
+
+        return Explanations(
+            tasks=self.tasks, queue=self.task_queue, task_types=self.task_types, clock=self.clock
         )
 
     @cached_property
