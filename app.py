@@ -137,7 +137,20 @@ def create_ticket() -> Response:
 @view
 def list_task_types() -> Response:
     caller(Scope.READ)
-    return responses.task_types(services().task_types)
+    return responses.task_types(services().task_types, services().pauses.now())
+
+
+@app.route("/task-types/{name}/pause", methods=["POST"], content_types=ANY)
+@view
+def pause_task_type(name: str) -> Response:
+    who, reason = caller(Scope.ADMIN), api.pause_reason(request())
+    return responses.task_type(services().switch.pause(name, by=who.subject, reason=reason))
+
+
+@app.route("/task-types/{name}/resume", methods=["POST"], content_types=ANY)
+@view
+def resume_task_type(name: str) -> Response:
+    return responses.task_type(services().switch.resume(name, by=caller(Scope.ADMIN).subject))
 
 
 @app.route("/stats", methods=["GET"], content_types=ANY)

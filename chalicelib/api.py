@@ -18,7 +18,14 @@ from chalicelib.domain.errors import FieldError, Invalid, Malformed, TooLarge
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.validation import field_errors
 from chalicelib.domain.watching import Watch
-from chalicelib.request_models import BatchRequest, ListQuery, StatsQuery, TaskRequest, TicketRequest
+from chalicelib.request_models import (
+    BatchRequest,
+    ListQuery,
+    PauseRequest,
+    StatsQuery,
+    TaskRequest,
+    TicketRequest,
+)
 
 if TYPE_CHECKING:
     from chalicelib.tokens import Tokens
@@ -103,6 +110,11 @@ def wanted_watch(request: Request) -> Watch:
         message = "a ticket for nothing is of no use: take one for all, and connect with watch=none"
         raise Invalid("The ticket is not valid.", (FieldError(pointer="/watch", message=message),))
     return watch
+
+
+def pause_reason(request: Request) -> str | None:
+    """Why a task type is to be paused, if the body says so. Raises: Malformed, Invalid."""
+    return _validated(PauseRequest, _body(request) if request.raw_body else {}).reason
 
 
 def list_query(request: Request) -> ListQuery:
