@@ -1,6 +1,8 @@
 """Every route and event handler of the Task Processing Service, in the order data flows."""
 
 from collections.abc import Callable
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from chalice.app import (
@@ -65,7 +67,9 @@ def create_task() -> Response:
         task, replayed = services().tasks.create(who.owner, wanted, **trace), False
     else:
         task, replayed = services().tasks.create_once(who.owner, wanted, key, **trace)
-    return responses.created(task, services().box_office.for_task(who, task), replayed=replayed)
+    task, seconds = services().waiters.until(attrgetter("terminal"), task, api.preferred_wait(request()))
+    stream = services().box_office.for_task(who, task)
+    return responses.waited(responses.created(task, stream, replayed=replayed), seconds)
 
 
 @app.route("/tasks/batch", methods=["POST"], content_types=ANY)
@@ -94,8 +98,11 @@ def list_tasks() -> Response:
 @app.route("/tasks/{task_id}", methods=["GET"], content_types=ANY)
 @view
 def get_task(task_id: str) -> Response:
-    who = caller(Scope.READ)
-    return responses.found(request(), services().tasks.get(who.owner, task_id), who)
+    who, asked = caller(Scope.READ), request()
+    task = services().tasks.get(who.owner, task_id)
+    is_news = partial(responses.is_news, asked)
+    task, seconds = services().waiters.until(is_news, task, api.preferred_wait(asked))
+    return responses.waited(responses.found(asked, task, who), seconds)
 
 
 @app.route("/tasks/{task_id}", methods=["DELETE"], content_types=ANY)

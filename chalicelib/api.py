@@ -16,6 +16,7 @@ from chalicelib.domain.caller import ANYBODY, Caller, Scope, is_owner
 from chalicelib.domain.documents import nested_too_deep
 from chalicelib.domain.errors import FieldError, Invalid, Malformed, TooLarge
 from chalicelib.domain.new_task import NewTask
+from chalicelib.domain.timing import LONGEST_WAIT_SECONDS
 from chalicelib.domain.validation import field_errors
 from chalicelib.domain.watching import Watch
 from chalicelib.request_models import (
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 BODY_LIMIT_BYTES = 256 * 1024
 IDEMPOTENCY_KEY_LIMIT = 255
+_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,9})\"?\s*(?:$|[,;])", re.IGNORECASE)
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:/=+@-]{1,128}")
 
 M = TypeVar("M", bound=BaseModel)
@@ -100,6 +102,15 @@ def idempotency_key(request: Request) -> str | None:
             f"The Idempotency-Key has {len(key)} characters: 1 to {IDEMPOTENCY_KEY_LIMIT} are needed."
         )
     return str(key)
+
+
+def preferred_wait(request: Request) -> int | None:
+    """The seconds to wait for a task (`Prefer: wait=5`, RFC 7240), as far as they are granted.
+
+    None when there is no such preference, or none that can be read: preferences are no demands.
+    """
+    found = _WAIT.search(request.headers.get("prefer", "")[:1000])
+    return None if found is None else min(int(found[1]), LONGEST_WAIT_SECONDS)
 
 
 def wanted_watch(request: Request) -> Watch:

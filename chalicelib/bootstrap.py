@@ -19,7 +19,7 @@ from chalicelib import observability
 from chalicelib.aws.alerts import Alerts
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.dead_letter_records import DeadLetterRecords
-from chalicelib.aws.limit_table import LimitTable
+from chalicelib.aws.limit_table import WAITS_KEY, LimitTable
 from chalicelib.aws.pause_table import PauseTable
 from chalicelib.aws.secrets import Secrets
 from chalicelib.box_office import BoxOffice
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.task_types import TaskTypes
     from chalicelib.services.explanations import Explanations
     from chalicelib.services.switch import Switch
+    from chalicelib.services.waiters import Waiters
     from chalicelib.tokens import Tokens
 
 
@@ -218,6 +219,18 @@ class Services(Resources):
             task_types=self.task_types,
             pauses=self.pauses,
             clock=self.clock,
+        )
+
+    @cached_property
+    def waiters(self) -> Waiters:
+        from chalicelib.services.waiters import Waiters  # noqa: PLC0415
+
+        return Waiters(
+            tasks=self.task_table,
+            table=LimitTable(self.clients.dynamodb, self.settings.resource("rollups"), WAITS_KEY),
+            waiters=self.settings.waiters,
+            clock=self.clock,
+            wait=self._wait,
         )
 
     @cached_property

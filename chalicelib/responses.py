@@ -54,11 +54,28 @@ def _result(made: Task | Exception, number: int) -> dict[str, Any]:
 
 def found(request: Request, task: Task, caller: Caller) -> Response:
     """200 with the task, or 304 when the caller has this version; administrators see who did what to it."""
-    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-    if known & {etag(task), "*"}:
+    if is_known(request, task):
         return Response("", {"ETag": etag(task)}, 304)
     audit = {"audit": task_audit(task)} if caller.may(Scope.ADMIN) else {}
     return Response({**task_view(task), **audit}, {"ETag": etag(task)}, 200)
+
+
+def is_known(request: Request, task: Task) -> bool:
+    """Has the caller this version already, as If-None-Match says?"""
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    return bool(known & {etag(task), "*"})
+
+
+def is_news(request: Request, task: Task) -> bool:
+    """Is it what a waiting caller waits for: another version than the known one, or else the end?"""
+    return not is_known(request, task) if "if-none-match" in request.headers else task.terminal
+
+
+def waited(response: Response, seconds: int | None) -> Response:
+    """The response, which says that a wait of `seconds` was granted, if one was."""
+    if seconds is not None:
+        response.headers["Preference-Applied"] = f"wait={seconds}"
+    return response
 
 
 def changed(task: Task) -> Response:

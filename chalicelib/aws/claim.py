@@ -14,7 +14,7 @@ WAITING = ("queued", "scheduled", "retrying")
 
 
 def claim_request(key: Row, *, now: datetime, until: datetime, claim_id: str, paused: Sequence[str]) -> Any:
-    """The update that takes the lease of the task at `key`; `until` is its end but for the task's own timeout."""
+    """The update that takes a task's lease, which ends at `until` and the task's own timeout."""
     types = {f":paused{index}": {"S": name} for index, name in enumerate(paused)}
     attributes = ("status", "version", "lease", "attempt", "progress", *(("type",) if types else ()))
     return {
