@@ -12,6 +12,7 @@ from chalice.app import Request, Response
 from chalicelib.domain.caller import Caller, Scope
 from chalicelib.domain.errors import TaskServiceError
 from chalicelib.domain.pauses import Pause
+from chalicelib.domain.redrive import Redrive
 from chalicelib.domain.task import Task
 from chalicelib.domain.task_types import TaskType
 from chalicelib.domain.task_view import task_audit, task_summary, task_view, timestamp
@@ -114,6 +115,11 @@ def _task_type(each: TaskType[Any], pause: Pause | None) -> dict[str, Any]:
         "defaults": {"max_attempts": each.max_attempts, "timeout_seconds": each.timeout_seconds},
         "paused": None if pause is None else pause.view(),
     }
+
+
+def redriving(redrive: Redrive) -> Response:
+    """202 with a redrive that was started."""
+    return Response(redrive.view(), {"Location": f"./redrives/{redrive.id}"}, 202)
 
 
 def ticket(made: Pass) -> Response:
