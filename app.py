@@ -205,6 +205,14 @@ def get_stats() -> Response:
     return responses.plain(services().stats.last(owner, minutes))
 
 
+@app.route("/openapi.json", methods=["GET"], content_types=ANY)
+@view
+def get_openapi() -> Response:
+    from chalicelib import openapi  # noqa: PLC0415 - its models are for this view alone
+
+    return responses.document(request(), openapi.text())
+
+
 @app.route("/health", methods=["GET"], content_types=ANY)
 @view
 def get_health() -> Response:

@@ -139,7 +139,7 @@ class RedriveFilterRequest(_Request):
     group: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     created_before: Time | None = None
     created_after: Time | None = None
-    all: bool = False
+    all: StrictBool = False
 
 
 class RedriveRequest(_Request):

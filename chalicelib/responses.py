@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -134,6 +135,14 @@ def _pass(made: Pass) -> dict[str, str | None]:
 def plain(body: dict[str, Any]) -> Response:
     """200 with a JSON object."""
     return Response(body, status_code=200)
+
+
+def document(request: Request, text: str) -> Response:
+    """A public JSON document that seldom changes; 304 when the caller has it."""
+    tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"'
+    headers: Headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Type": "application/json"}
+    known = tag in request.headers.get("if-none-match", "")
+    return Response("" if known else text, headers, 304 if known else 200)
 
 
 def etag(task: Task) -> str:

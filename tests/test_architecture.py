@@ -43,6 +43,10 @@ ARROWS = {
     "api": {"domain", "request_models"},
     "events": {"domain", "aws", "services", "observability", "api", "problems"},
     "resources": {"aws", "settings"},
+    "response_models": {"domain", "request_models"},
+    "operations": {"domain", "report_models", "request_models", "response_models"},
+    "report_models": {"domain", "request_models", "response_models"},
+    "openapi": {"domain", "operations", "response_models", "settings"},
     "bootstrap": {
         "domain",
         "aws",
@@ -62,6 +66,7 @@ ARROWS = {
         "bootstrap",
         "cors",
         "cursors",
+        "openapi",
         "problems",
         "responses",
         "settings",

@@ -64,7 +64,7 @@ ROUTES = [
     Route("GET", "/stats", ADMIN),
 ]
 REDRIVE_ID = "019c13ec-9e00-7000-8000-000000000001"
-OPEN = {("GET", "/health")}
+OPEN = {("GET", "/health"), ("GET", "/openapi.json")}
 
 
 @pytest.fixture(scope="module")
