@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from chalicelib.domain.caller import Scope
 from infra import APP_NAME, LOCAL_STAGE
-from infra.parameters import put_signing_keys, put_token_keys, put_websocket_endpoint
+from infra.emulated import complete_tables
+from infra.parameters import put_signing_keys, put_token_keys
 from infra.stack import put_stack
 from local.deployer import Deployer
 from local.emulator import Emulator
@@ -19,7 +20,6 @@ from local.log_stream import LOG_GROUPS
 from local.tokens import OWNER, stage_token
 
 PREFIX: Final = f"{APP_NAME}-{LOCAL_STAGE}"
-TABLES: Final = tuple(f"{PREFIX}-{name}" for name in ("tasks", "documents", "connections", "rollups"))
 PUSH_FUNCTION: Final = f"{PREFIX}-push_updates"
 SWEEP_FUNCTION: Final = f"{PREFIX}-sweep"
 
@@ -59,7 +59,7 @@ class LocalStage:
         put_stack(self._emulator.client, LOCAL_STAGE)
         put_signing_keys(self._emulator.client, LOCAL_STAGE)
         put_token_keys(self._emulator.client, LOCAL_STAGE)
-        self._enable_expiry()
+        complete_tables(self._emulator.client, LOCAL_STAGE)
         self._forget_stream_mappings()
         self._forget_logs()
         return self.deploy()
@@ -69,7 +69,6 @@ class LocalStage:
         apis = self._deployer.deploy()
         base = f"{self._emulator.endpoint}/_aws/execute-api"
         websocket = f"{base}/{apis.websocket_api_id}/{LOCAL_STAGE}"
-        put_websocket_endpoint(self._emulator.client, LOCAL_STAGE, websocket)
         return Endpoints(
             http=f"{base}/{apis.rest_api_id}/{LOCAL_STAGE}",
             websocket=websocket.replace("http", "ws", 1),
@@ -106,16 +105,6 @@ class LocalStage:
             if not events:
                 return
             time.sleep(0.1)
-
-    def _enable_expiry(self) -> None:
-        """What the template says about `ttl`; the emulator's CloudFormation leaves it out."""
-        dynamodb = self._emulator.client("dynamodb")
-        for table in TABLES:
-            expiry = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
-            if expiry["TimeToLiveStatus"] == "DISABLED":
-                dynamodb.update_time_to_live(
-                    TableName=table, TimeToLiveSpecification={"AttributeName": "ttl", "Enabled": True}
-                )
 
     def _forget_stream_mappings(self) -> None:
         """A restarted emulator skips records of a mapping it had; the deployment makes a new one."""

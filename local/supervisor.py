@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from chalicelib.settings import LOCAL_STAGE, Settings, SettingsError
-from infra.deployment import AppImportError, DeploymentError
+from infra.errors import AppImportError, DeploymentError
 from local import LocalStageError
 from local.deployer import Deployer, load_deployer
 from local.emulator import Emulator
