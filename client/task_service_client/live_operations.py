@@ -74,7 +74,7 @@ class LiveOperations(TaskOperations):
     def run(
         self,
         /,
-        type: str,  # noqa: A002
+        type: str,
         payload: Mapping[str, Any] | None = None,
         *,
         timeout: float | None = None,
@@ -118,7 +118,7 @@ class LiveOperations(TaskOperations):
         self,
         task_id: str | None = None,
         *,
-        type: str | None = None,  # noqa: A002
+        type: str | None = None,
         known: Iterable[Task] = (),
         batch: bool = False,
         on_connection: Callable[[bool], object] | None = None,

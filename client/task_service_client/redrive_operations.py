@@ -34,7 +34,7 @@ class RedriveOperations(Calling):
     def dead_letter_groups(
         self,
         *,
-        type: str | None = None,  # noqa: A002 - the contract's name
+        type: str | None = None,
         kind: str | None = None,
     ) -> Steps[tuple[DeadLetterGroup, ...]]:
         """The deaths of tasks that nobody has retried or deleted since, by cause, the biggest group first.
@@ -56,14 +56,14 @@ class RedriveOperations(Calling):
         """The deaths of one group, at most `limit`. For administrators."""
         return self._pages("/dead-letters", {"group": group}, "dead_letters", limit, DeadLetter.from_json)
 
-    def preview_redrive(self, filter: Filter, *, action: Action = "retry") -> Steps[Preview]:  # noqa: A002
+    def preview_redrive(self, filter: Filter, *, action: Action = "retry") -> Steps[Preview]:
         """What a redrive with this filter would handle. Changes nothing."""
         body = {"action": action, "filter": _plain(filter), "dry_run": True}
         return Preview.from_json((yield from self._call("POST", "/redrives", body=body, repeatable=True)))
 
     def redrive(
         self,
-        filter: Filter,  # noqa: A002
+        filter: Filter,
         *,
         action: Action = "retry",
         rate: int = 10,
@@ -114,7 +114,7 @@ def _merged(known: Mapping[str, Any] | None, more: Mapping[str, Any]) -> Mapping
     }
 
 
-def _plain(filter: Filter) -> dict[str, Any]:  # noqa: A002
+def _plain(filter: Filter) -> dict[str, Any]:
     return {
         name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in filter.items()

@@ -12,7 +12,7 @@ from task_service_client.errors import Refused, TaskServiceError, Unreachable
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Retries:
-    """How often a call is tried, and the waits between: random, up to base · 2ⁿ, and what Retry-After asks."""
+    """How often a call is tried, and the waits between: random, up to base · 2ⁿ, or what Retry-After asks."""
 
     tries: int = 5
     base_seconds: float = 0.25

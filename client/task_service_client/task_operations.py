@@ -19,7 +19,7 @@ class TaskOperations(Calling):
 
     def create(
         self,
-        type: str,  # noqa: A002 - the contract's name
+        type: str,
         payload: Mapping[str, Any] | None = None,
         *,
         max_attempts: int | None = None,
@@ -83,7 +83,7 @@ class TaskOperations(Calling):
         self,
         *,
         status: str | None = None,
-        type: str | None = None,  # noqa: A002
+        type: str | None = None,
         tag: str | None = None,
         limit: int | None = None,
     ) -> Stream[Task]:
@@ -128,14 +128,14 @@ class TaskOperations(Calling):
         answer = yield from self._call("GET", "/task-types", repeatable=True)
         return tuple(map(TaskType.from_json, answer["task_types"]))
 
-    def pause(self, type: str, *, reason: str | None = None) -> Steps[TaskType]:  # noqa: A002
+    def pause(self, type: str, *, reason: str | None = None) -> Steps[TaskType]:
         """The task type, paused: no task of it starts, none is lost. For administrators. Raises: NotFound."""
         body = {} if reason is None else {"reason": reason}
         path = f"/task-types/{quote(type, safe='')}/pause"
         plain = yield from self._call("POST", path, body=body, repeatable=True)
         return TaskType.from_json(plain)
 
-    def resume(self, type: str) -> Steps[TaskType]:  # noqa: A002
+    def resume(self, type: str) -> Steps[TaskType]:
         """The task type, no longer paused. For administrators. Raises: NotFound."""
         path = f"/task-types/{quote(type, safe='')}/resume"
         plain = yield from self._call("POST", path, body={}, repeatable=True)
