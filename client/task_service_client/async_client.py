@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
@@ -130,12 +130,10 @@ class AsyncClient(Shell):
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
 
-    async def connect(self, url: str) -> ClientConnection:
-        """An open WebSocket. Raises: SocketLost."""
-        try:
-            return await connect(url, **self._websocket_options())
-        except (OSError, WebSocketException) as error:
-            raise lost(error) from error
+    def socket(self, url: str) -> AbstractAsyncContextManager[ClientConnection]:
+        """A WebSocket, open while the context lasts. Raises, on entering: OSError, WebSocketException."""
+        opened: AbstractAsyncContextManager[ClientConnection] = connect(url, **self._websocket_options())
+        return opened
 
 
 class _Line:
@@ -143,6 +141,7 @@ class _Line:
 
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
+        self._open = AsyncExitStack()  #: closes the WebSocket, if there is one
         self._socket: ClientConnection | None = None
 
     async def perform(self, effect: Effect) -> Any:
@@ -153,11 +152,16 @@ class _Line:
             case Sleep(seconds):
                 return await asyncio.sleep(seconds)
             case Connect(url):
-                await self.aclose()
-                self._socket = await self._client.connect(url)
-                return None
+                return await self._connect(url)
             case Say() | Receive():
                 return await self._talk(effect)
+
+    async def _connect(self, url: str) -> None:
+        await self.aclose()
+        try:
+            self._socket = await self._open.enter_async_context(self._client.socket(url))
+        except (OSError, WebSocketException) as error:
+            raise lost(error) from error
 
     async def _talk(self, effect: Say | Receive) -> str | None:
         assert self._socket is not None
@@ -174,6 +178,5 @@ class _Line:
 
     async def aclose(self) -> None:
         """End the WebSocket, if there is one."""
-        if self._socket is not None:
-            await self._socket.close()
-            self._socket = None
+        await self._open.aclose()
+        self._socket = None

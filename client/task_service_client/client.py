@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
@@ -133,13 +133,10 @@ class Client(Shell):
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
 
-    def connect(self, url: str) -> ClientConnection:
-        """An open WebSocket. Raises: SocketLost."""
-        try:
-            socket: ClientConnection = connect(url, **self._websocket_options())
-            return socket
-        except (OSError, WebSocketException) as error:
-            raise lost(error) from error
+    def socket(self, url: str) -> AbstractContextManager[ClientConnection]:
+        """A WebSocket, open while the context lasts. Raises, on entering: OSError, WebSocketException."""
+        opened: AbstractContextManager[ClientConnection] = connect(url, **self._websocket_options())
+        return opened
 
 
 class _Line:
@@ -147,6 +144,7 @@ class _Line:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._open = ExitStack()  #: closes the WebSocket, if there is one
         self._socket: ClientConnection | None = None
 
     def perform(self, effect: Effect) -> Any:
@@ -157,11 +155,16 @@ class _Line:
             case Sleep(seconds):
                 return time.sleep(seconds)
             case Connect(url):
-                self.close()
-                self._socket = self._client.connect(url)
-                return None
+                return self._connect(url)
             case Say() | Receive():
                 return self._talk(effect)
+
+    def _connect(self, url: str) -> None:
+        self.close()
+        try:
+            self._socket = self._open.enter_context(self._client.socket(url))
+        except (OSError, WebSocketException) as error:
+            raise lost(error) from error
 
     def _talk(self, effect: Say | Receive) -> str | None:
         assert self._socket is not None
@@ -177,6 +180,5 @@ class _Line:
 
     def close(self) -> None:
         """End the WebSocket, if there is one."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        self._open.close()
+        self._socket = None

@@ -217,4 +217,6 @@ class Stats(Decoded):
 
     totals: Mapping[str, Any] = field(default_factory=dict)
     minutes: tuple[Mapping[str, Any], ...] = ()
-    queues: Mapping[str, int] = field(default_factory=dict)
+    queues: Mapping[str, Mapping[str, int]] = field(
+        default_factory=dict
+    )  #: {name: {ready, delayed, in_flight}}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from task_service_client.command_line import exit_codes
 from task_service_client.command_line.live import ProgressBar
-from task_service_client.command_line.rendering import redrives_table, status_text, tasks_table
+from task_service_client.command_line.rendering import redrives_table, status_line, tasks_table
 from task_service_client.command_line.session import Session
 from task_service_client.errors import TaskServiceError
 from task_service_client.models import Preview, Redrive, Task
@@ -31,7 +31,7 @@ def each(
         if task is not None:
             tasks.append(task.json)
         if not as_json:
-            session.show(status_text(task.status if task else done).append(f"  {task_id}", style="default"))
+            session.show(status_line(task_id, task.status if task else done))
     if as_json:
         session.show_json(tasks)
     return exit_codes.worst(codes)

@@ -45,6 +45,11 @@ def status_text(status: str) -> Text:
     return Text(status, style=STYLES.get(status, ""))
 
 
+def status_line(task_id: str, status: str) -> Text:
+    """What a task is now, on a line."""
+    return Text(f"{task_id}  ").append_text(status_text(status))
+
+
 def tasks_table(tasks: Iterable[Task], now: datetime) -> Table:
     """One line a task."""
     table = _table("ID", "TYPE", "STATUS", "PROGRESS", "TRY", "AGE", "TOOK", nowrap=3)
@@ -86,7 +91,7 @@ def task_details(task: Task, now: datetime) -> RenderableType:
         "expires": moment(task.expires_at, now),
         "progress": f"{task.progress.percent:.0f}% {task.progress.message or ''}" if task.progress else None,
         "tags": ", ".join(task.tags) or None,
-        "redriven": f"{task.redrive_count} times" if task.redrive_count else None,
+        "redrives": task.redrive_count or None,
         "dead letter": moment(task.dead_lettered_at, now),
         "error": f"{task.error.kind}: {task.error.type}: {task.error.message}" if task.error else None,
     }
@@ -193,12 +198,16 @@ def stats_view(stats: Stats, minutes: int) -> RenderableType:
             if value is not None
         }
     )
-    queues = _facts({name: f"{depth} waiting" for name, depth in stats.queues.items()})
+    queues = _facts({name: _depth(depth) for name, depth in stats.queues.items()})
     charts = Table.grid(padding=(0, 2))
     for name in ("succeeded", "failed"):
         charts.add_row(Text(name, style=STYLES[name]), sparkline(stats.minutes, name, minutes, now))
     title = Text(f"last {minutes} minutes, approximately", style="bold")
     return Group(title, totals, Text("\nqueues", style="bold"), queues, Text(""), charts)
+
+
+def _depth(depth: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in depth.items())
 
 
 def _count(name: str, value: float) -> str:

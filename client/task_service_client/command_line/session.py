@@ -48,7 +48,14 @@ class Session:
 
     def show(self, renderable: RenderableType) -> None:
         """Print an answer for people."""
-        self.out.print(renderable, highlight=False)
+        if self.out.is_terminal:
+            self.out.print(renderable, highlight=False)
+            return
+        with self.out.capture() as captured:
+            self.out.print(renderable, highlight=False)
+        lines = (line.rstrip() for line in captured.get().splitlines())
+        self.out.file.write("\n".join(lines) + "\n")
+        self.out.file.flush()
 
     def show_json(self, value: Any) -> None:
         """Print an answer for programs, or a JSON value for people."""

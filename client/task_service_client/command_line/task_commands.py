@@ -31,7 +31,7 @@ from task_service_client.command_line.options import (
 from task_service_client.command_line.rendering import (
     duration,
     explanation,
-    status_text,
+    status_line,
     task_details,
     tasks_table,
 )
@@ -98,7 +98,7 @@ def run(
     if json:
         session.show_json(task.json)
     else:
-        session.show(status_text(task.status).append(f"  {task.id}", style="default"))
+        session.show(status_line(task.id, task.status))
     return exit_codes.SUCCEEDED
 
 
