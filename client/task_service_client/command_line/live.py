@@ -33,7 +33,7 @@ class ProgressBar:
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
             TaskProgressColumn(),
-            TextColumn("{task.fields[words]}", style="dim"),
+            TextColumn("{task.fields[words]}", style="dim", markup=False),
             TimeElapsedColumn(),
             console=console,
             transient=True,

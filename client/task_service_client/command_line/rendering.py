@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -52,7 +53,7 @@ def status_line(task_id: str, status: str) -> Text:
 
 def tasks_table(tasks: Iterable[Task], now: datetime) -> Table:
     """One line a task."""
-    table = _table("ID", "TYPE", "STATUS", "PROGRESS", "TRY", "AGE", "TOOK", nowrap=3)
+    table = _table("ID", "TYPE", "STATUS", "PROGRESS", "TRY", "AGE", "TOOK", widths=(36, 10, 9))
     for task in tasks:
         table.add_row(
             task.id,
@@ -110,7 +111,7 @@ def _status_and_wish(task: Task) -> Text:
 
 
 def _attempts(attempts: Sequence[Attempt]) -> Table:
-    table = _table("TRY", "OUTCOME", "TOOK", "WAIT", "ERROR", nowrap=4)
+    table = _table("TRY", "OUTCOME", "TOOK", "WAIT", "ERROR", widths=(3, 9))
     for each in attempts:
         error = f"{each.error.type}: {each.error.message}" if each.error else ""
         wait = "" if each.next_wait_seconds is None else f"{each.next_wait_seconds:.1f}s"
@@ -136,7 +137,7 @@ def explanation(found: Explanation) -> RenderableType:
 
 def task_types_table(types: Iterable[TaskType]) -> Table:
     """One line a task type."""
-    table = _table("TYPE", "LANE", "TRIES", "PAYLOAD", "DOES", nowrap=3)
+    table = _table("TYPE", "LANE", "TRIES", "PAYLOAD", "DOES", widths=(12, 4))
     for each in types:
         paused = Text(" paused", style="yellow") if each.paused else Text("")
         fields = each.payload_schema.get("properties", {})
@@ -148,9 +149,9 @@ def task_types_table(types: Iterable[TaskType]) -> Table:
     return table
 
 
-def groups_table(groups: Iterable[DeadLetterGroup], now: datetime) -> Table:
+def groups_table(groups: Sequence[DeadLetterGroup], now: datetime) -> Table:
     """One line a group of dead letters."""
-    table = _table("GROUP", "COUNT", "TYPE", "KIND", "LAST", "ERROR", nowrap=5)
+    table = _table("GROUP", "COUNT", "TYPE", "KIND", "LAST", "ERROR", widths=(_widest(groups), 5))
     for each in groups:
         error = Text(f"{each.error_type}: {each.message}", style="red")
         table.add_row(
@@ -161,7 +162,7 @@ def groups_table(groups: Iterable[DeadLetterGroup], now: datetime) -> Table:
 
 def dead_letters_table(letters: Iterable[DeadLetter], now: datetime) -> Table:
     """One line a death."""
-    table = _table("TASK", "TYPE", "KIND", "TRY", "AGE", "ERROR", nowrap=5)
+    table = _table("TASK", "TYPE", "KIND", "TRY", "AGE", "ERROR", widths=(36,))
     for each in letters:
         error = Text(f"{each.error_type}: {each.message}", style="red")
         age = duration(each.failed_at, now)
@@ -171,9 +172,19 @@ def dead_letters_table(letters: Iterable[DeadLetter], now: datetime) -> Table:
     return table
 
 
-def redrives_table(redrives: Iterable[Redrive], now: datetime) -> Table:
+def redrives_table(redrives: Sequence[Redrive], now: datetime) -> Table:
     """One line a redrive."""
-    table = _table("REDRIVE", "ACTION", "STATUS", "CHANGED", "SKIPPED", "FAILED", "AGE", "FILTER", nowrap=7)
+    table = _table(
+        "REDRIVE",
+        "ACTION",
+        "STATUS",
+        "CHANGED",
+        "SKIPPED",
+        "FAILED",
+        "AGE",
+        "FILTER",
+        widths=(_widest(redrives), 6, 7),
+    )
     for each in redrives:
         table.add_row(
             each.id,
@@ -256,13 +267,16 @@ def moment(when: datetime | None, now: datetime) -> str | None:
     return f"{when.astimezone():%Y-%m-%d %H:%M:%S} ({near})"
 
 
-def _table(*columns: str, nowrap: int) -> Table:
-    """A table without lines; the last column with words may be cut."""
+def _table(*columns: str, widths: Sequence[int]) -> Table:
+    """A table without lines; where it is narrow, the first columns keep these widths, and others are cut."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for number, name in enumerate(columns):
-        fixed = number < nowrap
-        table.add_column(name, no_wrap=True, overflow="fold" if fixed else "ellipsis")
+    for name, width in zip_longest(columns, widths):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=width)
     return table
+
+
+def _widest(named: Iterable[DeadLetterGroup | Redrive]) -> int:
+    return max((len(each.id) for each in named), default=1)
 
 
 def _facts(facts: Mapping[str, Any]) -> Table:
