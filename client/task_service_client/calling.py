@@ -32,7 +32,7 @@ class Calling:
     def _call(self, method: str, path: str, **options: Any) -> Steps[dict[str, Any]]:
         """The JSON object of an answer. `options` are the further fields of a Request."""
         response = yield from self._exchange(Request(method=method, path=path, **options))
-        return _json_object(response)
+        return json_object(response)
 
     def _exchange(self, request: Request) -> Steps[Response]:
         """A good answer. Raises: Unreachable or Refused, after all tries."""
@@ -71,12 +71,12 @@ class Calling:
                 return
 
 
-def prefer(wait: float | None) -> dict[str, Any]:
-    """The header that asks the service to answer only when the task has finished, or `wait` s are over."""
+def prefer(wait: float | None) -> tuple[dict[str, str], float]:
+    """The header that asks for an answer at a task's end or after `wait` seconds, and those seconds."""
     if not wait:
-        return {}
+        return {}, 0.0
     seconds = min(LONGEST_PREFER_SECONDS, max(1, round(wait)))
-    return {"headers": {"prefer": f"wait={seconds}"}, "patience_seconds": seconds}
+    return {"prefer": f"wait={seconds}"}, float(seconds)
 
 
 def _refusal(response: Response) -> Refused:
@@ -84,7 +84,8 @@ def _refusal(response: Response) -> Refused:
     return refusal(response.status, problem, retry_after(response.headers))
 
 
-def _json_object(response: Response) -> dict[str, Any]:
+def json_object(response: Response) -> dict[str, Any]:
+    """The JSON object in an answer. Raises: Refused when there is none."""
     if isinstance(response.body, dict):
         return response.body
     detail = "The answer is no JSON object: is this the address of a task service?"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from task_service_client.calling import LONGEST_PREFER_SECONDS, NOT_MODIFIED, prefer
+from task_service_client.calling import LONGEST_PREFER_SECONDS, NOT_MODIFIED, json_object, prefer
 from task_service_client.effects import Connect, Emit, Receive, Request, Say, Sleep, Steps, Stream, consume
 from task_service_client.errors import (
     Refused,
@@ -173,7 +173,7 @@ class LiveOperations(TaskOperations):
             moment = parsedate_to_datetime(response.headers.get("date", "")).astimezone(UTC)
         except ValueError:
             moment = datetime.now(UTC)
-        return response.body["url"], moment
+        return json_object(response)["url"], moment
 
     def _sync(self, message: str, watch: _Watch) -> Stream[Task]:
         yield Say(message)
@@ -218,13 +218,18 @@ class LiveOperations(TaskOperations):
         """Look again and again, with a service that waits itself if it can."""
         pause, longest = POLL_SECONDS
         while not waiting.task.finished:
-            options = prefer(self._left(waiting))
-            headers = {"if-none-match": f'"v{waiting.task.version}"', **options.pop("headers", {})}
-            path = f"/tasks/{waiting.task.id}"
-            request = Request(method="GET", path=path, headers=headers, repeatable=True, **options)
+            headers, patience = prefer(self._left(waiting))
+            headers["if-none-match"] = f'"v{waiting.task.version}"'
+            request = Request(
+                method="GET",
+                path=f"/tasks/{waiting.task.id}",
+                headers=headers,
+                repeatable=True,
+                patience_seconds=patience,
+            )
             response = yield from self._exchange(request)
             if response.status != NOT_MODIFIED:
-                waiting.take(Task.from_json(response.body))
+                waiting.take(Task.from_json(json_object(response)))
             if "preference-applied" not in response.headers and not waiting.task.finished:
                 yield Sleep(min(pause, self._left(waiting)))
                 pause = min(longest, pause * 1.5)

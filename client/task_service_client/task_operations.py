@@ -33,30 +33,25 @@ class TaskOperations(Calling):
     ) -> Steps[Task]:
         """The new task.
 
-        Each call has an idempotency key, its own unless one is given: it is tried again without fear of a
+        Each call has an idempotency key, its own unless one is given, so it is tried again without fear of a
         second task. With one of yours, the same call within 24 hours gives the task that is there. `wait`
-        (at most 20 seconds) asks the service to answer only when the task has finished, which fast ones do
-        at once.
-        Raises: Invalid, with a pointer to each wrong field; TooMany; the other kinds of Refused;
-        Unreachable.
+        (at most 20 seconds) asks the service to answer when the task has finished, if that is soon.
+        Raises: Invalid, with a pointer to each wrong field; the other kinds of Refused; Unreachable.
         """
-        wanted = {
-            "type": type,
-            "payload": dict(payload or {}),
-            "max_attempts": max_attempts,
-            "timeout_seconds": timeout_seconds,
-            "delay_seconds": delay_seconds,
-            "run_at": _text(run_at),
-            "expires_at": _text(expires_at),
-            "tags": [*tags],
-        }
-        options = prefer(wait)
-        key = str(uuid4()) if idempotency_key is None else idempotency_key
-        headers = {"idempotency-key": key, **options.pop("headers", {})}
-        body = {name: value for name, value in wanted.items() if value is not None and value != []}
-        plain = yield from self._call(
-            "POST", "/tasks", body=body, headers=headers, repeatable=True, **options
+        body = _given(
+            type=type,
+            payload=dict(payload or {}),
+            max_attempts=max_attempts,
+            timeout_seconds=timeout_seconds,
+            delay_seconds=delay_seconds,
+            run_at=_text(run_at),
+            expires_at=_text(expires_at),
+            tags=[*tags] or None,
         )
+        headers, patience = prefer(wait)
+        headers["idempotency-key"] = str(uuid4()) if idempotency_key is None else idempotency_key
+        options = {"headers": headers, "patience_seconds": patience}
+        plain = yield from self._call("POST", "/tasks", body=body, repeatable=True, **options)
         return Task.from_json(plain)
 
     def create_many(self, tasks: Iterable[Mapping[str, Any]]) -> Steps[tuple[Task | Refused, ...]]:
@@ -76,7 +71,9 @@ class TaskOperations(Calling):
 
         Raises: NotFound.
         """
-        plain = yield from self._call("GET", _path(task_id), repeatable=True, **prefer(wait))
+        headers, patience = prefer(wait)
+        options = {"headers": headers, "patience_seconds": patience}
+        plain = yield from self._call("GET", _path(task_id), repeatable=True, **options)
         return Task.from_json(plain)
 
     def list(
@@ -145,6 +142,10 @@ class TaskOperations(Calling):
         """Approximate counts of the last `minutes` (at most 1,440), and what waits. For administrators."""
         plain = yield from self._call("GET", "/stats", query={"minutes": minutes}, repeatable=True)
         return Stats.from_json(plain)
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _path(task_id: str) -> str:

@@ -39,6 +39,7 @@ from task_service_client.command_line.session import Session, jsons
 from task_service_client.errors import NotSucceeded
 from task_service_client.models import Task
 
+Type = Annotated[str, typer.Argument(metavar="TYPE", help="See `tasks types`.")]
 Items = Annotated[
     list[str] | None,
     typer.Argument(
@@ -47,36 +48,37 @@ Items = Annotated[
         " text), name:=@FILE (the JSON in it).",
     ),
 ]
+Whole = Annotated[
+    str | None, typer.Option("--payload", "-p", help="The whole payload: JSON, @FILE, or - for stdin.")
+]
+Wait = Annotated[bool, typer.Option("--wait", "-w", help="Wait for its end, with a progress bar.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="May be repeated.")]
+Delay = Annotated[
+    float | None, typer.Option(parser=seconds_of, metavar="DURATION", help="Start later, such as 5m.")
+]
+RunAt = Annotated[datetime | None, typer.Option(parser=moment_of, metavar="MOMENT", help="Start then.")]
+ExpiresAt = Annotated[
+    datetime | None, typer.Option(parser=moment_of, metavar="MOMENT", help="Start before then, or never.")
+]
+MaxAttempts = Annotated[int | None, typer.Option(min=1, help="Tries at most.")]
+Silence = Annotated[float | None, typer.Option(min=1, help="The longest silence of a run.")]
+Key = Annotated[str | None, typer.Option(help="The same key and payload within 24 hours: the same task.")]
 
 
 def run(
     ctx: typer.Context,
-    type: Annotated[str, typer.Argument(metavar="TYPE", help="See `tasks types`.")],
+    type: Type,
     items: Items = None,
-    payload: Annotated[
-        str | None, typer.Option("--payload", "-p", help="The whole payload: JSON, @FILE, or - for stdin.")
-    ] = None,
-    wait: Annotated[
-        bool, typer.Option("--wait", "-w", help="Wait for its end, with a progress bar.")
-    ] = False,
+    payload: Whole = None,
+    wait: Wait = False,
     timeout: Timeout = None,
-    tag: Annotated[list[str] | None, typer.Option("--tag", help="May be repeated.")] = None,
-    delay: Annotated[
-        float | None, typer.Option(parser=seconds_of, metavar="DURATION", help="Start later, such as 5m.")
-    ] = None,
-    run_at: Annotated[
-        datetime | None, typer.Option(parser=moment_of, metavar="MOMENT", help="Start then.")
-    ] = None,
-    expires_at: Annotated[
-        datetime | None, typer.Option(parser=moment_of, metavar="MOMENT", help="Start before then, or never.")
-    ] = None,
-    max_attempts: Annotated[int | None, typer.Option(min=1, help="Tries at most.")] = None,
-    timeout_seconds: Annotated[
-        float | None, typer.Option(min=1, help="The longest silence of a run.")
-    ] = None,
-    idempotency_key: Annotated[
-        str | None, typer.Option(help="The same key and payload within 24 hours: the same task.")
-    ] = None,
+    tag: Tags = None,
+    delay: Delay = None,
+    run_at: RunAt = None,
+    expires_at: ExpiresAt = None,
+    max_attempts: MaxAttempts = None,
+    timeout_seconds: Silence = None,
+    idempotency_key: Key = None,
     json: AsJson = False,
 ) -> int:
     """Create a task."""
