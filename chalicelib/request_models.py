@@ -101,6 +101,12 @@ class TicketRequest(_Request):
     watch: str = Field("all", max_length=200)
 
 
+class PauseRequest(_Request):
+    """The body of `POST /task-types/{name}/pause`."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+
+
 class ListQuery(_Request):
     """The query of `GET /tasks`."""
 

@@ -47,11 +47,13 @@ ARROWS = {
     "responses": {"domain", "problems"},
     "api": {"domain", "request_models"},
     "events": {"domain", "aws", "services", "observability", "api", "problems"},
+    "resources": {"aws", "settings"},
     "bootstrap": {
         "domain",
         "aws",
         "services",
         "observability",
+        "resources",
         "settings",
         "task_types",
         "box_office",
@@ -92,6 +94,7 @@ CATCH_ALL = {
     "services.run._described": "the words of an exception are user code, too",
     "services.sweeper._act": "one row must not stop the sweep",
     "services.tasks._send": "the task is stored: the sweep sends what this could not",
+    "services.waiters.until": "the task is stored: its answer must not be lost with a read",
     "services.worker._settle": "one message must not stop the others",
 }
 

@@ -31,6 +31,7 @@ class Route:
     path: str
     scope: Scope
     body: Any = None
+    declared: str = ""  #: as app.py has it, where that differs
 
     def call(self, http: Http, task_id: str, query: str = "", **headers: str) -> HTTPResponse:
         raw = b"" if self.body is None else json.dumps(self.body).encode()
@@ -44,10 +45,13 @@ ROUTES = [
     Route("GET", "/tasks", READ),
     Route("GET", "/tasks/{task_id}", READ),
     Route("DELETE", "/tasks/{task_id}", WRITE),
+    Route("GET", "/tasks/{task_id}/explain", READ),
     Route("POST", "/tasks/{task_id}/cancel", WRITE),
     Route("POST", "/tasks/{task_id}/retry", WRITE),
     Route("POST", "/tickets", READ, {"watch": "all"}),
     Route("GET", "/task-types", READ),
+    Route("POST", "/task-types/demo.fail/pause", ADMIN, {"reason": "test"}, "/task-types/{name}/pause"),
+    Route("POST", "/task-types/demo.fail/resume", ADMIN, None, "/task-types/{name}/resume"),
     Route("GET", "/stats", ADMIN),
 ]
 OPEN = {("GET", "/health")}
@@ -83,7 +87,7 @@ def test_no_route_is_left_out() -> None:
     """A new route needs a row above, or a reason to be open."""
     declared = {(method, path) for path, methods in app.app.routes.items() for method in methods}
     ours = {(method, path) for method, path in declared if method != "OPTIONS"}
-    assert ours == {(route.method, route.path) for route in ROUTES} | OPEN
+    assert ours == {(route.method, route.declared or route.path) for route in ROUTES} | OPEN
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
