@@ -50,6 +50,8 @@ class ProgressBar:
 
     def show_task(self, task: Task) -> None:
         """Show how far a task is."""
+        if task.finished:  # the bar is about to leave
+            return
         style = STYLES.get(task.status, "")
         words = task.progress.message or "" if task.progress and task.status == "running" else ""
         if task.status == "retrying" and task.error is not None:
