@@ -1,7 +1,7 @@
 """Requests that wait for a task, so that a fast one answers with its result in one round trip.
 
-A waiting request occupies a function, so each owner has a bucket of waiting time: what is not used up is
-given back. A function that dies while it waits leaves nothing to clean up, because the bucket fills by itself.
+A waiting request occupies a function, so each owner has a bucket of waiting time, and what is not used up
+is given back. A function that dies while it waits leaves nothing to clean up: the bucket fills by itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Prefer: wait=N on POST /tasks and GET /tasks/{id}: the result in one round trip, for tasks that are fast."""
+"""Prefer: wait=N on POST /tasks and GET /tasks/{id}: a fast task's result in one round trip."""
 
 from __future__ import annotations
 
