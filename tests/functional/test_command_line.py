@@ -138,6 +138,19 @@ class TestLooking:
         assert [each["name"] for each in tasks("types", "--json").json][:1] == ["csv.profile"]
         assert tasks("types", "show", "nope").code == 2
 
+    def test_a_waiting_task_is_explained(self, tasks: Tasks, kit: Kit) -> None:
+        task = kit.create("demo.sleep", {"seconds": 0}, delay_seconds=3600)
+        assert "scheduled" in tasks("explain", task["id"]).out
+        assert tasks("explain", task["id"], "--json").json["reason"] == "scheduled"
+
+    def test_a_type_is_paused_and_resumed(self, tasks: Tasks) -> None:
+        assert tasks("types", "pause", "demo.sleep", "--reason", "it is broken").code == 0
+        assert "demo.sleep paused" in tasks("types").out
+        shown = tasks("types", "show", "demo.sleep", "--json").json
+        assert shown["paused"]["reason"] == "it is broken"
+        assert tasks("types", "resume", "demo.sleep", "--json").json["paused"] is None
+        assert tasks("types", "pause", "nope").code == 1
+
     def test_stats_are_for_administrators(self, tasks: Tasks, kit: Kit) -> None:
         assert "queues" in tasks("stats").out
         ran = tasks("stats", token=kit.token("tasks:read", exp=FAR))

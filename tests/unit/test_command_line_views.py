@@ -92,7 +92,7 @@ class TestTables:
                 "next": "A worker takes it.",
             }
         )
-        text = text_of(explanation(found))
+        text = text_of(explanation(found, NOW))
         assert "about 12 tasks" in text
         assert "A worker takes it." in text
 

@@ -120,16 +120,17 @@ def _attempts(attempts: Sequence[Attempt]) -> Table:
     return table
 
 
-def explanation(found: Explanation) -> RenderableType:
+def explanation(found: Explanation, now: datetime) -> RenderableType:
     """Why a task is where it is."""
     ahead = None
     if found.ahead is not None:
-        ahead = f"{'about ' if found.ahead.approximate else ''}{found.ahead.count} tasks"
+        number = found.ahead.count
+        ahead = f"{'about ' if found.ahead.approximate else ''}{number} task{'' if number == 1 else 's'}"
     facts = {
         "status": status_text(found.status),
         "why": found.detail,
         "ahead": ahead,
-        "until": found.until and found.until.isoformat(timespec="seconds"),
+        "until": moment(found.until, now),
         "next": found.next,
     }
     return _facts(facts)

@@ -161,7 +161,7 @@ def explain(ctx: typer.Context, task_id: TaskId, json: AsJson = False) -> None:
     if json:
         session.show_json(found.json)
     else:
-        session.show(explanation(found))
+        session.show(explanation(found, datetime.now(UTC)))
 
 
 def watch(
