@@ -160,6 +160,22 @@ def resume_task_type(name: str) -> Response:
     return responses.task_type(services().switch.resume(name, by=caller(Scope.ADMIN).subject))
 
 
+@app.route("/dead-letters", methods=["GET"], content_types=ANY)
+@view
+def list_dead_letters() -> Response:
+    owner, query, keys = (
+        caller(Scope.ADMIN).owner,
+        api.dead_letter_query(request()),
+        services().parameters.signing_keys,
+    )
+    before = read_cursor(keys, owner, query.list, query.cursor, bool) if query.cursor is not None else None
+    found = services().dead_letter_browser.page(
+        owner, query.group, before=before, limit=query.limit, filters=query.filters
+    )
+    cursor = found.position and sign_cursor(keys, owner, query.list, found.position)
+    return responses.plain({found.name: found.views, "next_cursor": cursor})
+
+
 @app.route("/stats", methods=["GET"], content_types=ANY)
 @view
 def get_stats() -> Response:

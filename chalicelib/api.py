@@ -21,6 +21,7 @@ from chalicelib.domain.validation import field_errors
 from chalicelib.domain.watching import Watch
 from chalicelib.request_models import (
     BatchRequest,
+    DeadLetterQuery,
     ListQuery,
     PauseRequest,
     StatsQuery,
@@ -131,6 +132,11 @@ def pause_reason(request: Request) -> str | None:
 def list_query(request: Request) -> ListQuery:
     """What a list is to hold. Raises: Invalid."""
     return _validated(ListQuery, _query(request))
+
+
+def dead_letter_query(request: Request) -> DeadLetterQuery:
+    """Which dead letters are wanted. Raises: Invalid."""
+    return _validated(DeadLetterQuery, _query(request))
 
 
 def stats_query(request: Request) -> StatsQuery:

@@ -39,6 +39,7 @@ from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
     from chalicelib.domain.task_types import TaskTypes
+    from chalicelib.services.dead_letter_browser import DeadLetterBrowser
     from chalicelib.services.explanations import Explanations
     from chalicelib.services.switch import Switch
     from chalicelib.services.waiters import Waiters
@@ -220,6 +221,14 @@ class Services(Resources):
             pauses=self.pauses,
             clock=self.clock,
         )
+
+    @cached_property
+    def dead_letter_browser(self) -> DeadLetterBrowser:
+        from chalicelib.aws.dead_letter_list import DeadLetterList  # noqa: PLC0415
+        from chalicelib.services.dead_letter_browser import DeadLetterBrowser  # noqa: PLC0415
+
+        deaths = DeadLetterList(self.clients.dynamodb, self._rows, self._threads)
+        return DeadLetterBrowser(deaths=deaths, tasks=self.task_table)
 
     @cached_property
     def waiters(self) -> Waiters:

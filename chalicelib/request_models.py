@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -58,6 +58,10 @@ Time = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_in_
 Seconds = Annotated[float, BeforeValidator(_number)]
 Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 Name = Annotated[str, Field(min_length=1, max_length=NAME_LIMIT_CHARACTERS)]
+
+
+#: What a dead letter can be of: a death of a task, or a message that is not ours.
+DeathKind = Literal["exception", "timeout", "crashed", "poison", "rejected", "quarantined"]
 
 
 class _Request(BaseModel):
@@ -121,6 +125,27 @@ class ListQuery(_Request):
         """The filters that were given."""
         given = {"status": self.status and self.status.value, "type": self.type, "tag": self.tag}
         return {name: value for name, value in given.items() if value is not None}
+
+
+class DeadLetterQuery(_Request):
+    """The query of `GET /dead-letters`."""
+
+    type: Name | None = None
+    kind: DeathKind | None = None
+    group: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    limit: int = Field(DEFAULT_PAGE, ge=1, le=PAGE_LIMIT)
+    cursor: str | None = None
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """The filters of the records that were given."""
+        given = {"type": self.type, "kind": self.kind}
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def list(self) -> dict[str, str]:
+        """What names this very list, for its cursors."""
+        return {"list": "dead-letters", "group": self.group or "", **self.filters}
 
 
 class StatsQuery(_Request):

@@ -67,6 +67,13 @@ class TaskTable:
         keys = [row_key(owner, task_id) for owner, task_id in dict.fromkeys(names)]
         return [from_row(row) for row in batch_get(self._client, self._table, keys)]
 
+    def deaths(self, names: Sequence[tuple[str, str]]) -> set[str]:
+        """The deaths, as `id#redrive_count`, of those of the (owner, id) that are dead now."""
+        keys = [row_key(owner, task_id) for owner, task_id in dict.fromkeys(names)]
+        rows = batch_get(self._client, self._table, keys, ("sk", "status", "redrive_count"))
+        failed = {"S": TaskStatus.FAILED.value}
+        return {f"{row['sk']['S']}#{row['redrive_count']['N']}" for row in rows if row["status"] == failed}
+
     # --- A1: create -----------------------------------------------------------------------------
 
     def create(self, task: Task) -> None:

@@ -52,6 +52,7 @@ ROUTES = [
     Route("GET", "/task-types", READ),
     Route("POST", "/task-types/demo.fail/pause", ADMIN, {"reason": "test"}, "/task-types/{name}/pause"),
     Route("POST", "/task-types/demo.fail/resume", ADMIN, None, "/task-types/{name}/resume"),
+    Route("GET", "/dead-letters", ADMIN),
     Route("GET", "/stats", ADMIN),
 ]
 OPEN = {("GET", "/health")}
