@@ -31,7 +31,7 @@ def single(bench: Counted, size: int) -> int:
 
 
 def idle(bench: Counted, size: int) -> int:
-    """One task alone."""
+    """One task alone, each change of which comes in a batch of its own."""
     bench.post("bench.noop", size)
     bench.container.run(1)
     return 1
@@ -119,7 +119,7 @@ def count(bench: Counted, scenario: str, size: str) -> Count:
     bench.clock.start_minute()
     tasks = SCENARIOS[scenario](bench, SIZES[size])
     served = bench.take()
-    bench.container.push()
+    bench.container.push(batch=1 if scenario == "single, idle" else 100)
     return Count(tasks, served, bench.take())
 
 
