@@ -104,10 +104,10 @@ class Container:
                 raise TimeoutError(f"{tasks} messages did not come")
             tasks -= self.settle(messages)
 
-    def receive(self) -> list[dict[str, Any]]:
-        """Up to ten messages, as soon as there are some."""
+    def receive(self, wait_seconds: int = _PATIENCE_SECONDS) -> list[dict[str, Any]]:
+        """Up to ten messages, as soon as there are some; none when none came for `wait_seconds`."""
         answer = self._queue.receive_message(
-            QueueUrl=self._url, MaxNumberOfMessages=_BATCH, WaitTimeSeconds=_PATIENCE_SECONDS
+            QueueUrl=self._url, MaxNumberOfMessages=_BATCH, WaitTimeSeconds=wait_seconds
         )
         messages: list[dict[str, Any]] = answer.get("Messages", [])
         return messages
@@ -126,6 +126,42 @@ class Container:
                 ],
             )
         return len(done)
+
+    def drain(self) -> None:
+        """Run and delete what is in the queue now."""
+        while messages := self.receive(wait_seconds=0):
+            self.settle(messages)
+
+    # --- WebSocket ----------------------------------------------------------------------------------
+
+    def connect(self, connection_id: str) -> None:
+        """Open a connection that watches everything. Raises: AssertionError when it is refused."""
+        answer = app.connect(self._socket_event("CONNECT", connection_id), CONTEXT)
+        assert answer["statusCode"] == 200, answer
+
+    def say(self, connection_id: str, message: Any) -> None:
+        """Send a message on a connection."""
+        event = self._socket_event("MESSAGE", connection_id)
+        app.message({**event, "body": json.dumps(message)}, CONTEXT)
+
+    def disconnect(self, connection_id: str) -> None:
+        """Close a connection."""
+        app.disconnect(self._socket_event("DISCONNECT", connection_id), CONTEXT)
+
+    def _socket_event(self, kind: str, connection_id: str) -> dict[str, Any]:
+        return {
+            "requestContext": {
+                "eventType": kind,
+                "connectionId": connection_id,
+                "domainName": "bench.example",
+                "apiId": "bench",
+                "stage": "bench",
+                "requestId": "bench",
+            },
+            "headers": {"Authorization": f"Bearer {self._token}"},
+            "queryStringParameters": None,
+            "isBase64Encoded": False,
+        }
 
     # --- Stream and schedules -----------------------------------------------------------------------
 

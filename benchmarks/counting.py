@@ -65,8 +65,8 @@ class Counted:
 def counted(stage: BenchStage) -> Iterator[Counted]:
     """A container that has served before, so that nothing is asked for the first time."""
     session, clock = NotingSession(), Clock()
-    with CountingProxy(stage.endpoint) as proxy, sink() as sockets, silent():
-        stage.serve_sockets_at(sockets)
+    with sink() as sockets, CountingProxy(stage.endpoint, sockets) as proxy, silent():
+        stage.serve_sockets_at(proxy.url)
         services = stage.services(session, proxy.url, clock=clock, draw=lambda: 0.0, poll_seconds=0)
         container = Container(stage, services)
         bench = Counted(container, clock, session, proxy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from botocore.config import Config
 from botocore.loaders import create_loader
 from botocore.session import Session
 
@@ -15,13 +16,21 @@ _LOADER: Final = create_loader()
 _BODY: Final = "benchmarks_body"
 
 
-def new_session() -> Session:
+def new_session(kind: type[Session] = Session) -> Session:
     """A session for an emulated AWS."""
-    session = Session()
+    session = kind()
     session.register_component("data_loader", _LOADER)
     session.set_config_variable("region", REGION)
     session.set_credentials("test", "test")
     return session
+
+
+class _PatientSession(Session):
+    """Its clients wait as long as the emulator needs with a big table, and send nothing twice."""
+
+    def create_client(self, *args: Any, config: Config | None = None, **kwargs: Any) -> Any:
+        patient = Config(read_timeout=60, retries={"total_max_attempts": 1})
+        return super().create_client(*args, config=config.merge(patient) if config else patient, **kwargs)
 
 
 class NotingSession:
@@ -31,7 +40,7 @@ class NotingSession:
         self.exchanges: list[Exchange] = []
 
     def __call__(self) -> Any:
-        session: Any = new_session()
+        session: Any = new_session(_PatientSession)
         session.register("provide-client-params.dynamodb", _ask_for_capacity)
         session.register("before-call", _keep_body)
         session.register("response-received", self._note)

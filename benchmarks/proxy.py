@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.exchanges import Exchange, operation_of
 
+_PATIENCE_SECONDS: Final = 60
 #: Of one connection only; the proxy's own answer sets them anew.
 _HOP_BY_HOP: Final = frozenset(
     {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
@@ -17,10 +19,11 @@ _HOP_BY_HOP: Final = frozenset(
 
 
 class CountingProxy:
-    """Listens on `url` and passes everything on to `target`."""
+    """Listens on `url` and passes everything on: frames to `sockets`, all else to `aws`."""
 
-    def __init__(self, target: str) -> None:
-        self._target = urlsplit(target).netloc
+    def __init__(self, aws: str, sockets: str) -> None:
+        self._aws = urlsplit(aws).netloc
+        self._sockets = urlsplit(sockets).netloc
         self._lock = Lock()
         self.exchanges: list[Exchange] = []
 
@@ -54,20 +57,15 @@ class CountingProxy:
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True  # head and body are two writes: the second would wait 40 ms
 
-            def setup(self) -> None:
-                super().setup()
-                self._upstream = HTTPConnection(proxy._target, timeout=60)
-
-            def finish(self) -> None:
-                self._upstream.close()
-                super().finish()
-
             def _pass(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                self._upstream.request(self.command, self.path, body, headers)
-                response = self._upstream.getresponse()
-                answer = response.read()
+                # A connection for each request: one that was kept may be closed by the time it is needed.
+                place = proxy._sockets if "/@connections/" in self.path else proxy._aws
+                with closing(HTTPConnection(place, timeout=_PATIENCE_SECONDS)) as upstream:
+                    upstream.request(self.command, self.path, body, headers)
+                    response = upstream.getresponse()
+                    answer = response.read()
                 proxy._note(Exchange(operation_of(self.path, headers, body), body, answer))
                 self.send_response(response.status)
                 for name, value in response.getheaders():

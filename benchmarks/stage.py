@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any, Final
 
 from botocore.session import Session
 
-from benchmarks.hooks import new_session
+from benchmarks.hooks import REGION, new_session
 from benchmarks.task_types import TYPES
 from chalicelib.aws.clients import Clients
 from chalicelib.bootstrap import Services
@@ -67,6 +68,7 @@ class BenchStage:
 @contextmanager
 def bench_stage() -> Iterator[BenchStage]:
     """A stage that lives as long as the block."""
+    os.environ.setdefault("AWS_REGION", REGION)  # as Lambda sets it: Chalice looks for it
     with TemporaryDirectory(prefix="bench-") as home:
         emulator = Emulator(free_port(), Path(home), persist=False)
         emulator.start()
