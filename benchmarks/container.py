@@ -136,19 +136,20 @@ class Container:
 
     def connect(self, connection_id: str) -> None:
         """Open a connection that watches everything. Raises: AssertionError when it is refused."""
-        answer = app.connect(self._socket_event("CONNECT", connection_id), CONTEXT)
+        answer = app.connect(self.socket_event("CONNECT", connection_id), CONTEXT)
         assert answer["statusCode"] == 200, answer
 
     def say(self, connection_id: str, message: Any) -> None:
         """Send a message on a connection."""
-        event = self._socket_event("MESSAGE", connection_id)
+        event = self.socket_event("MESSAGE", connection_id)
         app.message({**event, "body": json.dumps(message)}, CONTEXT)
 
     def disconnect(self, connection_id: str) -> None:
         """Close a connection."""
-        app.disconnect(self._socket_event("DISCONNECT", connection_id), CONTEXT)
+        app.disconnect(self.socket_event("DISCONNECT", connection_id), CONTEXT)
 
-    def _socket_event(self, kind: str, connection_id: str) -> dict[str, Any]:
+    def socket_event(self, kind: str, connection_id: str) -> dict[str, Any]:
+        """The event that API Gateway makes of a connection that opens, speaks or closes."""
         return {
             "requestContext": {
                 "eventType": kind,
@@ -208,7 +209,14 @@ class _Stream:
             self._iterator = answer["NextShardIterator"]
             if not answer["Records"]:
                 return taken
-            taken += [each for each in answer["Records"] if _is_task(each)]
+            taken += [_as_delivered(each) for each in answer["Records"] if _is_task(each)]
+
+
+def _as_delivered(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record as Lambda delivers it: its time is a number."""
+    told: dict[str, Any] = record["dynamodb"]
+    created = told["ApproximateCreationDateTime"].timestamp()
+    return {**record, "dynamodb": {**told, "ApproximateCreationDateTime": created}}
 
 
 def _is_task(record: Mapping[str, Any]) -> bool:

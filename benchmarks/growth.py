@@ -179,9 +179,10 @@ def _differences(sizes: Sequence[int]) -> list[int]:
     return [size - before for before, size in zip((0, *sizes), sizes, strict=False)]
 
 
-def slope(points: Sequence[Point]) -> float:
+def slope(name: str, points: Sequence[Point]) -> float:
     """How a probe grows: 0 not at all, 1 in proportion. The steepest of requests, rows and write units."""
-    first, last = points[0], points[-1]
+    first = next(point for point in points if "?" not in name or point.tasks >= FILTERED_FROM)
+    last = points[-1]
     longer = math.log(last.tasks / first.tasks)
     pairs = [
         (first.requests, last.requests),
@@ -196,9 +197,7 @@ def rows() -> list[Row]:
     found = []
     for layout, owners in LAYOUTS.items():
         for name, points in growth(owners).items():
-            start = FILTERED_FROM if "?" in name else 0
-            counting = [point for point in points if point.tasks >= start]
-            found.append(Row(what=f"growth, {layout}: {name}", ours=slope(counting), target=FLAT))
+            found.append(Row(what=f"growth, {layout}: {name}", ours=slope(name, points), target=FLAT))
     return found
 
 
@@ -209,7 +208,7 @@ def main() -> None:
         print(f"{layout}: requests / rows examined / write units with {sizes} tasks")
         for name, points in growth(owners).items():
             cells = [f"{each.requests} / {each.examined} / {each.written:g}".rjust(16) for each in points]
-            print(f"  {name:26}{''.join(cells)}   slope {slope(points):+.3f}")
+            print(f"  {name:26}{''.join(cells)}   slope {slope(name, points):+.3f}")
 
 
 if __name__ == "__main__":

@@ -28,9 +28,10 @@ def new_session(kind: type[Session] = Session) -> Session:
 class _PatientSession(Session):
     """Its clients wait as long as the emulator needs with a big table, and send nothing twice."""
 
-    def create_client(self, *args: Any, config: Config | None = None, **kwargs: Any) -> Any:
+    def create_client(self, service_name: Any, *args: Any, **kwargs: Any) -> Any:
         patient = Config(read_timeout=60, retries={"total_max_attempts": 1})
-        return super().create_client(*args, config=config.merge(patient) if config else patient, **kwargs)
+        kwargs["config"] = kwargs.get("config", Config()).merge(patient)
+        return super().create_client(service_name, *args, **kwargs)
 
 
 class NotingSession:

@@ -25,7 +25,7 @@ from chalicelib.settings import Settings
 
 _SETTINGS: Final = Settings(stage="local")
 _TIMING: Final = timing_of(_SETTINGS)
-_WANTED: Final = NewTask(type="bench.noop", payload=payload_of(200), tags=["bulk"])
+_WANTED: Final = NewTask(type="bench.noop", payload=payload_of(200), tags=("bulk",))
 _HEADERS: Final = {
     "X-Amz-Target": "DynamoDB_20120810.BatchWriteItem",
     "Content-Type": "application/x-amz-json-1.0",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from contextlib import closing
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,9 +22,10 @@ _HOP_BY_HOP: Final = frozenset(
 class CountingProxy:
     """Listens on `url` and passes everything on: frames to `sockets`, all else to `aws`."""
 
-    def __init__(self, aws: str, sockets: str) -> None:
+    def __init__(self, aws: str, sockets: str, tls: ssl.SSLContext | None = None) -> None:
         self._aws = urlsplit(aws).netloc
         self._sockets = urlsplit(sockets).netloc
+        self._tls = tls
         self._lock = Lock()
         self.exchanges: list[Exchange] = []
 
@@ -36,7 +38,8 @@ class CountingProxy:
     def __enter__(self) -> Self:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if self._tls is not None:
+            self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
         return self
@@ -45,6 +48,12 @@ class CountingProxy:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        scheme, host = ("http", "127.0.0.1") if self._tls is None else ("https", "localhost")
+        return f"{scheme}://{host}:{self._server.server_address[1]}"
 
     def _note(self, exchange: Exchange) -> None:
         with self._lock:

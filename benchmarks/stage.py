@@ -52,8 +52,7 @@ class BenchStage:
         return Services(
             Settings(stage=LOCAL_STAGE, endpoint_url=url, **GENEROUS, **(settings or {})),
             clients=Clients(url, new_session),
-            task_types=TYPES,
-            **differing,
+            **{"task_types": TYPES, **differing},
         )
 
     def token(self, owner: str = OWNER) -> str:
