@@ -103,7 +103,7 @@ def connected(event: WebsocketEvent, services: Services) -> Response:
     try:
         _connect(event.connection_id, event.to_dict(), services)
     except TaskServiceError as error:
-        log.warning("Connection refused", action="request_refused", code=error.code, reason=error.detail)
+        log.warning("Connection refused", action="request_refused", code=error.code, reason=str(error))
         return Response("", status_code=problem(error)["status"])
     except Exception:  # an exception here would reach the client as a 502
         log.exception("Connection failed", action="connection_failed")
