@@ -28,8 +28,8 @@ def adopt(
 ) -> list[Entry]:
     """The stage's resources in the words of Chalice's record, in the order in which they need each other.
 
-    `wanted` are the app's own; whatever else the stage has is listed, too, and so deleted by Chalice. Custom
-    domains are taken from `record`, Chalice's own.
+    `wanted` are the app's own; whatever else the stage has is listed, too, and so deleted by Chalice. Domains
+    have no fixed names: one that is wanted no longer is found in `record`, Chalice's own.
     Raises: BadInput when two APIs of the stage's name exist.
     """
     functions = dict(_functions(client, stage, wanted))
@@ -43,7 +43,7 @@ def adopt(
         *_rules(client, stage, wanted),
         *_rest_apis(client, stage),
         *_websocket_apis(client, stage),
-        *(dict(entry) for entry in record if entry["resource_type"] == "domain_name"),
+        *_domains(client, wanted, record),
     ]
 
 
@@ -147,6 +147,24 @@ def _websocket_apis(client: TypedAWSClient, stage: str) -> Iterator[Entry]:
         # Without a stage it was never reachable, and Chalice gives a stage to a new API only.
         name = "websocket_api" if api_id in finished else _ORPHAN + api_id
         yield {"resource_type": "websocket_api", "name": name, "websocket_api_id": api_id}
+
+
+def _domains(
+    client: TypedAWSClient, wanted: Sequence[models.Model], record: Sequence[Mapping[str, Any]]
+) -> Iterator[Entry]:
+    recorded = {entry["name"]: dict(entry) for entry in record if entry["resource_type"] == "domain_name"}
+    yield from recorded.values()
+    for each in wanted:
+        if not isinstance(each, models.DomainName) or each.resource_name in recorded:
+            continue
+        if client.domain_name_exists_v2(each.domain_name):
+            mappings = client._client("apigatewayv2").get_api_mappings(DomainName=each.domain_name)["Items"]
+            yield {
+                "resource_type": "domain_name",
+                "name": each.resource_name,
+                "domain_name": each.domain_name,
+                "api_mapping": [{"key": f"/{mapping.get('ApiMappingKey', '')}"} for mapping in mappings],
+            }
 
 
 def _refuse_two(ids: Sequence[str], kind: str, name: str) -> None:
