@@ -11,8 +11,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = [ROOT / "app.py", *sorted((ROOT / "chalicelib").rglob("*.py"))]
+CLIENT = sorted((ROOT / "client").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-ALL = [*SHIPPED, *TESTS, *sorted((ROOT / "infra").rglob("*.py")), *sorted((ROOT / "local").rglob("*.py"))]
+ALL = [
+    *SHIPPED,
+    *CLIENT,
+    *TESTS,
+    *sorted((ROOT / "infra").rglob("*.py")),
+    *sorted((ROOT / "local").rglob("*.py")),
+]
 
 MODULE_LIMIT_LINES = 300
 TEST_MODULE_LIMIT_LINES = 400
@@ -145,6 +152,7 @@ def identify(path: Path) -> str:
 
 
 shipped = pytest.mark.parametrize("path", SHIPPED, ids=identify)
+client = pytest.mark.parametrize("path", CLIENT, ids=identify)
 
 
 class TestArrows:
@@ -178,9 +186,20 @@ class TestArrows:
     def test_nothing_shipped_needs_what_is_not(self, path: Path) -> None:
         """But for app.py, which takes infra along where the deploy runs."""
         tops = {name.partition(".")[0] for name in imports(path)}
-        assert not tops & {"infra", "local", "client", "tests"} - (
+        assert not tops & {"infra", "local", "task_service_client", "tests"} - (
             {"infra"} if path.name == "app.py" else set()
         )
+
+    @client
+    def test_the_client_stands_alone(self, path: Path) -> None:
+        """It is installed where the service is not."""
+        tops = {name.partition(".")[0] for name in imports(path)}
+        assert not tops & {"app", "chalicelib", "infra", "local", "tests"}
+
+    def test_the_client_needs_its_extra_for_the_command_line_alone(self) -> None:
+        for path in CLIENT:
+            if "command_line" not in path.parts:
+                assert not {name.partition(".")[0] for name in imports(path)} & {"rich", "typer"}
 
     def test_app_py_imports_infra_only_where_the_deploy_runs(self) -> None:
         app = parsed(ROOT / "app.py")
@@ -219,7 +238,12 @@ class TestErrors:
         # A nested function is found with the one around it, too.
         assert found - {"problems.answer"} == set(CATCH_ALL)
 
-    @shipped
+    @client
+    def test_the_client_catches_what_it_can_name(self, path: Path) -> None:
+        handlers = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.ExceptHandler)]
+        assert not [handler for handler in handlers if _catches_all(handler)]
+
+    @pytest.mark.parametrize("path", [*SHIPPED, *CLIENT], ids=identify)
     def test_no_error_is_swallowed_without_a_word(self, path: Path) -> None:
         for node in ast.walk(parsed(path)):
             if isinstance(node, ast.ExceptHandler):
@@ -256,7 +280,7 @@ class TestDocstrings:
     #: Classes whose methods are explained elsewhere.
     EXPLAINED = frozenset({"Run"})  # by the protocol TaskContext
 
-    @pytest.mark.parametrize("path", [p for p in SHIPPED if p.name != "app.py"], ids=identify)
+    @pytest.mark.parametrize("path", [p for p in [*SHIPPED, *CLIENT] if p != ROOT / "app.py"], ids=identify)
     def test_whatever_is_public_says_what_the_caller_gets(self, path: Path) -> None:
         module = parsed(path)
         assert ast.get_docstring(module)

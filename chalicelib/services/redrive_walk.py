@@ -11,6 +11,7 @@ from chalicelib.domain.errors import TooMany
 from chalicelib.domain.redrive import Redrive, RedriveStatus
 from chalicelib.domain.task import Task
 from chalicelib.observability import log
+from chalicelib.services.reading import read_page
 
 if TYPE_CHECKING:
     from chalicelib.aws.redrive_table import RedriveTable
@@ -74,7 +75,7 @@ class Walk:
     def _stretch(self) -> bool:
         """Act on the next stretch; is there one behind it?"""
         end = self._redrive.end
-        page = self._listing.stretch(self._redrive.owner, before=self._redrive.position)
+        page = read_page(self._listing.stretch(self._redrive.owner, before=self._redrive.position))
         for task in page.tasks:
             if task.id < end:
                 return False

@@ -21,6 +21,7 @@ from chalicelib.domain.task_view import task_summary
 from chalicelib.domain.timing import Timing
 from chalicelib.observability import carried, log
 from chalicelib.services.limits import Limits
+from chalicelib.services.reading import read_page
 from chalicelib.services.redrive_walk import LEASE, Walk
 from chalicelib.services.tasks import TaskService
 
@@ -89,7 +90,7 @@ class Redrives:
         found: list[Task] = []
         before: str | None = redrive.start
         for _ in range(_DRY_STRETCHES):
-            page = self._listing.stretch(owner, before=before)
+            page = read_page(self._listing.stretch(owner, before=before))
             found += [task for task in page.tasks if redrive.matches(task)]
             before = page.position if page.position is not None and page.position > redrive.end else None
             if before is None:

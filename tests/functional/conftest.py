@@ -157,10 +157,12 @@ class Handlers:
         """Deliver stream records (the new ones) to push_updates."""
         app.push_updates({"Records": self.stream() if records is None else records}, self.context)
 
-    def connect(self, connection_id: str, *, token: str | None = None, **query: str) -> int:
+    def connect(self, connection_id: str, *, token: str | None = None, **query: str | list[str]) -> int:
         """Open a WebSocket; the status that API Gateway would act on."""
         event = self._socket_event("CONNECT", connection_id)
-        event["queryStringParameters"] = query or None
+        values = {name: value if isinstance(value, list) else [value] for name, value in query.items()}
+        event["multiValueQueryStringParameters"] = values or None
+        event["queryStringParameters"] = {name: each[-1] for name, each in values.items()} or None
         chosen = self.kit.token(exp=FAR) if token is None else token
         event["headers"] = {"Authorization": f"Bearer {chosen}"}
         return int(app.connect(event, self.context)["statusCode"])

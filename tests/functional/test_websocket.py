@@ -61,6 +61,11 @@ class TestConnect:
         assert handlers.connect("c1", **query) == 422
         assert items(kit, "connections") == []
 
+    def test_a_query_that_says_two_things_is_refused(self, kit: Kit, handlers: Handlers) -> None:
+        """API Gateway gives the last value; the first would be dropped without a word."""
+        assert handlers.connect("c1", watch=["none", "all"]) == 422
+        assert items(kit, "connections") == []
+
     def test_one_that_cannot_be_stored_is_asked_to_come_again(self, kit: Kit, handlers: Handlers) -> None:
         Wire(kit.services).refuse("PutItem")
         assert handlers.connect("c1") == 503

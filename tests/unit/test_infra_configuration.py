@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.stack import TEMPLATE
+from infra.templates import DATA as TEMPLATE
 
 ROOT = TEMPLATE.parents[1]
 CONFIG: dict[str, Any] = json.loads((ROOT / ".chalice" / "config.json").read_text())

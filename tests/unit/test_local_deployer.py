@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.deployment import AppImportError, DeploymentError
+from infra.errors import AppImportError, DeploymentError
 from local.deployer import Deployer
 
 NOBODY = "http://127.0.0.1:1"  # reserved, and nothing listens there
