@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 WSCAT_VERSION := 6.1.0
 WSCAT := .tools/wscat-$(WSCAT_VERSION)/node_modules/.bin/wscat
-SOURCES := $(wildcard app.py) benchmarks chalicelib infra local tests
+SOURCES := $(wildcard app.py) benchmarks chalicelib client infra local tests
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
@@ -65,14 +65,15 @@ policies: $(INSTALLED) ## Record which calls each function makes in the function
 
 lock: $(INSTALLED) ## Pin what pyproject.toml asks for anew (UPGRADE=--upgrade: to the newest)
 	@$(COMPILE) $(UPGRADE) --output-file=requirements.txt pyproject.toml
-	@$(COMPILE) $(UPGRADE) --constraint=requirements.txt --extra=dev --output-file=requirements-dev.txt pyproject.toml
+	@$(COMPILE) $(UPGRADE) --constraint=requirements.txt --extra=dev --extra=cli --output-file=requirements-dev.txt \
+	  pyproject.toml client/pyproject.toml
 
 clean: ## Remove the local stage with its data, and what tools left behind (not .venv)
 	@[ ! -e .local/lock ] || $(PYTHON) -m local.only_one
 	@rm -rf .local .tools .chalice/deployed/local.json .chalice/deployments .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	@find app.py chalicelib infra local tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	@find app.py chalicelib client infra local tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
-$(INSTALLED): requirements.txt requirements-dev.txt
+$(INSTALLED): requirements.txt requirements-dev.txt client/pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) here: install Python 3.11 or later." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Python 3.11 or later is needed, this is $$($(PYTHON) --version). Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
@@ -81,6 +82,7 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 	@echo "Installing what requirements.txt and requirements-dev.txt pin into .venv ..."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -e client
 	@touch $@
 
 # For one test, which says so and is skipped when there is no npm or no network.

@@ -1,6 +1,6 @@
 """Running tasks: claim, run the task type, record the outcome.
 
-    message ─> claim ─refused──────────────────────> ack: the row has its due_at
+    message ─> claim ─refused──────────────────────> ack: the row has its due_at; of a paused type: parked
                  └─> run ─result──────────────────> succeeded, ack
                        ├─Snooze, error────────────> scheduled, retrying; the message is kept for a short wait
                        ├─last attempt, NonRetryable> failed, dead letter, ack
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from chalicelib.domain.messages import NotOurs, QueueMessage, WakeUp
 from chalicelib.domain.outcomes import Cancel, Snooze
+from chalicelib.domain.pauses import parked
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.task import ErrorKind, Refused, Task, TaskError, TaskStatus
 from chalicelib.domain.task_types import TaskType, TaskTypes
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.secrets import Secrets
     from chalicelib.aws.task_queue import TaskQueue
     from chalicelib.aws.task_table import TaskTable
+    from chalicelib.services.pauses import Pauses
 
 #: Less than this left of an invocation starts nothing.
 _LEAST = timedelta(seconds=1)
@@ -67,6 +69,7 @@ class Worker:
         dead_letters: DeadLetterQueue,
         obituary: Obituary,
         task_types: TaskTypes,
+        pauses: Pauses,
         secrets: Secrets,
         retry: RetryPolicy,
         timing: Timing,
@@ -82,6 +85,7 @@ class Worker:
         self._dead_letters = dead_letters
         self._obituary = obituary
         self._task_types = task_types
+        self._pauses = pauses
         self._secrets = secrets
         self._retry = retry
         self._timing = timing
@@ -141,17 +145,32 @@ class Worker:
         """Claim the task and run it, unless too little of the invocation is left for that."""
         if batch.ends_at - self._timing.reserve - self._clock() < _LEAST:
             return _Keep(0)
-        task = self._tasks.claim(
-            wake_up.owner,
-            wake_up.task_id,
-            now=self._clock(),
-            margin=self._timing.lease_margin,
-            claim_id=self._claim_id(),
-        )
+        task = self._claim(wake_up)
         if task is None:
             log.info("Claim refused", action="claim_refused")
             return None
         return self._run(task, batch)
+
+    def _claim(self, wake_up: WakeUp) -> Task | None:
+        """The task, if it may run now. One of a paused type is parked, unless the pause just ended."""
+        for _ in range(2):
+            task = self._tasks.claim(
+                wake_up.owner,
+                wake_up.task_id,
+                now=self._clock(),
+                margin=self._timing.lease_margin,
+                claim_id=self._claim_id(),
+                paused=self._pauses.paused(),
+            )
+            if isinstance(task, Task):
+                return task
+            held = task.current
+            if held is None or not held.waiting:
+                break
+            if self._pauses.confirmed(held.type):
+                self._tasks.replace_due(held, parked(held, self._clock()))
+                break
+        return None
 
     def _run(self, task: Task, batch: _Batch) -> _Keep | None:
         run = self._new_run(task, batch.ends_at)
