@@ -56,7 +56,7 @@ def matching(
         return _nothing(session, preview, as_json=as_json)
     session.agree(f"{action.capitalize()} {_count(preview)}?", yes=yes)
     redrive = session.client.redrive(wanted, action=action, rate=rate)
-    with ProgressBar(session.err) as bar:
+    with ProgressBar(session.err) as bar, session.going_on(f"tasks redrives show {redrive.id}"):
         redrive = session.client.wait_for_redrive(redrive.id, on_update=bar.show_redrive)
     return _report(session, redrive, as_json=as_json)
 
