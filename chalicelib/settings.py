@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 APP_NAME = "task-service"
+VERSION = "0.1.0"
 LOCAL_STAGE = "local"
 _CHOICES = {"LOG_LEVEL": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "AUTH": ("on", "off")}
 _MOST = {
