@@ -13,8 +13,6 @@ from task_service_client.errors import TaskServiceError
 from task_service_client.models import Preview, Redrive, Task
 from task_service_client.redrive_operations import Action, Filter
 
-_DOING = {"retry": "Retrying", "cancel": "Canceling"}
-
 
 def each(
     session: Session, task_ids: Sequence[str], do: Callable[[str], Task | None], *, as_json: bool, done: str
@@ -65,7 +63,7 @@ def _show_preview(session: Session, preview: Preview, action: Action, *, as_json
     if as_json:
         session.show_json(preview.json)
         return
-    session.say(f"{_DOING[action]} would handle {_count(preview)}, such as:")
+    session.say(f"It would {action} {_count(preview)}, such as:")
     session.show(tasks_table(preview.sample, datetime.now(UTC)))
 
 
