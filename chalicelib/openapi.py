@@ -45,8 +45,8 @@ _HEADERS: dict[str, dict[str, Any]] = {
     },
     "CorrelationId": {
         "name": "X-Correlation-Id",
-        "description": "Follows the task through every log.",
-        "schema": {"type": "string", "maxLength": 128},
+        "description": "Follows the task through every log, if it is fit for that: up to 128 characters.",
+        "schema": _TEXT,
     },
     "IfNoneMatch": {
         "name": "If-None-Match",
@@ -65,7 +65,7 @@ _OWNER = {
     "name": "owner",
     "in": "query",
     "description": "Another owner, for whom an administrator acts.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[A-Za-z0-9._:@-]+$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[^#\\x00-\\x1f\\x7f]+$"},
 }
 _PATH: dict[str, dict[str, Any]] = {
     "task_id": {"schema": {"type": "string", "format": "uuid"}, "example": TASK_ID},
