@@ -70,7 +70,7 @@ lock: $(INSTALLED) ## Pin what pyproject.toml asks for anew (UPGRADE=--upgrade: 
 
 clean: ## Remove the local stage with its data, and what tools left behind (not .venv)
 	@[ ! -e .local/lock ] || $(PYTHON) -m local.only_one
-	@rm -rf .local .tools .chalice/deployed/local.json .chalice/deployments .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .local .tools .chalice/deployed/local.json .chalice/deployments .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
 	@find app.py chalicelib client infra local tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(INSTALLED): requirements.txt requirements-dev.txt client/pyproject.toml

@@ -117,7 +117,9 @@ def main() -> None:
     (IMAGES / "terminal.txt").write_text(
         "\n".join(line.rstrip() for line in text.rstrip().splitlines()) + "\n"
     )
-    console.save_svg(str(IMAGES / "terminal.svg"), title="tasks", theme=THEME)
+    svg = console.export_svg(title="tasks", theme=THEME)
+    # No font from somebody else's server: a monospaced one is everywhere.
+    (IMAGES / "terminal.svg").write_text(re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL))
     sys.stdout.write(text)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from task_service_client import Client, Retries
 from task_service_client.command_line import main
-from tests.functional.conftest import FAR, Http
+from tests.functional.conftest import FAR, Handlers, Http
 from tests.kit import Kit
 
 
@@ -176,6 +176,31 @@ class TestChanging:
         task = kit.run("demo.sleep", {"seconds": 0})
         assert tasks("delete", task["id"]).out == f"{task['id']}  deleted"
         assert tasks("show", task["id"]).code == 1
+
+
+class TestManyTasks:
+    def test_all_that_fit_are_canceled(self, tasks: Tasks, kit: Kit) -> None:
+        waiting = [kit.create("demo.sleep", {"seconds": 0})["id"] for _ in range(3)]
+        other = kit.create("demo.fail")["id"]
+        ran = tasks("cancel", "--type", "demo.sleep", "--yes", "--json")
+        assert (ran.code, ran.json["status"], ran.json["changed"]) == (0, "done", 3)
+        assert {kit.get(each)["status"] for each in waiting} == {"canceled"}
+        assert kit.get(other)["status"] == "queued"
+
+    def test_dead_letters_are_listed_by_cause_and_retried(
+        self, tasks: Tasks, kit: Kit, handlers: Handlers
+    ) -> None:
+        dead = [kit.run("demo.fail", {"message": f"disk {n} full"}, max_attempts=1)["id"] for n in range(2)]
+        handlers.watch_dead_letters()
+        (group,) = tasks("dead-letters", "ls", "--json").json
+        assert group["count"] == 2
+        assert "FailedOnPurpose: disk" in tasks("dead-letters", "ls").out
+        assert dead[0] in tasks("dead-letters", "ls", "--group", group["id"]).out
+        ran = tasks("dead-letters", "retry", "--group", group["id"], "--yes")
+        assert ran.code == 0
+        assert {kit.get(each)["redrive_count"] for each in dead} == {1}
+        assert tasks("dead-letters", "ls", "--json").json == []
+        assert "2/2" in tasks("redrives", "ls").out
 
 
 class TestMistakes:

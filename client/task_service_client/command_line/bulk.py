@@ -13,8 +13,6 @@ from task_service_client.errors import TaskServiceError
 from task_service_client.models import Preview, Redrive, Task
 from task_service_client.redrive_operations import Action, Filter
 
-_DOING = {"retry": "Retrying", "cancel": "Canceling"}
-
 
 def each(
     session: Session, task_ids: Sequence[str], do: Callable[[str], Task | None], *, as_json: bool, done: str
@@ -56,7 +54,7 @@ def matching(
         return _nothing(session, preview, as_json=as_json)
     session.agree(f"{action.capitalize()} {_count(preview)}?", yes=yes)
     redrive = session.client.redrive(wanted, action=action, rate=rate)
-    with ProgressBar(session.err) as bar:
+    with ProgressBar(session.err) as bar, session.going_on(f"tasks redrives show {redrive.id}"):
         redrive = session.client.wait_for_redrive(redrive.id, on_update=bar.show_redrive)
     return _report(session, redrive, as_json=as_json)
 
@@ -65,7 +63,7 @@ def _show_preview(session: Session, preview: Preview, action: Action, *, as_json
     if as_json:
         session.show_json(preview.json)
         return
-    session.say(f"{_DOING[action]} would handle {_count(preview)}, such as:")
+    session.say(f"It would {action} {_count(preview)}, such as:")
     session.show(tasks_table(preview.sample, datetime.now(UTC)))
 
 

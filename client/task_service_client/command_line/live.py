@@ -31,7 +31,7 @@ class ProgressBar:
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
+            BarColumn(bar_width=30, complete_style="cyan", pulse_style="bright_black"),
             TaskProgressColumn(),
             TextColumn("{task.fields[words]}", style="dim", markup=False),
             TimeElapsedColumn(),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Final
 
@@ -79,6 +80,15 @@ class Session:
         self.say(f"tasks: {detail}", style="red")
         for field in error.errors if isinstance(error, Refused) else ():
             self.say(f"  {field.pointer}: {field.message}", style="red")
+
+    @contextmanager
+    def going_on(self, command: str) -> Iterator[None]:
+        """Say, when Ctrl-C ends the wait, that only the wait is over, and how to look again."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.say(f"It goes on without you: {command}")
+            raise
 
     def agree(self, question: str, *, yes: bool) -> None:
         """Return when somebody, or `--yes`, says yes. Raises: Abort, TyperException."""

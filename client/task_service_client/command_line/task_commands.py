@@ -110,7 +110,8 @@ def wait(ctx: typer.Context, task_id: TaskId, timeout: Timeout = None, json: AsJ
 
 
 def _wait(session: Session, task: Task | str, timeout: float | None, *, as_json: bool) -> int:
-    with ProgressBar(session.err) as bar:
+    task_id = task if isinstance(task, str) else task.id
+    with ProgressBar(session.err) as bar, session.going_on(f"tasks wait {task_id}"):
         ended = session.client.wait(task, timeout=timeout, on_update=bar.show_task)
     if as_json:
         session.show_json(ended.json)
