@@ -20,6 +20,7 @@ from chalicelib.cursors import read_cursor, sign_cursor
 from chalicelib.domain.caller import Caller, Scope
 from chalicelib.problems import view
 from chalicelib.settings import APP_NAME, Settings
+from chalicelib.web import answers
 
 if Settings.deploying():
     # Only on the machine that deploys: infra/ is not in the zip.
@@ -146,6 +147,33 @@ def get_stats() -> Response:
 def get_health() -> Response:
     services().task_table.ping()
     return responses.plain({"status": "ok", "stage": settings.stage})
+
+
+# --- Pages: people watch and act, signed in as the settings say ----------------------------------
+
+
+@app.route("/", methods=["GET"], content_types=ANY)
+@view
+def get_dashboard() -> Response:
+    return answers.page(request(), "dashboard", settings, services().box_office.websocket_url)
+
+
+@app.route("/docs", methods=["GET"], content_types=ANY)
+@view
+def get_reference() -> Response:
+    return answers.page(request(), "reference", settings, services().box_office.websocket_url)
+
+
+@app.route("/assets/{name}", methods=["GET"], content_types=ANY)
+@view
+def get_asset(name: str) -> Response:
+    return answers.asset(request(), name)
+
+
+@app.route("/config", methods=["GET"], content_types=ANY)
+@view
+def get_config() -> Response:
+    return answers.config(settings, services().box_office.websocket_url)
 
 
 for path in list(app.routes):
