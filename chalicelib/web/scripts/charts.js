@@ -29,7 +29,7 @@ export function Charts({ stats }) {
 
 function Outcomes({ bars, pointed, setPointed, per, isLoaded }) {
   const totals = bars.map((bar) => OUTCOMES.reduce((sum, name) => sum + bar[name], 0));
-  const highest = Math.max(4, ...totals);
+  const highest = rounded(Math.max(4, ...totals));
   const shown = pointed === null ? sumOf(bars) : bars[pointed];
   const step = WIDTH / bars.length;
   const column = (bar, index) => {
@@ -55,7 +55,7 @@ function Outcomes({ bars, pointed, setPointed, per, isLoaded }) {
 
 function Times({ bars, pointed, setPointed, isLoaded }) {
   const values = bars.flatMap((bar) => [bar.wait, bar.run]).filter((value) => value !== null);
-  const highest = Math.max(100, ...values);
+  const highest = rounded(Math.max(100, ...values));
   const latest = (name) => bars.map((bar) => bar[name]).findLast((value) => value !== null) ?? null;
   const shown = pointed === null ? { wait: latest("wait"), run: latest("run") } : bars[pointed];
   const step = WIDTH / bars.length;
@@ -68,7 +68,7 @@ function Times({ bars, pointed, setPointed, isLoaded }) {
   return html`<figure>
     <figcaption>
       <b>Queue wait and run time</b>
-      <span class="when">${!isLoaded ? "loading" : pointed === null ? "mean, latest" : whenOf(bars, pointed)}</span>
+      <span class="when">${!isLoaded ? "loading" : pointed === null ? "means of the last minute" : whenOf(bars, pointed)}</span>
       <span class="legend">
         <span class="wait"><i></i>wait ${duration(shown.wait)}</span><span class="run"><i></i>run ${duration(shown.run)}</span>
       </span>
@@ -111,6 +111,12 @@ function Queues({ queues, problem }) {
 
 const sumOf = (bars) => Object.fromEntries(OUTCOMES.map((name) => [name, bars.reduce((sum, bar) => sum + bar[name], 0)]));
 
+/** The next of 1, 2, 4, 6, 8 or 10 times a power of ten, which is easy to read and to halve. */
+function rounded(value) {
+  const unit = 10 ** Math.floor(Math.log10(value));
+  return unit * [1, 2, 4, 6, 8, 10].find((each) => each * unit >= value);
+}
+
 function whenOf(bars, pointed) {
-  return pointed === null ? "in all" : `at ${clockTime(bars[pointed].start)}`;
+  return pointed === null ? `since ${clockTime(bars[0].start)}` : `at ${clockTime(bars[pointed].start)}`;
 }

@@ -38,6 +38,7 @@ function TaskForm({ api, type, types, onChoose, onCreated, onClose }) {
   // The same for every try to send the same form: a task whose answer was lost is not made twice.
   const key = useMemo(() => crypto.randomUUID(), [payload, options, raw]);
 
+  useEffect(() => form.current.querySelector(".payload :is(input, select, textarea)")?.focus(), [type]);
   useEffect(() => {
     const wrong = form.current.querySelector("[aria-invalid=true]");
     wrong?.closest("details")?.setAttribute("open", "");

@@ -66,9 +66,9 @@ function Body({ api, live, task, session, take, onClose }) {
     <${Facts} task=${task} />
     <h3>Timeline</h3>
     <${Timeline} task=${task} />
+    ${task.status === "succeeded" && html`<h3>Result</h3><${Json} value=${task.result} label="result" />`}
     <h3>Payload</h3>
     <${Json} value=${task.payload} label="payload" />
-    ${task.status === "succeeded" && html`<h3>Result</h3><${Json} value=${task.result} label="result" />`}
   </div>`;
 }
 
@@ -87,7 +87,7 @@ function Actions({ api, live, task, take, onClose }) {
     ${canRetry(task) && html`<${Action} class="primary" onClick=${() => change("retry")}>Retry</${Action}>`}
     ${canCancel(task) && html`<${Action} onClick=${() => change("cancel")}>Cancel</${Action}>`}
     ${task.cancel_requested && !isFinal(task) && html`<span class="muted">Asked to stop: it ends at its next progress.</span>`}
-    ${isFinal(task) && html`<${Action} class="quiet danger" onClick=${remove}>Delete</${Action}>`}
+    ${isFinal(task) && html`<${Action} class="danger" onClick=${remove}>Delete</${Action}>`}
   </div>`;
 }
 

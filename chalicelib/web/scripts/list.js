@@ -12,6 +12,10 @@ import { VirtualList } from "./virtual.js";
 
 export const FILTERS = ["status", "type", "tag"];
 
+const HEADER = html`<div class="columns" aria-hidden="true">
+  <span>status</span><span>type</span><span>what happens</span><span>attempt</span><span>wait</span><span>run</span><span>created</span>
+</div>`;
+
 /** `place` holds the filters; `types` are the known task types. */
 export function Tasks({ live, place, types, session }) {
   const filters = Object.fromEntries(FILTERS.map((name) => [name, place[name]]).filter(([, value]) => value));
@@ -21,11 +25,8 @@ export function Tasks({ live, place, types, session }) {
     <${Filters} place=${place} types=${types}>
       ${isFiltered && session.mayWrite && html`<${BulkAction} api=${live.api} filters=${filters} />`}
     </${Filters}>
-    <div class="columns" aria-hidden="true">
-      <span>status</span><span>type</span><span>what happens</span><span>attempt</span><span>wait</span><span>run</span><span>created</span>
-    </div>
     <${VirtualList} ids=${list.ids} label="Tasks, newest first" onEnd=${() => list.problem || list.loadMore()}
-      row=${(id) => html`<${Row} task=${list.get(id)} place=${place} />`}
+      header=${HEADER} row=${(id) => html`<${Row} task=${list.get(id)} place=${place} />`}
       empty=${list.problem ? null : list.isLoading ? html`<${Loading} />` : html`<${Nothing} isFiltered=${isFiltered} place=${place} mayWrite=${session.mayWrite} />`}
       footer=${html`<${Footer} list=${list} />`} />
   </section>`;

@@ -126,7 +126,9 @@ export function errorsByField(errors, pointers) {
   for (const { pointer, message } of errors) {
     const owners = pointers.filter((each) => pointer === each || pointer.startsWith(`${each}/`));
     const owner = owners.sort((one, other) => other.length - one.length)[0] ?? "";
-    (found[owner] ??= []).push(owner === pointer ? message : `${pointer.slice(owner.length)}: ${message}`);
+    const rest = pointer.slice(owner.length);
+    const where = /^\/\d+$/.test(rest) ? `line ${Number(rest.slice(1)) + 1}` : rest;
+    (found[owner] ??= []).push(where ? `${where}: ${message}` : message);
   }
   return found;
 }

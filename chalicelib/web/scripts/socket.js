@@ -33,12 +33,14 @@ export class LiveConnection extends Observable {
 
   open() {
     addEventListener("online", this.#hurry);
+    addEventListener("offline", this.#lost);
     document.addEventListener("visibilitychange", this.#hurry);
     this.#connect();
   }
 
   close() {
     removeEventListener("online", this.#hurry);
+    removeEventListener("offline", this.#lost);
     document.removeEventListener("visibilitychange", this.#hurry);
     this.#drop();
     this.#enter("closed");
@@ -47,6 +49,11 @@ export class LiveConnection extends Observable {
   /** Back online, or looked at again: no reason to wait any longer. */
   #hurry = () => {
     if (this.state === "waiting" && document.visibilityState === "visible") this.#connect();
+  };
+
+  /** A browser without a network is slow to notice that a connection is dead. */
+  #lost = () => {
+    if (this.state !== "closed") this.#retry();
   };
 
   async #connect() {

@@ -36,7 +36,7 @@ function Attempt({ attempt, now }) {
   const known = ICONS[attempt.outcome] ?? "failed";
   return html`<${Event} icon=${known} kind=${known} at=${attempt.started_at} title="Attempt ${attempt.number} ${outcome} ${duration(took)}">
     ${attempt.error && html`<p class="error"><b>${attempt.error.type ?? attempt.error.kind}</b> ${attempt.error.message}</p>`}
-    ${attempt.next_wait_seconds !== null && html`<p class="muted">then waited ${duration(attempt.next_wait_seconds * 1000)}</p>`}
+    ${attempt.next_wait_seconds !== null && html`<p class="muted">next after ${duration(attempt.next_wait_seconds * 1000)}</p>`}
   </${Event}>`;
 }
 

@@ -9,7 +9,7 @@ const NARROW = matchMedia("(max-width: 720px)");
  * `ids` in order, each drawn by `row(id, index)` at the height of the style sheet: `--row` or, on a phone, `--row-narrow`.
  * What comes in above does not move what is being looked at. `onEnd` is called when the end comes near.
  */
-export function VirtualList({ ids, row, onEnd, label, empty, footer }) {
+export function VirtualList({ ids, row, onEnd, label, header, empty, footer }) {
   const element = useRef(null);
   const [view, setView] = useState({ top: 0, height: 0 });
   const height = useRowHeight(element);
@@ -34,6 +34,7 @@ export function VirtualList({ ids, row, onEnd, label, empty, footer }) {
 
   return html`<div class="rows" ref=${element} onScroll=${look} onKeyDown=${(event) => walk(event, height)}
     role="list" aria-label=${label} tabindex="-1">
+    ${header}
     ${ids.length === 0 ? empty : null}
     <div class="runway" style=${{ height: `${ids.length * height}px` }}>
       ${ids.slice(first, last).map((id, offset) => {
