@@ -106,6 +106,12 @@ def delete_task(task_id: str) -> Response:
     return responses.deleted()
 
 
+@app.route("/tasks/{task_id}/explain", methods=["GET"], content_types=ANY)
+@view
+def explain_task(task_id: str) -> Response:
+    return responses.plain(services().explanations.of(caller(Scope.READ).owner, task_id))
+
+
 @app.route("/tasks/{task_id}/cancel", methods=["POST"], content_types=ANY)
 @view
 def cancel_task(task_id: str) -> Response:

@@ -11,31 +11,20 @@ import random
 import secrets
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from chalicelib import observability
 from chalicelib.aws.alerts import Alerts
-from chalicelib.aws.clients import CONNECTIONS, Clients
-from chalicelib.aws.connection_table import ConnectionTable
-from chalicelib.aws.dead_letter_queue import QUEUE, DeadLetterQueue
+from chalicelib.aws.clients import Clients
 from chalicelib.aws.dead_letter_records import DeadLetterRecords
-from chalicelib.aws.document_table import DocumentTable
-from chalicelib.aws.due_index import DueIndex
-from chalicelib.aws.idempotency_keys import IdempotencyKeys
 from chalicelib.aws.limit_table import LimitTable
-from chalicelib.aws.parameters import Parameters
-from chalicelib.aws.rollup_table import RollupTable
 from chalicelib.aws.secrets import Secrets
-from chalicelib.aws.task_list import TaskList
-from chalicelib.aws.task_queue import QueueUrls, TaskQueue
-from chalicelib.aws.task_table import TaskTable
-from chalicelib.aws.websocket import Sockets
 from chalicelib.box_office import BoxOffice
 from chalicelib.observability import Metrics
 from chalicelib.policies import quota_of, retry_of, timing_of
+from chalicelib.resources import Resources
 from chalicelib.services.connections import Connections
 from chalicelib.services.dead_letters import DeadLetterMonitor, Obituary
 from chalicelib.services.limits import Limits
@@ -48,6 +37,7 @@ from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
     from chalicelib.domain.task_types import TaskTypes
+    from chalicelib.services.explanations import Explanations
     from chalicelib.tokens import Tokens
 
 
@@ -60,7 +50,7 @@ def _end_process() -> None:
     os._exit(1)
 
 
-class Services:
+class Services(Resources):
     """Everything that the handlers delegate to."""
 
     def __init__(
@@ -75,17 +65,12 @@ class Services:
         task_types: TaskTypes | None = None,
         clients: Clients | None = None,
     ) -> None:
+        super().__init__(settings, clients, wait=wait, draw=draw, poll_seconds=poll_seconds)
         observability.configure(settings.log_level)
-        self.settings = settings
         self.metrics = Metrics(settings.stage)
-        self.clients = clients or Clients(settings.endpoint_url)
         self.timing = timing_of(settings)
         self.retry = retry_of(settings)
         self.clock = clock
-        self._rows = settings.resource("tasks")  # tasks, idempotency keys and dead letter records
-        self._wait = wait
-        self._draw = draw
-        self._poll_seconds = poll_seconds
         self._end_process = end_process
         self._task_types = task_types
 
@@ -212,6 +197,16 @@ class Services:
             clock=self.clock,
         )
 
+    # --- For people: imported by the function that asks, because no other one does ---------------
+
+    @cached_property
+    def explanations(self) -> Explanations:
+        from chalicelib.services.explanations import Explanations  # noqa: PLC0415
+
+        return Explanations(
+            tasks=self.tasks, queue=self.task_queue, task_types=self.task_types, clock=self.clock
+        )
+
     @cached_property
     def task_types(self) -> TaskTypes:
         if self._task_types is not None:
@@ -222,65 +217,9 @@ class Services:
 
         return TASK_TYPES
 
-    # --- AWS ------------------------------------------------------------------------------------
-
-    @cached_property
-    def task_table(self) -> TaskTable:
-        return TaskTable(self.clients.dynamodb, self._rows, self._documents, self._threads)
-
-    @cached_property
-    def task_list(self) -> TaskList:
-        return TaskList(self.clients.dynamodb, self._rows, self._threads, self.settings.task_buckets)
-
-    @cached_property
-    def due_index(self) -> DueIndex:
-        return DueIndex(self.clients.dynamodb, self.settings.resource("tasks"))
-
-    @cached_property
-    def task_queue(self) -> TaskQueue:
-        return TaskQueue(self.clients.sqs, self._queue_urls)
-
-    @cached_property
-    def dead_letter_queue(self) -> DeadLetterQueue:
-        return DeadLetterQueue(self.clients.sqs, self._queue_urls, self._poll_seconds)
-
-    @cached_property
-    def sockets(self) -> Sockets:
-        return Sockets(self.clients.websocket, lambda: self.parameters.websocket_endpoint)
-
-    @cached_property
-    def parameters(self) -> Parameters:
-        return Parameters(self.clients.ssm, self.settings.parameter)
-
-    @cached_property
-    def _documents(self) -> DocumentTable:
-        return DocumentTable(self.clients.dynamodb, self.settings.resource("documents"))
-
-    @cached_property
-    def _connection_table(self) -> ConnectionTable:
-        return ConnectionTable(self.clients.dynamodb, self.settings.resource("connections"))
-
-    @cached_property
-    def _rollups(self) -> RollupTable:
-        return RollupTable(self.clients.dynamodb, self.settings.resource("rollups"))
-
-    @cached_property
-    def _idempotency_keys(self) -> IdempotencyKeys:
-        return IdempotencyKeys(self.clients.dynamodb, self._rows, self._documents, self._wait, self._draw)
-
-    @cached_property
-    def _queue_urls(self) -> QueueUrls:
-        return QueueUrls(
-            self.clients.sqs, {name: self.settings.resource(name) for name in ("fast", "long", QUEUE)}
-        )
-
     @cached_property
     def _obituary(self) -> Obituary:
         return Obituary(self.task_table, self.dead_letter_queue, self.clock)
-
-    @cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="aws")
 
 
 _installed: list[Services] = []

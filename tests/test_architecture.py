@@ -41,11 +41,13 @@ ARROWS = {
     "api": {"domain", "request_models"},
     "web": {"domain", "settings", "web"},
     "events": {"domain", "aws", "services", "observability", "api", "problems"},
+    "resources": {"aws", "settings"},
     "bootstrap": {
         "domain",
         "aws",
         "services",
         "observability",
+        "resources",
         "settings",
         "task_types",
         "box_office",

@@ -172,9 +172,9 @@ class TaskService:
 
     # --- Read -----------------------------------------------------------------------------------
 
-    def get(self, owner: str, task_id: str) -> Task:
-        """The task with its payload and result. Raises: NotFound."""
-        return self._seen(owner, task_id, documents=True)
+    def get(self, owner: str, task_id: str, *, documents: bool = True) -> Task:
+        """The task with its payload and result, or without these `documents`. Raises: NotFound."""
+        return self._seen(owner, task_id, documents=documents)
 
     def newest(self, owner: str, *, before: str | None, limit: int, filters: Mapping[str, str]) -> Page:
         """A page of the owner's tasks, newest first."""

@@ -44,6 +44,7 @@ ROUTES = [
     Route("GET", "/tasks", READ),
     Route("GET", "/tasks/{task_id}", READ),
     Route("DELETE", "/tasks/{task_id}", WRITE),
+    Route("GET", "/tasks/{task_id}/explain", READ),
     Route("POST", "/tasks/{task_id}/cancel", WRITE),
     Route("POST", "/tasks/{task_id}/retry", WRITE),
     Route("POST", "/tickets", READ, {"watch": "all"}),

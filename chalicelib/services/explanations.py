@@ -1,0 +1,35 @@
+"""Why a task is not running yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.domain.explanation import explain
+from chalicelib.domain.task_types import TaskTypes
+from chalicelib.services.tasks import TaskService
+
+if TYPE_CHECKING:
+    from chalicelib.aws.task_queue import TaskQueue
+
+
+class Explanations:
+    """Answers people who wonder about a task."""
+
+    def __init__(
+        self, *, tasks: TaskService, queue: TaskQueue, task_types: TaskTypes, clock: Callable[[], datetime]
+    ) -> None:
+        self._tasks = tasks
+        self._queue = queue
+        self._task_types = task_types
+        self._clock = clock
+
+    def of(self, owner: str, task_id: str) -> dict[str, Any]:
+        """Where the task stands, why, and what happens next. Raises: NotFound."""
+        task = self._tasks.get(owner, task_id, documents=False)
+        explanation = explain(task, self._clock())
+        ahead = None
+        if explanation.in_queue:
+            ahead = self._queue.depth(self._task_types.lane_of(task.type))["ready"]
+        return explanation.view(task, ahead)
