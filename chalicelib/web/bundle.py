@@ -67,7 +67,9 @@ def _translated(name: str, text: str) -> _Module:
     if strange := _LEFT_OVER.search(body):
         raise BundleError(f"{name}: {strange.group()!r} is not understood")
     header = "".join(f"{_bound(found)}\n" for found in imports)
-    function = f"const {_variable(name)} = (() => {{\n{header}{body}return {{ {', '.join(exported)} }};\n}})();"
+    function = (
+        f"const {_variable(name)} = (() => {{\n{header}{body}return {{ {', '.join(exported)} }};\n}})();"
+    )
     return _Module(needs=tuple(found.group(3) for found in imports), body=function)
 
 

@@ -51,7 +51,7 @@ ROUTES = [
     Route("GET", "/task-types", READ),
     Route("GET", "/stats", ADMIN),
 ]
-OPEN = {("GET", "/health")}
+OPEN = {("GET", "/health"), ("GET", "/"), ("GET", "/docs"), ("GET", "/assets/{name}"), ("GET", "/config")}
 
 
 @pytest.fixture(scope="module")
