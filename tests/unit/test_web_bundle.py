@@ -74,12 +74,12 @@ def test_the_word_import_in_a_text_is_left_alone() -> None:
     ],
 )
 def test_what_is_beyond_it_is_refused(text: str) -> None:
-    with pytest.raises(BundleError, match="main.js"):
+    with pytest.raises(BundleError, match=r"main\.js"):
         bundled(main=text, a="export const a = 1;\n")
 
 
 def test_a_circle_is_refused() -> None:
-    with pytest.raises(BundleError, match="a.js needs b.js needs a.js"):
+    with pytest.raises(BundleError, match=r"a\.js needs b\.js needs a\.js"):
         bundled(
             main='import { a } from "./a.js";\n',
             a='import { b } from "./b.js";\nexport const a = 1;\n',
