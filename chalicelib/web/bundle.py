@@ -62,14 +62,12 @@ def _collect(
 
 def _translated(name: str, text: str) -> _Module:
     imports = list(_IMPORT.finditer(text))
-    inside, exported = _LIST.subn("", _IMPORT.sub("", text)), _exported(text)
-    body = _DECLARATION.sub("", inside[0])
+    body = _DECLARATION.sub("", _LIST.sub("", _IMPORT.sub("", text)))
     if strange := _LEFT_OVER.search(body):
         raise BundleError(f"{name}: {strange.group()!r} is not understood")
     header = "".join(f"{_bound(found)}\n" for found in imports)
-    function = (
-        f"const {_variable(name)} = (() => {{\n{header}{body}return {{ {', '.join(exported)} }};\n}})();"
-    )
+    returned = f"return {{ {', '.join(_exported(text))} }};"
+    function = f"const {_variable(name)} = (() => {{\n{header}{body}{returned}\n}})();"
     return _Module(needs=tuple(found.group(3) for found in imports), body=function)
 
 

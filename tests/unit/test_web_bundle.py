@@ -46,7 +46,7 @@ def test_a_list_of_exports_may_take_several_lines() -> None:
 
 def test_packages_are_imported_once_from_where_they_are() -> None:
     script = bundled(
-        main='import { h } from "preact";\nimport htm from "htm";\nimport { a } from "./a.js";\nhtm.bind(h);\n',
+        main='import { h } from "preact";\nimport htm from "htm";\nimport { a } from "./a.js";\n',
         a='import { render as draw } from "preact";\nexport const a = draw;\n',
     )
     assert script.startswith(
