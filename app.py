@@ -1,6 +1,8 @@
 """Every route and event handler of the Task Processing Service, in the order data flows."""
 
 from collections.abc import Callable
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from chalice.app import (
@@ -66,7 +68,9 @@ def create_task() -> Response:
         task, replayed = services().tasks.create(who.owner, wanted, **trace), False
     else:
         task, replayed = services().tasks.create_once(who.owner, wanted, key, **trace)
-    return responses.created(task, services().box_office.for_task(who, task), replayed=replayed)
+    task, seconds = services().waiters.until(attrgetter("terminal"), task, api.preferred_wait(request()))
+    stream = services().box_office.for_task(who, task)
+    return responses.waited(responses.created(task, stream, replayed=replayed), seconds)
 
 
 @app.route("/tasks/batch", methods=["POST"], content_types=ANY)
@@ -95,8 +99,11 @@ def list_tasks() -> Response:
 @app.route("/tasks/{task_id}", methods=["GET"], content_types=ANY)
 @view
 def get_task(task_id: str) -> Response:
-    who = caller(Scope.READ)
-    return responses.found(request(), services().tasks.get(who.owner, task_id), who)
+    who, asked = caller(Scope.READ), request()
+    task = services().tasks.get(who.owner, task_id)
+    is_news = partial(responses.is_news, asked)
+    task, seconds = services().waiters.until(is_news, task, api.preferred_wait(asked))
+    return responses.waited(responses.found(asked, task, who), seconds)
 
 
 @app.route("/tasks/{task_id}", methods=["DELETE"], content_types=ANY)
@@ -138,7 +145,36 @@ def create_ticket() -> Response:
 @view
 def list_task_types() -> Response:
     caller(Scope.READ)
-    return responses.task_types(services().task_types)
+    return responses.task_types(services().task_types, services().pauses.now())
+
+
+@app.route("/task-types/{name}/pause", methods=["POST"], content_types=ANY)
+@view
+def pause_task_type(name: str) -> Response:
+    who, reason = caller(Scope.ADMIN), api.pause_reason(request())
+    return responses.task_type(services().switch.pause(name, by=who.subject, reason=reason))
+
+
+@app.route("/task-types/{name}/resume", methods=["POST"], content_types=ANY)
+@view
+def resume_task_type(name: str) -> Response:
+    return responses.task_type(services().switch.resume(name, by=caller(Scope.ADMIN).subject))
+
+
+@app.route("/dead-letters", methods=["GET"], content_types=ANY)
+@view
+def list_dead_letters() -> Response:
+    owner, query, keys = (
+        caller(Scope.ADMIN).owner,
+        api.dead_letter_query(request()),
+        services().parameters.signing_keys,
+    )
+    before = read_cursor(keys, owner, query.list, query.cursor, bool) if query.cursor is not None else None
+    found = services().dead_letter_browser.page(
+        owner, query.group, before=before, limit=query.limit, filters=query.filters
+    )
+    cursor = found.position and sign_cursor(keys, owner, query.list, found.position)
+    return responses.plain({found.name: found.views, "next_cursor": cursor})
 
 
 @app.route("/stats", methods=["GET"], content_types=ANY)

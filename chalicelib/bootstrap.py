@@ -19,7 +19,8 @@ from chalicelib import observability
 from chalicelib.aws.alerts import Alerts
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.dead_letter_records import DeadLetterRecords
-from chalicelib.aws.limit_table import LimitTable
+from chalicelib.aws.limit_table import WAITS_KEY, LimitTable
+from chalicelib.aws.pause_table import PauseTable
 from chalicelib.aws.secrets import Secrets
 from chalicelib.box_office import BoxOffice
 from chalicelib.observability import Metrics
@@ -28,6 +29,7 @@ from chalicelib.resources import Resources
 from chalicelib.services.connections import Connections
 from chalicelib.services.dead_letters import DeadLetterMonitor, Obituary
 from chalicelib.services.limits import Limits
+from chalicelib.services.pauses import Pauses
 from chalicelib.services.realtime import Push
 from chalicelib.services.stats import Stats
 from chalicelib.services.sweeper import Sweeper
@@ -37,7 +39,10 @@ from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
     from chalicelib.domain.task_types import TaskTypes
+    from chalicelib.services.dead_letter_browser import DeadLetterBrowser
     from chalicelib.services.explanations import Explanations
+    from chalicelib.services.switch import Switch
+    from chalicelib.services.waiters import Waiters
     from chalicelib.tokens import Tokens
 
 
@@ -101,6 +106,7 @@ class Services(Resources):
             dead_letters=self.dead_letter_queue,
             obituary=self._obituary,
             task_types=self.task_types,
+            pauses=self.pauses,
             secrets=Secrets(self.clients.ssm, self.settings.parameter),
             retry=self.retry,
             timing=self.timing,
@@ -120,6 +126,7 @@ class Services(Resources):
             queue=self.task_queue,
             obituary=self._obituary,
             task_types=self.task_types,
+            pauses=self.pauses,
             retry=self.retry,
             timing=self.timing,
             metrics=self.metrics,
@@ -128,6 +135,10 @@ class Services(Resources):
             clock=self.clock,
             draw=self._draw,
         )
+
+    @cached_property
+    def pauses(self) -> Pauses:
+        return Pauses(PauseTable(self.clients.dynamodb, self._rows), self.clock)
 
     @cached_property
     def dead_letters(self) -> DeadLetterMonitor:
@@ -204,8 +215,38 @@ class Services(Resources):
         from chalicelib.services.explanations import Explanations  # noqa: PLC0415
 
         return Explanations(
-            tasks=self.tasks, queue=self.task_queue, task_types=self.task_types, clock=self.clock
+            tasks=self.tasks,
+            queue=self.task_queue,
+            task_types=self.task_types,
+            pauses=self.pauses,
+            clock=self.clock,
         )
+
+    @cached_property
+    def dead_letter_browser(self) -> DeadLetterBrowser:
+        from chalicelib.aws.dead_letter_list import DeadLetterList  # noqa: PLC0415
+        from chalicelib.services.dead_letter_browser import DeadLetterBrowser  # noqa: PLC0415
+
+        deaths = DeadLetterList(self.clients.dynamodb, self._rows, self._threads)
+        return DeadLetterBrowser(deaths=deaths, tasks=self.task_table)
+
+    @cached_property
+    def waiters(self) -> Waiters:
+        from chalicelib.services.waiters import Waiters  # noqa: PLC0415
+
+        return Waiters(
+            tasks=self.task_table,
+            table=LimitTable(self.clients.dynamodb, self.settings.resource("rollups"), WAITS_KEY),
+            waiters=self.settings.waiters,
+            clock=self.clock,
+            wait=self._wait,
+        )
+
+    @cached_property
+    def switch(self) -> Switch:
+        from chalicelib.services.switch import Switch  # noqa: PLC0415
+
+        return Switch(pauses=self.pauses, task_types=self.task_types, sweeper=self.sweeper, clock=self.clock)
 
     @cached_property
     def task_types(self) -> TaskTypes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from chalicelib.domain.documents import to_json
 from chalicelib.domain.errors import BadCursor
@@ -15,10 +15,16 @@ def sign_cursor(keys: Sequence[bytes], owner: str, filters: Mapping[str, str], p
     return sign(keys[0], _list(owner, filters), position)
 
 
-def read_cursor(keys: Sequence[bytes], owner: str, filters: Mapping[str, str], cursor: str) -> str:
+def read_cursor(
+    keys: Sequence[bytes],
+    owner: str,
+    filters: Mapping[str, str],
+    cursor: str,
+    is_position: Callable[[str], bool] = is_task_id,
+) -> str:
     """The position in a cursor that any of `keys` signed for this very list. Raises: BadCursor."""
     position = verified(keys, _list(owner, filters), cursor)
-    if position is None or not is_task_id(position):
+    if position is None or not is_position(position):
         raise BadCursor("The cursor was not made for this list: start again without one.")
     return position
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -60,6 +60,10 @@ Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x
 Name = Annotated[str, Field(min_length=1, max_length=NAME_LIMIT_CHARACTERS)]
 
 
+#: What a dead letter can be of: a death of a task, or a message that is not ours.
+DeathKind = Literal["exception", "timeout", "crashed", "poison", "rejected", "quarantined"]
+
+
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
 
@@ -101,6 +105,12 @@ class TicketRequest(_Request):
     watch: str = Field("all", max_length=200)
 
 
+class PauseRequest(_Request):
+    """The body of `POST /task-types/{name}/pause`."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+
+
 class ListQuery(_Request):
     """The query of `GET /tasks`."""
 
@@ -115,6 +125,27 @@ class ListQuery(_Request):
         """The filters that were given."""
         given = {"status": self.status and self.status.value, "type": self.type, "tag": self.tag}
         return {name: value for name, value in given.items() if value is not None}
+
+
+class DeadLetterQuery(_Request):
+    """The query of `GET /dead-letters`."""
+
+    type: Name | None = None
+    kind: DeathKind | None = None
+    group: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    limit: int = Field(DEFAULT_PAGE, ge=1, le=PAGE_LIMIT)
+    cursor: str | None = None
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """The filters of the records that were given."""
+        given = {"type": self.type, "kind": self.kind}
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def list(self) -> dict[str, str]:
+        """What names this very list, for its cursors."""
+        return {"list": "dead-letters", "group": self.group or "", **self.filters}
 
 
 class StatsQuery(_Request):

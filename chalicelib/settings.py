@@ -25,6 +25,7 @@ _MOST = {
     "POST_BURST": 1_000_000,
     "OPEN_TASKS": 10**9,
     "CONNECTIONS": 100_000,
+    "WAITERS": 1000,
 }
 #: An owner who used up a burst is let in again within this.
 _MAX_BURST_SECONDS = 86_400
@@ -74,6 +75,7 @@ class Settings:
     post_burst: int = 1000  #: and at once
     open_tasks: int = 10_000  #: tasks of one owner that have not finished
     connections: int = 500  #: WebSockets of one owner
+    waiters: int = 20  #: requests of one owner that may wait for their task at once
 
     #: Private hosts that fetching task types may reach all the same.
     fetch_allowed_hosts: tuple[str, ...] = ()

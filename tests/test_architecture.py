@@ -89,6 +89,7 @@ CATCH_ALL = {
     "services.run._described": "the words of an exception are user code, too",
     "services.sweeper._act": "one row must not stop the sweep",
     "services.tasks._send": "the task is stored: the sweep sends what this could not",
+    "services.waiters.until": "the task is stored: its answer must not be lost with a read",
     "services.worker._settle": "one message must not stop the others",
 }
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from chalicelib.domain.pauses import Pause
 from chalicelib.domain.task import Task, TaskStatus
 from chalicelib.domain.task_view import timestamp
 
@@ -53,13 +54,13 @@ class Explanation:
         }
 
 
-def explain(task: Task, now: datetime) -> Explanation:
-    """Where `task` stands."""
+def explain(task: Task, now: datetime, pause: Pause | None = None) -> Explanation:
+    """Where `task` stands, whose type is paused when there is a `pause`."""
     if task.terminal:
         return _ended(task)
     if task.status is TaskStatus.RUNNING:
         return _running(task, now)
-    return _waiting(task, now)
+    return _waiting(task, now, pause)
 
 
 def _ended(task: Task) -> Explanation:
@@ -105,13 +106,15 @@ def _after_a_crash(task: Task) -> str:
     return "retried" if task.attempt < task.max_attempts else "failed, because this was its last attempt"
 
 
-def _waiting(task: Task, now: datetime) -> Explanation:
+def _waiting(task: Task, now: datetime, pause: Pause | None) -> Explanation:
     if task.expires_at is not None and task.expires_at <= now:
         return Explanation(
             reason=Reason.OVERDUE,
             detail=f"The task should have started by {timestamp(task.expires_at)}.",
             next="The sweep, which runs every minute, lets it expire.",
         )
+    if pause is not None:
+        return _paused(task, now, pause)
     if task.run_at > now:
         return _starts_later(task)
     if task.due_at is not None and task.due_at <= now:
@@ -127,6 +130,20 @@ def _waiting(task: Task, now: datetime) -> Explanation:
     )
 
 
+def _paused(task: Task, now: datetime, pause: Pause) -> Explanation:
+    why = "" if pause.reason is None else f": {pause.reason.rstrip('.')}"
+    start = f", but not before {timestamp(task.run_at)}" if task.run_at > now else ""
+    return Explanation(
+        reason=Reason.TYPE_PAUSED,
+        detail=f"The task type {task.type} is paused since {timestamp(pause.at)}{why}.",
+        next=f"It starts when an administrator resumes its type{start}.{_expiry(task)}",
+    )
+
+
+def _expiry(task: Task) -> str:
+    return f" It expires if it has not by {timestamp(task.expires_at)}." if task.expires_at else ""
+
+
 def _starts_later(task: Task) -> Explanation:
     reason, why = Reason.SCHEDULED, "The task is scheduled to start"
     if task.status is TaskStatus.RETRYING:
@@ -134,14 +151,9 @@ def _starts_later(task: Task) -> Explanation:
     elif task.attempts and task.attempts[-1].outcome == "snoozed":
         reason, why = Reason.SNOOZED, "The task type put the task off"
     start = timestamp(task.run_at)
-    ends = (
-        ""
-        if task.expires_at is None
-        else f" It expires if it has not started by {timestamp(task.expires_at)}."
-    )
     return Explanation(
         reason=reason,
         detail=f"{why} {'at' if reason is Reason.SCHEDULED else 'until'} {start}.",
-        next=f"It may start at {start}, as soon as a worker is free.{ends}",
+        next=f"It may start at {start}, as soon as a worker is free.{_expiry(task)}",
         until=task.run_at,
     )

@@ -1,6 +1,6 @@
 """Running tasks: claim, run the task type, record the outcome.
 
-    message ─> claim ─refused──────────────────────> ack: the row has its due_at
+    message ─> claim ─refused──────────────────────> ack: the row has its due_at; of a paused type: parked
                  └─> run ─result──────────────────> succeeded, ack
                        ├─Snooze, error────────────> scheduled, retrying; the message is kept for a short wait
                        ├─last attempt, NonRetryable> failed, dead letter, ack
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from chalicelib.domain.messages import NotOurs, QueueMessage, WakeUp
 from chalicelib.domain.outcomes import Cancel, Snooze
+from chalicelib.domain.pauses import parked
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.task import ErrorKind, Refused, Task, TaskError, TaskStatus
 from chalicelib.domain.task_types import TaskType, TaskTypes
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.secrets import Secrets
     from chalicelib.aws.task_queue import TaskQueue
     from chalicelib.aws.task_table import TaskTable
+    from chalicelib.services.pauses import Pauses
 
 #: Less than this left of an invocation starts nothing.
 _LEAST = timedelta(seconds=1)
@@ -66,6 +68,7 @@ class Worker:
         dead_letters: DeadLetterQueue,
         obituary: Obituary,
         task_types: TaskTypes,
+        pauses: Pauses,
         secrets: Secrets,
         retry: RetryPolicy,
         timing: Timing,
@@ -81,6 +84,7 @@ class Worker:
         self._dead_letters = dead_letters
         self._obituary = obituary
         self._task_types = task_types
+        self._pauses = pauses
         self._secrets = secrets
         self._retry = retry
         self._timing = timing
@@ -132,9 +136,12 @@ class Worker:
             now=self._clock(),
             margin=self._timing.lease_margin,
             claim_id=self._claim_id(),
+            paused=self._pauses.paused(),
         )
-        if task is None:
+        if isinstance(task, Refused):
             log.info("Claim refused", action="claim_refused", task_id=wake_up.task_id)
+            if task.current is not None and task.current.waiting:
+                self._tasks.replace_due(task.current, parked(task.current, self._clock()))
             return None
         return self._run(task, batch)
 

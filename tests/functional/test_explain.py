@@ -43,7 +43,7 @@ def test_whoever_waits_for_a_time_is_told_it_and_asks_no_queue(http: Http, kit: 
     wire = Wire(kit.services)
     found = explained(http, task)
     assert (found["reason"], found["until"], found["ahead"]) == ("scheduled", task["run_at"], None)
-    assert wire.counts() == {"GetItem": 1}
+    assert wire.counts() == {"GetItem": 1, "Query": 1}
 
 
 def test_a_failed_attempt_and_a_snooze_are_told_apart(

@@ -31,6 +31,7 @@ class Route:
     path: str
     scope: Scope
     body: Any = None
+    declared: str = ""  #: as app.py has it, where that differs
 
     def call(self, http: Http, task_id: str, query: str = "", **headers: str) -> HTTPResponse:
         raw = b"" if self.body is None else json.dumps(self.body).encode()
@@ -49,6 +50,9 @@ ROUTES = [
     Route("POST", "/tasks/{task_id}/retry", WRITE),
     Route("POST", "/tickets", READ, {"watch": "all"}),
     Route("GET", "/task-types", READ),
+    Route("POST", "/task-types/demo.fail/pause", ADMIN, {"reason": "test"}, "/task-types/{name}/pause"),
+    Route("POST", "/task-types/demo.fail/resume", ADMIN, None, "/task-types/{name}/resume"),
+    Route("GET", "/dead-letters", ADMIN),
     Route("GET", "/stats", ADMIN),
 ]
 OPEN = {("GET", "/health"), ("GET", "/"), ("GET", "/docs"), ("GET", "/assets/{name}"), ("GET", "/config")}
@@ -84,7 +88,7 @@ def test_no_route_is_left_out() -> None:
     """A new route needs a row above, or a reason to be open."""
     declared = {(method, path) for path, methods in app.app.routes.items() for method in methods}
     ours = {(method, path) for method, path in declared if method != "OPTIONS"}
-    assert ours == {(route.method, route.path) for route in ROUTES} | OPEN
+    assert ours == {(route.method, route.declared or route.path) for route in ROUTES} | OPEN
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")

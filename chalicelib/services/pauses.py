@@ -1,0 +1,62 @@
+"""Which task types are paused, as every function that starts or sends tasks must know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from chalicelib.domain.pauses import Pause
+
+if TYPE_CHECKING:
+    from chalicelib.aws.pause_table import PauseTable
+
+#: A container hears of a pause or its end within this.
+KEPT = timedelta(seconds=5)
+
+
+class Pauses:
+    """The pauses of a stage."""
+
+    def __init__(self, table: PauseTable, clock: Callable[[], datetime]) -> None:
+        self._table = table
+        self._clock = clock
+        self._lock = Lock()
+        self._known: frozenset[str] = frozenset()
+        self._until: datetime | None = None
+
+    def paused(self) -> frozenset[str]:
+        """The names of the paused types; asked for once in KEPT, so that a task costs no read more."""
+        with self._lock:
+            if self._until is None or self._clock() >= self._until:
+                self._read()
+            return self._known
+
+    def now(self) -> dict[str, Pause]:
+        """What is paused now, by name of the type."""
+        with self._lock:
+            return {pause.task_type: pause for pause in self._read() if pause.resumed_at is None}
+
+    def ended(self) -> list[Pause]:
+        """The pauses that ended a moment ago, whose tasks are being brought back."""
+        with self._lock:
+            return [pause for pause in self._read() if pause.resumed_at is not None]
+
+    def start(self, pause: Pause) -> bool:
+        """Store a pause; False when its type is paused already, and stays as it is."""
+        return self._table.put(pause)
+
+    def end(self, task_type: str) -> bool:
+        """Let a type go on; False when it is not paused."""
+        return self._table.end(task_type, self._clock())
+
+    def forget(self, ended: Pause) -> None:
+        """All tasks of a pause that ended are back."""
+        self._table.forget(ended)
+
+    def _read(self) -> list[Pause]:
+        pauses = self._table.all()
+        self._known = frozenset(pause.task_type for pause in pauses if pause.resumed_at is None)
+        self._until = self._clock() + KEPT
+        return pauses
