@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 from chalicelib.domain.caller import Scope
 from local.stage import PREFIX
 from tests.e2e.conftest import Answer, Service, await_value
+from tests.e2e.test_pipeline import invoke
 
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM: Final = next(filter(None, map(shutil.which, _NAMES)), None)
@@ -75,6 +76,12 @@ class Person:
 
     def wait_for(self, task: dict[str, Any], status: str) -> None:
         await_value(lambda: self.call("GET", f"/tasks/{task['id']}").json["status"] == status or None)
+
+    def bury(self, *tasks: dict[str, Any]) -> None:
+        """Have the deaths of failed tasks recorded now instead of within five minutes."""
+        for task in tasks:
+            await_value(lambda: self.call("GET", f"/tasks/{task['id']}").json["dead_lettered_at"])  # noqa: B023
+        invoke(self.service, "watch_dead_letters")
 
     def cut_connections(self) -> None:
         """End the page's connection, as the service does with one that it cannot serve."""

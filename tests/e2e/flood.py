@@ -14,7 +14,7 @@ _STATUSES = ("queued", "running", "running", "succeeded")
 
 
 class Flood:
-    """Stands between the page and the service: what the page asks is answered, what it sees comes from here."""
+    """Stands between page and service: what the page asks is answered, and what it sees comes from here."""
 
     def __init__(self, page: Page) -> None:
         self._socket: WebSocketRoute | None = None

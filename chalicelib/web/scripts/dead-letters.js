@@ -39,7 +39,7 @@ export function DeadLetters({ api, live, place, types, session }) {
     </header>
     <${Trouble} problem=${problem} retry=${reload} />
     ${groups.length === 0 && isLoading && html`<${Loading} />`}
-    ${groups.length === 0 && !isLoading && !problem && !hasMore && html`<${Blank} icon="succeeded" title="No dead letters">Nothing has failed for good.</${Blank}>`}
+    ${groups.length === 0 && !isLoading && !problem && !hasMore && html`<${Blank} icon="succeeded" title="No dead letters">Nothing has failed for good. What does is listed within five minutes.</${Blank}>`}
     <ul class="groups">
       ${groups.map((group) => html`<${Group} key=${group.id} ...${{ api, live, group, place, mayRetry: session.mayWrite, onRetried: reload }} />`)}
     </ul>
@@ -83,7 +83,7 @@ function Letters({ api, live, group, place, mayRetry, onRetried }) {
         ${letter.task_id ? html`<${Link} to=${{ ...place, task: letter.task_id }}><code>${letter.task_id}</code></${Link}>` : html`<code>${letter.key}</code>`}
         <span class="message">${letter.message}</span>
         <span class="muted">attempt ${letter.attempt ?? "–"}, <${Moment} at=${letter.failed_at ?? letter.recorded_at} /></span>
-        ${mayRetry && letter.task_id && html`<${Action} class="small" label="Retry ${letter.task_id}" onClick=${() => retry(letter.task_id)}>Retry</${Action}>`}
+        ${mayRetry && letter.task_id && html`<${Action} class="small" onClick=${() => retry(letter.task_id)}>Retry<span class="hidden"> ${letter.task_id}</span></${Action}>`}
       </li>`)}
     </ul>
     ${!hasMore && items.length > 0 && html`<p class="end">${count(items.length, "dead letter")}</p>`}

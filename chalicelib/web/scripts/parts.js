@@ -47,7 +47,7 @@ export function Loading({ lines = 6 }) {
 }
 
 /** A button for something that takes a while: it waits for the promise of `onClick` and shows what went wrong. */
-export function Action({ onClick, children, label, ...rest }) {
+export function Action({ onClick, children, ...rest }) {
   const [isBusy, setBusy] = useState(false);
   const [problem, setProblem] = useState(null);
   const act = async () => {
@@ -61,7 +61,7 @@ export function Action({ onClick, children, label, ...rest }) {
     setBusy(false);
   };
   return html`<span class="action">
-    <button type="button" onClick=${act} disabled=${isBusy} aria-busy=${isBusy} aria-label=${label} ...${rest}>
+    <button type="button" onClick=${act} disabled=${isBusy} aria-busy=${isBusy} ...${rest}>
       ${children}
     </button>
     ${problem && html`<span class="wrong" role="alert">${problem.message}</span>`}

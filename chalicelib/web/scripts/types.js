@@ -33,10 +33,10 @@ function Type({ api, type, reload, session }) {
         ${type.paused.by && ` by ${type.paused.by}`}${type.paused.reason && `: ${type.paused.reason}`}. Its tasks wait; nothing is lost.</p>`}
     </div>
     <div class="actions">
-      ${session.mayWrite && html`<${Link} class="button" to=${{ view: "types", create: type.name }} aria-label="New ${type.name} task">New task</${Link}>`}
+      ${session.mayWrite && html`<${Link} class="button" to=${{ view: "types", create: type.name }} >New task<span class="hidden"> ${type.name}</span></${Link}>`}
       ${maySwitch && (type.paused
-        ? html`<${Action} class="primary" label="Resume ${type.name}" onClick=${resume}>Resume</${Action}>`
-        : html`<button type="button" aria-label="Pause ${type.name} …" onClick=${() => setPausing(true)}>Pause …</button>`)}
+        ? html`<${Action} class="primary" onClick=${resume}>Resume<span class="hidden"> ${type.name}</span></${Action}>`
+        : html`<button type="button" onClick=${() => setPausing(true)}>Pause<span class="hidden"> ${type.name}</span> …</button>`)}
     </div>
     ${isPausing && html`<${Pause} ...${{ api, type, reload, onClose: () => setPausing(false) }} />`}
   </li>`;
