@@ -18,11 +18,11 @@ from chalice.app import (
 
 from chalicelib import api, cors, events, responses
 from chalicelib.bootstrap import services
-from chalicelib.cursors import read_cursor, sign_cursor
+from chalicelib.cursors import Place
 from chalicelib.domain.caller import Caller, Scope
 from chalicelib.problems import view
 from chalicelib.settings import APP_NAME, Settings
-from chalicelib.web import answers
+from chalicelib.web.routes import pages
 
 if Settings.deploying():
     # Only on the machine that deploys: infra/ is not in the zip.
@@ -85,15 +85,10 @@ def create_tasks() -> Response:
 @app.route("/tasks", methods=["GET"], content_types=ANY)
 @view
 def list_tasks() -> Response:
-    owner, query, keys = (
-        caller(Scope.READ).owner,
-        api.list_query(request()),
-        services().parameters.signing_keys,
-    )
-    before = read_cursor(keys, owner, query.filters, query.cursor) if query.cursor is not None else None
-    page = services().tasks.newest(owner, before=before, limit=query.limit, filters=query.filters)
-    cursor = page.position and sign_cursor(keys, owner, query.filters, page.position)
-    return responses.page(page.tasks, cursor)
+    owner, query = caller(Scope.READ).owner, api.list_query(request())
+    place = Place(services().parameters.signing_keys, owner, query.filters, query.cursor)
+    page = services().tasks.newest(owner, before=place.before, limit=query.limit, filters=query.filters)
+    return responses.page(page.tasks, place.next(page.position))
 
 
 @app.route("/tasks/{task_id}", methods=["GET"], content_types=ANY)
@@ -164,17 +159,44 @@ def resume_task_type(name: str) -> Response:
 @app.route("/dead-letters", methods=["GET"], content_types=ANY)
 @view
 def list_dead_letters() -> Response:
-    owner, query, keys = (
-        caller(Scope.ADMIN).owner,
-        api.dead_letter_query(request()),
-        services().parameters.signing_keys,
-    )
-    before = read_cursor(keys, owner, query.list, query.cursor, bool) if query.cursor is not None else None
+    owner, query = caller(Scope.ADMIN).owner, api.dead_letter_query(request())
+    place = Place(services().parameters.signing_keys, owner, query.list, query.cursor, bool)
     found = services().dead_letter_browser.page(
-        owner, query.group, before=before, limit=query.limit, filters=query.filters
+        owner, query.group, before=place.before, limit=query.limit, filters=query.filters
     )
-    cursor = found.position and sign_cursor(keys, owner, query.list, found.position)
-    return responses.plain({found.name: found.views, "next_cursor": cursor})
+    return responses.plain({found.name: found.views, "next_cursor": place.next(found.position)})
+
+
+@app.route("/redrives", methods=["POST"], content_types=ANY)
+@view
+def create_redrive() -> Response:
+    who, body = caller(Scope.WRITE), api.redrive(request())
+    if body.dry_run:
+        return responses.plain(services().redrives.dry_run(who.owner, body.wanted()))
+    return responses.redriving(services().redrives.start(who.owner, body.wanted(), by=who.subject))
+
+
+@app.route("/redrives", methods=["GET"], content_types=ANY)
+@view
+def list_redrives() -> Response:
+    owner, query = caller(Scope.READ).owner, api.page_query(request())
+    place = Place(services().parameters.signing_keys, owner, {"list": "redrives"}, query.cursor)
+    found, position = services().redrives.newest(owner, before=place.before, limit=query.limit)
+    views = [each.view() for each in found]
+    return responses.plain({"redrives": views, "next_cursor": place.next(position)})
+
+
+@app.route("/redrives/{redrive_id}", methods=["GET"], content_types=ANY)
+@view
+def get_redrive(redrive_id: str) -> Response:
+    return responses.plain(services().redrives.get(caller(Scope.READ).owner, redrive_id).view())
+
+
+@app.route("/redrives/{redrive_id}/abort", methods=["POST"], content_types=ANY)
+@view
+def abort_redrive(redrive_id: str) -> Response:
+    who = caller(Scope.WRITE)
+    return responses.plain(services().redrives.abort(who.owner, redrive_id, by=who.subject).view())
 
 
 @app.route("/stats", methods=["GET"], content_types=ANY)
@@ -184,6 +206,14 @@ def get_stats() -> Response:
     return responses.plain(services().stats.last(owner, minutes))
 
 
+@app.route("/openapi.json", methods=["GET"], content_types=ANY)
+@view
+def get_openapi() -> Response:
+    from chalicelib import openapi  # noqa: PLC0415 - its models are for this view alone
+
+    return responses.document(request(), openapi.text())
+
+
 @app.route("/health", methods=["GET"], content_types=ANY)
 @view
 def get_health() -> Response:
@@ -191,32 +221,7 @@ def get_health() -> Response:
     return responses.plain({"status": "ok", "stage": settings.stage})
 
 
-# --- Pages: people watch and act, signed in as the settings say ----------------------------------
-
-
-@app.route("/", methods=["GET"], content_types=ANY)
-@view
-def get_dashboard() -> Response:
-    return answers.page(request(), "dashboard", settings, services().box_office.websocket_url)
-
-
-@app.route("/docs", methods=["GET"], content_types=ANY)
-@view
-def get_reference() -> Response:
-    return answers.page(request(), "reference", settings, services().box_office.websocket_url)
-
-
-@app.route("/assets/{name}", methods=["GET"], content_types=ANY)
-@view
-def get_asset(name: str) -> Response:
-    return answers.asset(request(), name)
-
-
-@app.route("/config", methods=["GET"], content_types=ANY)
-@view
-def get_config() -> Response:
-    return answers.config(settings, services().box_office.websocket_url)
-
+app.register_blueprint(pages)  # for people: the dashboard and the reference of the API
 
 for path in list(app.routes):
     # A page of an allowed origin asks before it sends a token.
@@ -283,8 +288,10 @@ def disconnect(event: WebsocketEvent) -> None:
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep(event: CloudWatchEvent) -> None:
-    """Act on every task that is due and that nobody else acted on."""
-    services().sweeper.sweep(events.ends_at(event.context, services().clock()))
+    """Act on every task that is due and that nobody else acted on; then go on with redrives."""
+    ends_at = events.ends_at(event.context, services().clock())
+    services().sweeper.sweep(ends_at)
+    services().redrives.advance(ends_at)
 
 
 @app.schedule(Rate(5, unit=Rate.MINUTES))

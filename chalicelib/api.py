@@ -23,7 +23,9 @@ from chalicelib.request_models import (
     BatchRequest,
     DeadLetterQuery,
     ListQuery,
+    PageQuery,
     PauseRequest,
+    RedriveRequest,
     StatsQuery,
     TaskRequest,
     TicketRequest,
@@ -132,6 +134,16 @@ def pause_reason(request: Request) -> str | None:
 def list_query(request: Request) -> ListQuery:
     """What a list is to hold. Raises: Invalid."""
     return _validated(ListQuery, _query(request))
+
+
+def redrive(request: Request) -> RedriveRequest:
+    """The redrive in the body. Raises: Malformed, TooLarge, UnsupportedMediaType, Invalid."""
+    return _validated(RedriveRequest, _body(request))
+
+
+def page_query(request: Request) -> PageQuery:
+    """Which page is wanted. Raises: Invalid."""
+    return _validated(PageQuery, _query(request))
 
 
 def dead_letter_query(request: Request) -> DeadLetterQuery:

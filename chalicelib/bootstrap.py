@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.task_types import TaskTypes
     from chalicelib.services.dead_letter_browser import DeadLetterBrowser
     from chalicelib.services.explanations import Explanations
+    from chalicelib.services.redrives import Redrives
     from chalicelib.services.switch import Switch
     from chalicelib.services.waiters import Waiters
     from chalicelib.tokens import Tokens
@@ -229,6 +230,22 @@ class Services(Resources):
 
         deaths = DeadLetterList(self.clients.dynamodb, self._rows, self._threads)
         return DeadLetterBrowser(deaths=deaths, tasks=self.task_table)
+
+    @cached_property
+    def redrives(self) -> Redrives:
+        from chalicelib.aws.redrive_table import RedriveTable  # noqa: PLC0415
+        from chalicelib.services.redrives import Redrives  # noqa: PLC0415
+
+        return Redrives(
+            table=RedriveTable(self.clients.dynamodb, self._rows, self.timing.keep),
+            listing=self.task_list,
+            tasks=self.tasks,
+            limits=self.limits,
+            timing=self.timing,
+            clock=self.clock,
+            wait=self._wait,
+            random_bits=secrets.randbits,
+        )
 
     @cached_property
     def waiters(self) -> Waiters:

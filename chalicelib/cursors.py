@@ -29,5 +29,28 @@ def read_cursor(
     return position
 
 
+class Place:
+    """A place in one list of an owner, kept by the client as a cursor."""
+
+    def __init__(
+        self,
+        keys: Sequence[bytes],
+        owner: str,
+        filters: Mapping[str, str],
+        cursor: str | None,
+        is_position: Callable[[str], bool] = is_task_id,
+    ) -> None:
+        """The beginning, or where `cursor` says. Raises: BadCursor."""
+        self._keys = keys
+        self._owner = owner
+        self._filters = filters
+        #: The list goes on below this.
+        self.before = None if cursor is None else read_cursor(keys, owner, filters, cursor, is_position)
+
+    def next(self, position: str | None) -> str | None:
+        """The cursor of the page that goes on below `position`; None at the end."""
+        return None if position is None else sign_cursor(self._keys, self._owner, self._filters, position)
+
+
 def _list(owner: str, filters: Mapping[str, str]) -> str:
     return "cursor" + to_json([owner, sorted(filters.items())])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from chalice.app import Request, Response
 from chalicelib.domain.caller import Caller, Scope
 from chalicelib.domain.errors import TaskServiceError
 from chalicelib.domain.pauses import Pause
+from chalicelib.domain.redrive import Redrive
 from chalicelib.domain.task import Task
 from chalicelib.domain.task_types import TaskType
 from chalicelib.domain.task_view import task_audit, task_summary, task_view, timestamp
@@ -116,6 +118,11 @@ def _task_type(each: TaskType[Any], pause: Pause | None) -> dict[str, Any]:
     }
 
 
+def redriving(redrive: Redrive) -> Response:
+    """202 with a redrive that was started."""
+    return Response(redrive.view(), {"Location": f"./redrives/{redrive.id}"}, 202)
+
+
 def ticket(made: Pass) -> Response:
     """201 with a pass to the WebSocket API."""
     return Response(_pass(made), status_code=201)
@@ -128,6 +135,14 @@ def _pass(made: Pass) -> dict[str, str | None]:
 def plain(body: dict[str, Any]) -> Response:
     """200 with a JSON object."""
     return Response(body, status_code=200)
+
+
+def document(request: Request, text: str) -> Response:
+    """A public JSON document that seldom changes; 304 when the caller has it."""
+    tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"'
+    headers: Headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Type": "application/json"}
+    known = tag in request.headers.get("if-none-match", "")
+    return Response("" if known else text, headers, 304 if known else 200)
 
 
 def etag(task: Task) -> str:

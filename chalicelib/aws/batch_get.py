@@ -15,7 +15,7 @@ _LIMIT = 100
 def batch_get(
     client: DynamoDBClient, table: str, keys: Sequence[dict[str, Any]], attributes: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """The items of `keys` that exist, read consistently, in no particular order; or some `attributes` of them."""
+    """The items of `keys` that exist, or some `attributes` of them; read consistently, in no order."""
     only: Any = {}
     if attributes:
         placeholders = {f"#{name}": name for name in attributes}

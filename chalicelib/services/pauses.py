@@ -12,8 +12,10 @@ from chalicelib.domain.pauses import Pause
 if TYPE_CHECKING:
     from chalicelib.aws.pause_table import PauseTable
 
-#: A container hears of a pause or its end within this.
+#: A container hears of a pause within this.
 KEPT = timedelta(seconds=5)
+#: Before a task is refused, what is known must not be older than this: its type may just have been resumed.
+FRESH = timedelta(seconds=0.5)
 
 
 class Pauses:
@@ -24,14 +26,19 @@ class Pauses:
         self._clock = clock
         self._lock = Lock()
         self._known: frozenset[str] = frozenset()
-        self._until: datetime | None = None
+        self._read_at: datetime | None = None
 
     def paused(self) -> frozenset[str]:
         """The names of the paused types; asked for once in KEPT, so that a task costs no read more."""
         with self._lock:
-            if self._until is None or self._clock() >= self._until:
-                self._read()
+            self._read_unless_known_for(KEPT)
             return self._known
+
+    def confirmed(self, task_type: str) -> bool:
+        """Is a type, of which a task is about to be refused, still paused?"""
+        with self._lock:
+            self._read_unless_known_for(FRESH)
+            return task_type in self._known
 
     def now(self) -> dict[str, Pause]:
         """What is paused now, by name of the type."""
@@ -55,8 +62,12 @@ class Pauses:
         """All tasks of a pause that ended are back."""
         self._table.forget(ended)
 
+    def _read_unless_known_for(self, age: timedelta) -> None:
+        if self._read_at is None or self._clock() >= self._read_at + age:
+            self._read()
+
     def _read(self) -> list[Pause]:
         pauses = self._table.all()
         self._known = frozenset(pause.task_type for pause in pauses if pause.resumed_at is None)
-        self._until = self._clock() + KEPT
+        self._read_at = self._clock()
         return pauses

@@ -204,15 +204,18 @@ class TaskService:
         log.info("Task canceled", action="task_cancel", task_id=task.id, status=task.status.value)
         return task
 
-    def retry(self, owner: str, task_id: str, *, by: str | None = None) -> Task:
+    def retry(self, owner: str, task_id: str, *, by: str | None = None, life: int | None = None) -> Task:
         """Give a task that failed, was canceled or expired its next life (A5). `by` is who asked.
 
+        With a `life`, only a task that is still in it (`redrive_count`).
         Raises: NotFound; TransitionNotAllowed; Unavailable.
         """
         seen = self._announced(self._seen(owner, task_id))
-        next_life = seen.redrive_count + 1
+        next_life = (seen.redrive_count if life is None else life) + 1
 
         def change(task: Task) -> Task:
+            if life is not None and task.redrive_count != life:
+                raise TransitionNotAllowed("The task has another life by now.")
             return task.redrive(self._clock(), self._timing.grace, by)
 
         def is_done(task: Task) -> bool:

@@ -130,20 +130,32 @@ class Worker:
             return None
         if batch.ends_at - self._timing.reserve - self._clock() < _LEAST:
             return _Keep(0)
-        task = self._tasks.claim(
-            wake_up.owner,
-            wake_up.task_id,
-            now=self._clock(),
-            margin=self._timing.lease_margin,
-            claim_id=self._claim_id(),
-            paused=self._pauses.paused(),
-        )
-        if isinstance(task, Refused):
+        task = self._claim(wake_up)
+        if task is None:
             log.info("Claim refused", action="claim_refused", task_id=wake_up.task_id)
-            if task.current is not None and task.current.waiting:
-                self._tasks.replace_due(task.current, parked(task.current, self._clock()))
             return None
         return self._run(task, batch)
+
+    def _claim(self, wake_up: WakeUp) -> Task | None:
+        """The task, if it may run now. One of a paused type is parked, unless the pause just ended."""
+        for _ in range(2):
+            task = self._tasks.claim(
+                wake_up.owner,
+                wake_up.task_id,
+                now=self._clock(),
+                margin=self._timing.lease_margin,
+                claim_id=self._claim_id(),
+                paused=self._pauses.paused(),
+            )
+            if isinstance(task, Task):
+                return task
+            held = task.current
+            if held is None or not held.waiting:
+                break
+            if self._pauses.confirmed(held.type):
+                self._tasks.replace_due(held, parked(held, self._clock()))
+                break
+        return None
 
     def _run(self, task: Task, batch: _Batch) -> _Keep | None:
         run = self._new_run(task, batch.ends_at)

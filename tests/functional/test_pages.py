@@ -130,7 +130,7 @@ class TestConfig:
 
     def test_a_stage_with_its_own_tokens_says_so(self, http: Http) -> None:
         assert http.get("/config").json_body == {
-            "stage": "local",
+            "stage": "test",
             "version": "0.1.0",
             "auth": {"mode": "token", "scope_claim": "scope", "scope_prefix": ""},
             "websocket_url": WEBSOCKET,

@@ -235,6 +235,19 @@ class TestResumed:
         handlers.sweep()
         assert woken(wire) == [(task["id"], 0)]
 
+    def test_a_worker_that_has_not_heard_of_it_asks_before_it_refuses(
+        self, admin: Http, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
+        pause(admin)
+        late = kit.new_services()
+        assert late.pauses.paused() == {"test.fast"}
+        resume(admin)
+        kit.clock.advance(1)
+        task = kit.create("test.fast")
+        kit.services = late
+        kit.deliver(task)
+        assert status(kit, task) == "succeeded"
+
     def test_a_task_parked_by_who_had_not_heard_of_it_comes_back_with_the_next_sweep(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:

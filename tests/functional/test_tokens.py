@@ -12,9 +12,12 @@ from chalice.test import HTTPResponse
 
 import app
 from chalicelib import bootstrap
+from chalicelib.aws.redrive_table import RedriveTable
 from chalicelib.domain.caller import Scope
 from chalicelib.domain.ids import new_task_id
-from tests.examples import NOW
+from chalicelib.domain.redrive import Action, Redrive, RedriveFilter
+from chalicelib.operations import PAGES
+from tests.examples import KEEP, NOW
 from tests.functional.conftest import Handlers, Http
 from tests.kit import Kit
 
@@ -35,7 +38,9 @@ class Route:
 
     def call(self, http: Http, task_id: str, query: str = "", **headers: str) -> HTTPResponse:
         raw = b"" if self.body is None else json.dumps(self.body).encode()
-        return http.request(self.method, self.path.format(task_id=task_id) + query, raw, **headers)
+        return http.request(
+            self.method, self.path.format(task_id=task_id, redrive_id=REDRIVE_ID) + query, raw, **headers
+        )
 
 
 #: One for each route that needs a token.
@@ -53,9 +58,14 @@ ROUTES = [
     Route("POST", "/task-types/demo.fail/pause", ADMIN, {"reason": "test"}, "/task-types/{name}/pause"),
     Route("POST", "/task-types/demo.fail/resume", ADMIN, None, "/task-types/{name}/resume"),
     Route("GET", "/dead-letters", ADMIN),
+    Route("POST", "/redrives", WRITE, {"filter": {"type": "demo.fail"}}),
+    Route("GET", "/redrives", READ),
+    Route("GET", "/redrives/{redrive_id}", READ),
+    Route("POST", "/redrives/{redrive_id}/abort", WRITE),
     Route("GET", "/stats", ADMIN),
 ]
-OPEN = {("GET", "/health"), ("GET", "/"), ("GET", "/docs"), ("GET", "/assets/{name}"), ("GET", "/config")}
+REDRIVE_ID = "019c13ec-9e00-7000-8000-000000000001"
+OPEN = {("GET", path) for path in ("/health", "/openapi.json", *PAGES)}
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +74,19 @@ def shared() -> Iterator[Kit]:
     with Kit() as kit:
         kit.client("ssm").put_parameter(
             Name=kit.settings.parameter("websocket-endpoint"), Value="https://ws.example", Type="String"
+        )
+        RedriveTable(kit.client("dynamodb"), kit.settings.resource("tasks"), KEEP).create(
+            Redrive(
+                id=REDRIVE_ID,
+                owner=kit.owner,
+                action=Action.RETRY,
+                filter=RedriveFilter(tag="none"),
+                rate=1,
+                created_at=NOW,
+                updated_at=NOW,
+            ),
+            NOW,
+            None,
         )
         yield kit
 
