@@ -132,6 +132,18 @@ class TestDeadLetters:
         expect(ada.page.get_by_role("link", name=closed[1]["id"])).to_be_visible()
         assert ada.call("GET", f"/tasks/{closed[0]['id']}").json["redrive_count"] == 1
 
+    def test_all_of_a_group_are_retried_after_a_look_at_how_many(self, ada: Person) -> None:
+        dead = [ada.post("demo.fail", {"message": "The ledger is closed."}, max_attempts=1) for _ in range(3)]
+        ada.bury(*dead)
+        ada.open_live(view="dead-letters")
+        ada.page.get_by_role("button", name="Retry all …").click()
+        dialog = ada.page.get_by_role("dialog")
+        expect(dialog).to_contain_text("3 tasks will be queued again")
+        dialog.get_by_role("button", name="Retry 3 tasks").click()
+        expect(dialog.get_by_text("Done")).to_be_visible()
+        for task in dead:
+            assert ada.call("GET", f"/tasks/{task['id']}").json["redrive_count"] == 1
+
     def test_nothing_dead_is_said_so(self, ada: Person) -> None:
         ada.open_live(view="dead-letters")
         expect(ada.page.get_by_text("No dead letters")).to_be_visible()

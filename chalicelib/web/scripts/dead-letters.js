@@ -64,7 +64,8 @@ function Group({ api, live, group, place, mayRetry, onRetried }) {
     </button>
     ${mayRetry && html`<button type="button" class="retry-all" onClick=${() => setRetrying(true)}>Retry all …</button>`}
     ${isOpen && html`<${Letters} ...${{ api, live, group, place, mayRetry, onRetried }} />`}
-    ${isRetrying && html`<${Redrive} api=${api} action="retry" filter=${{ group: group.id }} onClose=${close} />`}
+    ${isRetrying && html`<${Redrive} api=${api} action="retry" filter=${{ group: group.id }}
+      name=${`${group.error_type ?? group.kind}: ${group.message}`} onClose=${close} />`}
   </li>`;
 }
 

@@ -20,7 +20,8 @@ export function BulkAction({ api, filters }) {
   </span>`;
 }
 
-export function Redrive({ api, action, filter, onClose }) {
+/** `name` says what matches, where the filter itself says nothing to people. */
+export function Redrive({ api, action, filter, name, onClose }) {
   const [preview, setPreview] = useState(null);
   const [problem, setProblem] = useState(null);
   const [rate, setRate] = useState(10);
@@ -31,7 +32,7 @@ export function Redrive({ api, action, filter, onClose }) {
   const title = action === "retry" ? "Retry all that match" : "Cancel all that match";
   return html`<${Dialog} title=${title} onClose=${onClose}>
     <div class="redrive">
-      <p class="muted">${Object.entries(filter).map(([name, value]) => html`<span class="tag">${name}: ${value}</span>`)}</p>
+      <p class="muted">${name ?? Object.entries(filter).map(([field, value]) => html`<span class="tag">${field}: ${value}</span>`)}</p>
       <${Trouble} problem=${problem} />
       ${!preview && !problem && html`<${Loading} lines=${3} />`}
       ${preview && !redrive && html`<${Preview} ...${{ preview, action, rate, setRate, onClose }} onGo=${async () => setRedrive(await api.post("redrives", { action, filter, rate }))} />`}

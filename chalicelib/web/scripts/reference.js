@@ -58,9 +58,8 @@ function Operation({ operation, api }) {
 
 function Security({ operation, api }) {
   const needed = operation.security ?? api.security ?? [];
-  const scopes = needed.flatMap((each) => Object.values(each).flat());
-  if (needed.length === 0) return html`<p class="muted">Open to everybody.</p>`;
-  return html`<p class="muted">Needs a token${scopes.length > 0 && html` with ${scopes.map((scope) => html`<span class="tag">${scope}</span>`)}`}.</p>`;
+  // Which scope is needed stands in the description.
+  return html`<p class="muted">${needed.length === 0 ? "Open to everybody." : "Wants a token."}</p>`;
 }
 
 function Parameters({ parameters, api }) {
@@ -68,7 +67,7 @@ function Parameters({ parameters, api }) {
     ${parameters.map((each) => html`<tr>
       <th scope="row"><code>${each.name}</code>${each.required && html`<i title="required">*</i>`}</th>
       <td>${each.in}</td>
-      <td>${each.description}<${Schema} schema=${each.schema ?? {}} api=${api} /></td>
+      <td>${each.description} <${Schema} schema=${each.schema ?? {}} api=${api} /></td>
     </tr>`)}
   </tbody></table>`;
 }

@@ -39,7 +39,7 @@ function resolved(property, definitions) {
 
 function kindOf(schema) {
   if (schema.enum || "const" in schema) return "choice";
-  if (schema.type === "string") return (schema.maxLength ?? Infinity) > 2000 && !schema.format ? "longtext" : "text";
+  if (schema.type === "string") return (schema.maxLength ?? Infinity) > 10_000 && !schema.format ? "longtext" : "text";
   if (["number", "integer", "boolean"].includes(schema.type)) return schema.type;
   if (schema.type === "array" && schema.items?.type === "string") return "list";
   if (schema.type === "object" && schema.properties) return "object";
