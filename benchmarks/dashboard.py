@@ -77,9 +77,8 @@ def _measure_flood(page: Page, link: str) -> None:
         sent += TASKS * VERSIONS
         if len(clicks) < elapsed // 5:
             clicks.append(_click(page, len(clicks)))
-        page.wait_for_timeout(
-            max(0, sent * pause_ms / (TASKS * VERSIONS) - 1000 * (time.monotonic() - started))
-        )
+        ahead = sent * 60 / UPDATES_A_MINUTE - (time.monotonic() - started)
+        page.wait_for_timeout(max(0, 1000 * ahead))
     seen = page.evaluate("seen")
     rows = page.locator(".row").count()
     print(
