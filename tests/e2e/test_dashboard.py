@@ -249,7 +249,7 @@ class TestTheConnection:
         ada.page.route(
             tasks, lambda route: route.fulfill(status=503, json={"detail": "Try again in a moment."})
         )
-        ada.open()
+        ada.open_live()
         trouble = ada.page.get_by_role("alert").filter(has_text="Try again in a moment.")
         expect(trouble).to_be_visible()
         ada.page.unroute(tasks)
