@@ -5,6 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 WSCAT_VERSION := 6.1.0
+AXE_VERSION := 4.14.1
+AXE := .tools/axe-core-$(AXE_VERSION)/node_modules/axe-core/axe.min.js
 WSCAT := .tools/wscat-$(WSCAT_VERSION)/node_modules/.bin/wscat
 SOURCES := $(wildcard app.py) benchmarks chalicelib client infra local tests
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
@@ -37,7 +39,7 @@ down: $(INSTALLED) ## Take the app off AWS; its data stays (make down STAGE=dev)
 token: $(INSTALLED) ## Print a token for the running stage (make -s token SCOPE=tasks:read OWNER=alice)
 	@$(BIN)/python -m local.tokens
 
-test: lint $(WSCAT) ## Check and test everything, from a fresh clone too
+test: lint $(WSCAT) $(AXE) ## Check and test everything, from a fresh clone too
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: test audit ## All that CI runs: the tests, and the audit
@@ -85,8 +87,12 @@ $(INSTALLED): requirements.txt requirements-dev.txt client/pyproject.toml
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -e client
 	@touch $@
 
-# For one test, which says so and is skipped when there is no npm or no network.
+# For two tests, which say so and are skipped when there is no npm or no network.
+$(AXE):
+	@! command -v npm >/dev/null || npm install --silent --no-save --no-package-lock --prefix .tools/axe-core-$(AXE_VERSION) \
+	  axe-core@$(AXE_VERSION) || echo "npm could not install axe-core: the accessibility test will be skipped."
+
 $(WSCAT):
-	@command -v npm >/dev/null || echo "No npm here: the wscat test will be skipped."
+	@command -v npm >/dev/null || echo "No npm here: the tests with wscat and axe-core will be skipped."
 	@! command -v npm >/dev/null || npm install --silent --no-save --no-package-lock --prefix .tools/wscat-$(WSCAT_VERSION) \
 	  wscat@$(WSCAT_VERSION) || echo "npm could not install wscat: its test will be skipped."

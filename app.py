@@ -22,6 +22,7 @@ from chalicelib.cursors import Place
 from chalicelib.domain.caller import Caller, Scope
 from chalicelib.problems import view
 from chalicelib.settings import APP_NAME, Settings
+from chalicelib.web.routes import pages
 
 if Settings.deploying():
     # Only on the machine that deploys: infra/ is not in the zip.
@@ -219,6 +220,8 @@ def get_health() -> Response:
     services().task_table.ping()
     return responses.plain({"status": "ok", "stage": settings.stage})
 
+
+app.register_blueprint(pages)  # for people: the dashboard and the reference of the API
 
 for path in list(app.routes):
     # A page of an allowed origin asks before it sends a token.

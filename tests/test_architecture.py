@@ -48,6 +48,7 @@ ARROWS = {
     "problems": {"domain", "aws", "observability"},
     "responses": {"domain", "problems"},
     "api": {"domain", "request_models"},
+    "web": {"domain", "bootstrap", "problems", "settings", "web"},
     "events": {"domain", "aws", "services", "observability", "api", "problems"},
     "resources": {"aws", "settings"},
     "response_models": {"domain", "request_models"},
@@ -77,13 +78,14 @@ ARROWS = {
         "problems",
         "responses",
         "settings",
+        "web",
     },
 }
 #: The rooms that alone may speak to something outside.
 KEEPERS = {
     "boto3": {"aws"},
     "botocore": {"aws"},
-    "chalice": {"app", "api", "cors", "events", "problems", "responses"},
+    "chalice": {"app", "api", "cors", "events", "problems", "responses", "web"},
     "jwt": {"tokens", "key_set"},
     "moto": set(),
     "ministack": set(),

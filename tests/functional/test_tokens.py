@@ -16,6 +16,7 @@ from chalicelib.aws.redrive_table import RedriveTable
 from chalicelib.domain.caller import Scope
 from chalicelib.domain.ids import new_task_id
 from chalicelib.domain.redrive import Action, Redrive, RedriveFilter
+from chalicelib.operations import PAGES
 from tests.examples import KEEP, NOW
 from tests.functional.conftest import Handlers, Http
 from tests.kit import Kit
@@ -64,7 +65,7 @@ ROUTES = [
     Route("GET", "/stats", ADMIN),
 ]
 REDRIVE_ID = "019c13ec-9e00-7000-8000-000000000001"
-OPEN = {("GET", "/health"), ("GET", "/openapi.json")}
+OPEN = {("GET", path) for path in ("/health", "/openapi.json", *PAGES)}
 
 
 @pytest.fixture(scope="module")
