@@ -71,7 +71,8 @@ def _measure_flood(page: Page, link: str) -> None:
     page.goto(link)
     page.locator(".connection.live").wait_for()
     page.evaluate(_WATCH)
-    started, sent, clicks = time.monotonic(), 0, []
+    started, sent = time.monotonic(), 0
+    clicks: list[float] = []
     while (elapsed := time.monotonic() - started) < SECONDS:
         flood.send(tasks=TASKS, versions=VERSIONS)
         sent += TASKS * VERSIONS

@@ -88,7 +88,7 @@ class Person:
         session = Session()
         session.set_credentials("test", "test")
         endpoint = self.service.endpoints.websocket.replace("ws", "http", 1)
-        sockets = session.create_client("apigatewaymanagementapi", "us-east-1", endpoint_url=endpoint)
+        sockets: Any = session.create_client("apigatewaymanagementapi", "us-east-1", endpoint_url=endpoint)
         connected = self.service.client("dynamodb").query(
             TableName=CONNECTIONS,
             KeyConditionExpression="pk = :owner",
