@@ -144,12 +144,12 @@ def redrive(request: Request) -> RedriveRequest:
 
 def page_query(request: Request) -> PageQuery:
     """Which page is wanted. Raises: Invalid."""
-    return _validated(PageQuery, _query(request))
+    return _validated(PageQuery, _but_owner(_query(request)))
 
 
 def dead_letter_query(request: Request) -> DeadLetterQuery:
     """Which dead letters are wanted. Raises: Invalid."""
-    return _validated(DeadLetterQuery, _query(request))
+    return _validated(DeadLetterQuery, _but_owner(_query(request)))
 
 
 def stats_query(request: Request) -> StatsQuery:

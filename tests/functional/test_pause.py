@@ -10,7 +10,7 @@ import pytest
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.outcomes import Snooze
 from chalicelib.domain.pauses import PARKED, SETTLED
-from chalicelib.services.pauses import KEPT
+from chalicelib.services.pauses import FRESH, KEPT
 from tests.functional.behind import items, kill_worker, row, take_messages, woken
 from tests.functional.conftest import Handlers, Http
 from tests.functional.scripted import Script
@@ -208,6 +208,8 @@ class TestResumed:
         assert sorted(woken(wire)) == sorted((task["id"], 0) for task in tasks)
         for task in tasks:
             assert not is_parked(kit, task)
+        kit.clock.advance(FRESH.total_seconds())
+        for task in tasks:
             handlers.run(task)
             assert status(kit, task) == "succeeded"
 
@@ -218,10 +220,11 @@ class TestResumed:
         task = kit.create("test.fast")
         handlers.run(task)
         pause(admin)
+        kit.clock.advance(KEPT.total_seconds())
         handlers.run(task)
         wire = Wire(kit.services)
         resume(admin)
-        assert woken(wire) == [(task["id"], 20)]
+        assert woken(wire) == [(task["id"], 15)]
 
     def test_the_sweep_goes_on_with_what_was_too_much(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
@@ -296,6 +299,7 @@ class TestResumed:
         fast, long = kit.create("test.fast"), kit.create("test.long")
         for name, task in (("test.fast", fast), ("test.long", long)):
             pause(admin, name)
+            kit.clock.advance(KEPT.total_seconds())
             handlers.run(task)
         wire = Wire(kit.services)
         resume(admin, "test.long")
