@@ -28,6 +28,7 @@ from chalicelib.domain.timing import KEEP_MESSAGE, Timing
 from chalicelib.observability import Metrics, bound, carried, log
 from chalicelib.services.dead_letters import Obituary
 from chalicelib.services.run import Failure, Lost, Outcome, Run, Success
+from chalicelib.services.run_notes import RunNotes
 
 if TYPE_CHECKING:
     from chalicelib.aws.dead_letter_queue import DeadLetterQueue
@@ -90,6 +91,7 @@ class Worker:
         self._retry = retry
         self._timing = timing
         self._metrics = metrics
+        self._notes = RunNotes(metrics, clock)
         self._threads = threads
         self._clock = clock
         self._draw = draw
@@ -174,7 +176,7 @@ class Worker:
 
     def _run(self, task: Task, batch: _Batch) -> _Keep | None:
         run = self._new_run(task, batch.ends_at)
-        self._note_start(run)
+        self._notes.started(run)
         outcome = self._execute(run)
         if run.abandoned:
             batch.abandoned.append(run)
@@ -253,45 +255,8 @@ class Worker:
         if isinstance(stored, Refused):
             run.log.warning("Lease lost, outcome dropped", action="lease_lost", lease=run.task.lease)
             return None
-        self._note_end(run, stored)
+        self._notes.ended(run, stored)
         return stored
-
-    # --- What is seen from outside --------------------------------------------------------------
-
-    def _note_start(self, run: Run) -> None:
-        task = run.task
-        assert task.started_at is not None
-        waited = max(0.0, (task.started_at - task.run_at).total_seconds())
-        self._metrics.add("QueueWait", waited * 1000, "Milliseconds", TaskType=task.type)
-        run.log.info(
-            "Task started",
-            action="task_started",
-            attempt=task.attempt,
-            lease=task.lease,
-            waited_ms=round(waited * 1000),
-        )
-
-    def _note_end(self, run: Run, stored: Task) -> None:
-        assert run.task.started_at is not None
-        took = (self._clock() - run.task.started_at).total_seconds() * 1000
-        self._metrics.add("RunTime", took, "Milliseconds", TaskType=stored.type)
-        self._metrics.add(_METRIC[stored.status], 1, TaskType=stored.type)
-        run.log.info(
-            "Run finished",
-            action=f"task_{stored.status.value}",
-            attempt=run.task.attempt,
-            duration_ms=round(took),
-            **({} if stored.error is None else {"error_kind": stored.error.kind.value}),
-        )
-
-
-_METRIC = {
-    TaskStatus.SUCCEEDED: "TasksSucceeded",
-    TaskStatus.FAILED: "TasksFailed",
-    TaskStatus.CANCELED: "TasksCanceled",
-    TaskStatus.RETRYING: "TasksRetried",
-    TaskStatus.SCHEDULED: "TasksSnoozed",
-}
 
 
 def _canceled(reason: str) -> TaskError | None:

@@ -11,11 +11,9 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
-from botocore.session import Session
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, sync_playwright
 
 from chalicelib.domain.caller import Scope
-from local.stage import PREFIX
 from tests.e2e.conftest import Answer, Service, await_value
 from tests.e2e.test_pipeline import invoke
 
@@ -24,7 +22,6 @@ CHROMIUM: Final = next(filter(None, map(shutil.which, _NAMES)), None)
 needs_chromium: Final = pytest.mark.skipif(
     CHROMIUM is None, reason="there is no Chromium: on Debian, apt-get install chromium"
 )
-CONNECTIONS: Final = f"{PREFIX}-connections"
 PATIENCE_MS: Final = 20_000
 #: What Chromium writes about an answer that is no success. The page shows those to the person.
 _REFUSAL: Final = "Failed to load resource"
@@ -85,17 +82,7 @@ class Person:
 
     def cut_connections(self) -> None:
         """End the page's connection, as the service does with one that it cannot serve."""
-        session = Session()
-        session.set_credentials("test", "test")
-        endpoint = self.service.endpoints.websocket.replace("ws", "http", 1)
-        sockets: Any = session.create_client("apigatewaymanagementapi", "us-east-1", endpoint_url=endpoint)
-        connected = self.service.client("dynamodb").query(
-            TableName=CONNECTIONS,
-            KeyConditionExpression="pk = :owner",
-            ExpressionAttributeValues={":owner": {"S": f"owner#{self.owner}"}},
-        )
-        for item in connected["Items"]:
-            sockets.delete_connection(ConnectionId=item["sk"]["S"])
+        self.service.cut_connections(self.owner)
 
     def row(self, task: dict[str, Any]) -> Locator:
         """The task's line in the list."""

@@ -16,10 +16,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import httpx
 import pytest
 
-from local.stage import PREFIX
 from local.tokens import OWNER
 from task_service_client import AsyncClient
 from tests.e2e.conftest import PATIENCE_SECONDS, ROOT, Service, await_value
@@ -170,19 +168,7 @@ class TestReconnecting:
             async with aclosing(updates):
                 async for update in updates:
                     if update.id == first.id and update.finished and not missed:
-                        await asyncio.to_thread(cut_connections, service)
+                        assert await asyncio.to_thread(service.cut_connections, OWNER) == 1
                     if missed and update.id == missed[0] and update.finished:
                         break
         assert heard[:2] == [True, False]
-
-
-def cut_connections(service: Service) -> None:
-    """Close the WebSockets of this owner, as API Gateway does after two hours."""
-    found = service.client("dynamodb").query(
-        TableName=f"{PREFIX}-connections",
-        KeyConditionExpression="pk = :owner",
-        ExpressionAttributeValues={":owner": {"S": f"owner#{OWNER}"}},
-    )
-    endpoint = service.endpoints.websocket.replace("ws", "http", 1)
-    cut = [httpx.delete(f"{endpoint}/@connections/{item['sk']['S']}") for item in found["Items"]]
-    assert [answer.status_code for answer in cut].count(204) == 1

@@ -71,7 +71,7 @@ def test_no_view_keeps_anybody_out(browser: Browser, service: Service, scheme: s
         ada.open_live(view="types")
         expect(ada.page.get_by_role("heading", name="demo.sleep")).to_be_visible()
         assert faults(ada) == []
-        ada.open_live(view="dead-letters")
+        ada.open_live(view="dead-letters", type="demo.fail")
         ada.page.locator(".fold").click()
         expect(ada.page.get_by_role("link", name=dead["id"])).to_be_visible()
         assert faults(ada) == []
@@ -135,7 +135,7 @@ class TestDeadLetters:
     def test_all_of_a_group_are_retried_after_a_look_at_how_many(self, ada: Person) -> None:
         dead = [ada.post("demo.fail", {"message": "The ledger is closed."}, max_attempts=1) for _ in range(3)]
         ada.bury(*dead)
-        ada.open_live(view="dead-letters")
+        ada.open_live(view="dead-letters", type="demo.fail")
         ada.page.get_by_role("button", name="Retry all …").click()
         dialog = ada.page.get_by_role("dialog")
         expect(dialog).to_contain_text("3 tasks will be queued again")
@@ -145,7 +145,7 @@ class TestDeadLetters:
             assert ada.call("GET", f"/tasks/{task['id']}").json["redrive_count"] == 1
 
     def test_nothing_dead_is_said_so(self, ada: Person) -> None:
-        ada.open_live(view="dead-letters")
+        ada.open_live(view="dead-letters", type="demo.sleep")
         expect(ada.page.get_by_text("No dead letters")).to_be_visible()
 
 
