@@ -6,12 +6,11 @@ no worker. Tests build their own with another clock.
 
 from __future__ import annotations
 
-import os
 import random
 import secrets
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -43,6 +42,7 @@ from chalicelib.services.realtime import Push
 from chalicelib.services.stats import Stats
 from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.tasks import TaskService
+from chalicelib.services.threads import Threads, end_process
 from chalicelib.services.worker import Worker
 from chalicelib.settings import Settings
 
@@ -55,11 +55,6 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _end_process() -> None:
-    """End this container at once, with every thread in it; Lambda starts a fresh one."""
-    os._exit(1)
-
-
 class Services:
     """Everything that the handlers delegate to."""
 
@@ -70,8 +65,10 @@ class Services:
         clock: Callable[[], datetime] = _now,
         wait: Callable[[float], None] = time.sleep,
         draw: Callable[[], float] = random.random,
+        random_bits: Callable[[int], int] = secrets.randbits,
+        threads: Threads | None = None,
         poll_seconds: int = 1,
-        end_process: Callable[[], None] = _end_process,
+        end_process: Callable[[], None] = end_process,
         task_types: TaskTypes | None = None,
         clients: Clients | None = None,
     ) -> None:
@@ -85,6 +82,8 @@ class Services:
         self._rows = settings.resource("tasks")  # tasks, idempotency keys and dead letter records
         self._wait = wait
         self._draw = draw
+        self._random_bits = random_bits
+        self._run_threads = threads or Threads()
         self._poll_seconds = poll_seconds
         self._end_process = end_process
         self._task_types = task_types
@@ -103,7 +102,7 @@ class Services:
             timing=self.timing,
             metrics=self.metrics,
             clock=self.clock,
-            random_bits=secrets.randbits,
+            random_bits=self._random_bits,
             buckets=self.settings.task_buckets,
             due_buckets=self.settings.due_buckets,
         )
@@ -121,9 +120,10 @@ class Services:
             timing=self.timing,
             metrics=self.metrics,
             threads=self._threads,
+            run_threads=self._run_threads,
             clock=self.clock,
             draw=self._draw,
-            claim_id=lambda: secrets.token_hex(4),
+            claim_id=lambda: f"{self._random_bits(32):08x}",
             end_process=self._end_process,
         )
 
@@ -139,6 +139,7 @@ class Services:
             timing=self.timing,
             metrics=self.metrics,
             threads=self._threads,
+            bucket_threads=self._run_threads.pool(self.settings.due_buckets, "bucket"),
             buckets=self.settings.due_buckets,
             clock=self.clock,
             draw=self._draw,
@@ -279,8 +280,8 @@ class Services:
         return Obituary(self.task_table, self.dead_letter_queue, self.clock)
 
     @cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="aws")
+    def _threads(self) -> Executor:
+        return self._run_threads.pool(CONNECTIONS, "aws")
 
 
 _installed: list[Services] = []

@@ -16,7 +16,7 @@ the message sent second: a crash in between leaves a due row, never a lost one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -57,6 +57,7 @@ class Sweeper:
         timing: Timing,
         metrics: Metrics,
         threads: Executor,
+        bucket_threads: Executor,  #: others, because the work of a bucket waits for `threads`
         buckets: int,
         clock: Callable[[], datetime],
         draw: Callable[[], float],
@@ -70,6 +71,7 @@ class Sweeper:
         self._timing = timing
         self._metrics = metrics
         self._threads = threads
+        self._bucket_threads = bucket_threads
         self._buckets = buckets
         self._clock = clock
         self._draw = draw
@@ -80,10 +82,11 @@ class Sweeper:
         Answers the number of tasks acted on.
         """
         stop_at = min(self._clock() + self._timing.sweep, ends_at - self._timing.reserve)
-        with ThreadPoolExecutor(self._buckets, thread_name_prefix="bucket") as buckets:
-            acted = sum(
-                buckets.map(carried(lambda bucket: self._sweep_bucket(bucket, stop_at)), range(self._buckets))
+        acted = sum(
+            self._bucket_threads.map(
+                carried(lambda bucket: self._sweep_bucket(bucket, stop_at)), range(self._buckets)
             )
+        )
         log.info("Sweep finished", action="sweep_finished", acted=acted)
         return acted
 

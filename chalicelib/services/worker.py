@@ -26,6 +26,7 @@ from chalicelib.domain.timing import KEEP_MESSAGE, Timing
 from chalicelib.observability import Metrics, carried, log
 from chalicelib.services.dead_letters import Obituary
 from chalicelib.services.run import Failure, Lost, Outcome, Run, Success
+from chalicelib.services.threads import Threads
 
 if TYPE_CHECKING:
     from chalicelib.aws.dead_letter_queue import DeadLetterQueue
@@ -71,6 +72,7 @@ class Worker:
         timing: Timing,
         metrics: Metrics,
         threads: Executor,
+        run_threads: Threads,
         clock: Callable[[], datetime],
         draw: Callable[[], float],
         claim_id: Callable[[], str],
@@ -86,6 +88,7 @@ class Worker:
         self._timing = timing
         self._metrics = metrics
         self._threads = threads
+        self._run_threads = run_threads
         self._clock = clock
         self._draw = draw
         self._claim_id = claim_id
@@ -151,6 +154,7 @@ class Worker:
             task,
             tasks=self._tasks,
             secrets=self._secrets,
+            threads=self._run_threads,
             clock=self._clock,
             timing=self._timing,
             ends_at=ends_at,
