@@ -8,6 +8,7 @@ blocking code, and each run of a seed is the same run.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from itertools import count
@@ -168,6 +169,13 @@ class Scheduler:
             here.wait()
         return True
 
+    def wait_for_call(self, begin: Callable[[Callable[[], None]], None]) -> None:
+        """Let the fiber at hand wait until what `begin` is given is called."""
+        here = self._here()
+        number = here.waits + 1
+        begin(lambda: self.at(self.now, lambda: self._wake(here, number)))
+        here.wait()
+
     def _here(self) -> Fiber:
         assert self.current is not None, "only a fiber can wait"
         return self.current
@@ -242,4 +250,4 @@ class SimulatedThreads(Threads):
 
 
 def _milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)
+    return math.ceil(seconds * 1000)
