@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextvars import copy_context
 from threading import Event, Thread
 
 #: How long is left is looked at this often, since it may have grown.
@@ -29,7 +30,8 @@ class Threads:
             work()
             done.set()
 
-        Thread(target=call, name=name, daemon=True).start()
+        context = copy_context()  # so that its log lines carry the ids that are bound here
+        Thread(target=context.run, args=(call,), name=name, daemon=True).start()
         while not done.wait(min(remaining(), _LOOK_SECONDS)):
             if remaining() <= 0 and not done.is_set():
                 return False

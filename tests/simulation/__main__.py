@@ -1,6 +1,6 @@
 """Simulate at length, or show one run.
 
-python -m tests.simulation all [--minutes 12]            each fault at each call, then storms until time is up
+python -m tests.simulation all [--minutes 12]            a crash at each call, storms, other faults, storms
 python -m tests.simulation points [NAME ...]             each fault at each call of some scenarios
 python -m tests.simulation storms FIRST COUNT            storms of some seeds
 python -m tests.simulation replay NAME SEED [POINT ...]  one run, with everything that happened in it
@@ -12,6 +12,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
+from itertools import chain
 
 for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
     os.environ[name] = "test"
@@ -49,14 +50,17 @@ def _replay(name: str, seed: str, *points: str) -> int:
 
 
 def _jobs(mode: str, arguments: list[str]) -> Iterator[Job]:
-    if mode in ("all", "points"):
-        for name in arguments or SCENARIOS:
-            yield from points_of(name)
     if mode == "storms":
         first, count = map(int, arguments)
         yield from storms(first, count)
+        return
+    names = arguments or list(SCENARIOS)
+    yield from chain.from_iterable(points_of(name, runs.CRASHES) for name in names)
     if mode == "all":
-        yield from storms(0, 10**9)
+        yield from storms(0, 100)
+    yield from chain.from_iterable(points_of(name, runs.OTHERS) for name in names)
+    if mode == "all":
+        yield from storms(100, 10**9)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from itertools import islice
 from multiprocessing import get_context
 
 from tests.simulation import runs
+from tests.simulation.calls import Trouble
 from tests.simulation.plans import Point
 from tests.simulation.scenarios import SCENARIOS, STORMS
 from tests.simulation.world import stage
@@ -43,12 +44,12 @@ class Tally:
         self.broken += bool(broken)
 
 
-def points_of(name: str) -> list[Job]:
-    """A scenario with nothing wrong, and once for each thing that can go wrong in it."""
+def points_of(name: str, troubles: Iterable[Trouble]) -> list[Job]:
+    """A scenario with nothing wrong, and once for each trouble at each of its calls."""
     if SCENARIOS[name].plan is not None:
         return [(name, 0, ())]
     with stage():
-        return [(name, 0, ()), *((name, 0, (point,)) for point in runs.each_point(name, runs.TROUBLES))]
+        return [(name, 0, ()), *((name, 0, (point,)) for point in runs.each_point(name, troubles))]
 
 
 def simulate(jobs: Iterable[Job], seconds: float, processes: int) -> int:
@@ -67,6 +68,8 @@ def simulate(jobs: Iterable[Job], seconds: float, processes: int) -> int:
                 break
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             _tell([outcome for future in done for outcome in future.result()], tally, began)
+    if next(left, None) is not None:
+        print("The time was over before everything was tried.")
     print(
         f"{tally.runs} runs, of them {tally.crash_points} crash points and {tally.storms} storms;"
         f" {tally.calls} calls; {tally.broken} broken; {time.monotonic() - began:.0f} s"

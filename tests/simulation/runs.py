@@ -15,9 +15,8 @@ from tests.simulation.scenarios import SCENARIOS, STORMS
 from tests.simulation.world import World
 
 CRASHES = (Trouble(fault=Fault.CRASH_BEFORE), Trouble(fault=Fault.CRASH_AFTER))
-#: Everything that can go wrong with one call; a late copy comes before, in or after the next steps.
-TROUBLES = (
-    *CRASHES,
+#: What else can go wrong with one call; a late copy comes before, in or after the next steps.
+OTHERS = (
     Trouble(fault=Fault.REFUSED),
     Trouble(fault=Fault.THROTTLED),
     Trouble(fault=Fault.UNHEARD),
