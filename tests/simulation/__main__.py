@@ -56,9 +56,11 @@ def _jobs(mode: str, arguments: list[str]) -> Iterator[Job]:
         return
     names = arguments or list(SCENARIOS)
     yield from chain.from_iterable(points_of(name, runs.CRASHES) for name in names)
+    print("All crash points are given out.", flush=True)
     if mode == "all":
         yield from storms(0, 100)
     yield from chain.from_iterable(points_of(name, runs.OTHERS) for name in names)
+    print("All faults are given out.", flush=True)
     if mode == "all":
         yield from storms(100, 10**9)
 
