@@ -188,4 +188,5 @@ def _connection(owner: str, row: Mapping[str, Any]) -> Connection:
         batch=row["batch"]["BOOL"],
         subscriptions=frozenset(row.get("subscriptions", {}).get("SS", ())),
         failures=int(row.get("failures", {"N": "0"})["N"]),
+        known_since=moment_of(row["ttl"]) - KEPT,
     )
