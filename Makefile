@@ -12,7 +12,7 @@ SOURCES := $(wildcard app.py) benchmarks chalicelib client infra local tests
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help up deploy doctor rollback down token test check audit fuzz lint format policies lock clean
+.PHONY: help up deploy doctor rollback down token test check audit fuzz simulate mutants lint format policies lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -50,6 +50,13 @@ audit: $(INSTALLED) ## Look for known vulnerabilities in what is shipped, and fo
 fuzz: SECONDS ?= 60
 fuzz: $(INSTALLED) ## Throw nonsense at the running stage (make fuzz SECONDS=300)
 	@$(BIN)/python -m tests.e2e.fuzz $(SECONDS)
+
+simulate: MINUTES ?= 12
+simulate: $(INSTALLED) ## Break everything, at every call and by chance, in simulated worlds (make simulate MINUTES=60)
+	@$(BIN)/python -m tests.simulation all --minutes $(MINUTES)
+
+mutants: $(INSTALLED) ## Take each guard away and see the tests fail; writes the table in docs/reliability.md
+	@$(BIN)/python -m tests.mutants
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check --quiet $(SOURCES)

@@ -6,7 +6,6 @@ no worker. Tests build their own with another clock.
 
 from __future__ import annotations
 
-import os
 import random
 import secrets
 import time
@@ -34,6 +33,7 @@ from chalicelib.services.realtime import Push
 from chalicelib.services.stats import Stats
 from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.tasks import TaskService
+from chalicelib.services.threads import Threads, end_process
 from chalicelib.services.worker import Worker
 from chalicelib.settings import Settings
 
@@ -51,11 +51,6 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _end_process() -> None:
-    """End this container at once, with every thread in it; Lambda starts a fresh one."""
-    os._exit(1)
-
-
 class Services(Resources):
     """Everything that the handlers delegate to."""
 
@@ -66,17 +61,20 @@ class Services(Resources):
         clock: Callable[[], datetime] = _now,
         wait: Callable[[float], None] = time.sleep,
         draw: Callable[[], float] = random.random,
+        random_bits: Callable[[int], int] = secrets.randbits,
+        threads: Threads | None = None,
         poll_seconds: int = 1,
-        end_process: Callable[[], None] = _end_process,
+        end_process: Callable[[], None] = end_process,
         task_types: TaskTypes | None = None,
         clients: Clients | None = None,
     ) -> None:
-        super().__init__(settings, clients, wait=wait, draw=draw, poll_seconds=poll_seconds)
+        super().__init__(settings, clients, threads, wait=wait, draw=draw, poll_seconds=poll_seconds)
         observability.configure(settings.log_level)
         self.metrics = Metrics(settings.stage)
         self.timing = timing_of(settings)
         self.retry = retry_of(settings)
         self.clock = clock
+        self._random_bits = random_bits
         self._end_process = end_process
         self._task_types = task_types
 
@@ -94,7 +92,7 @@ class Services(Resources):
             timing=self.timing,
             metrics=self.metrics,
             clock=self.clock,
-            random_bits=secrets.randbits,
+            random_bits=self._random_bits,
             buckets=self.settings.task_buckets,
             due_buckets=self.settings.due_buckets,
         )
@@ -113,9 +111,10 @@ class Services(Resources):
             timing=self.timing,
             metrics=self.metrics,
             threads=self._threads,
+            run_threads=self._run_threads,
             clock=self.clock,
             draw=self._draw,
-            claim_id=lambda: secrets.token_hex(4),
+            claim_id=lambda: f"{self._random_bits(32):08x}",
             end_process=self._end_process,
         )
 
@@ -132,6 +131,7 @@ class Services(Resources):
             timing=self.timing,
             metrics=self.metrics,
             threads=self._threads,
+            bucket_threads=self._run_threads.pool(self.settings.due_buckets, "bucket"),
             buckets=self.settings.due_buckets,
             clock=self.clock,
             draw=self._draw,
@@ -234,7 +234,7 @@ class Services(Resources):
     @cached_property
     def redrives(self) -> Redrives:
         from chalicelib.aws.redrive_table import RedriveTable  # noqa: PLC0415
-        from chalicelib.services.redrives import Redrives  # noqa: PLC0415
+        from chalicelib.services.redrives import SIDE_BY_SIDE, Redrives  # noqa: PLC0415
 
         return Redrives(
             table=RedriveTable(self.clients.dynamodb, self._rows, self.timing.keep),
@@ -242,9 +242,10 @@ class Services(Resources):
             tasks=self.tasks,
             limits=self.limits,
             timing=self.timing,
+            threads=self._run_threads.pool(SIDE_BY_SIDE, "redrive"),
             clock=self.clock,
             wait=self._wait,
-            random_bits=secrets.randbits,
+            random_bits=self._random_bits,
         )
 
     @cached_property

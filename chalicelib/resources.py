@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from functools import cached_property
 
 from chalicelib.aws.clients import CONNECTIONS, Clients
@@ -18,6 +18,7 @@ from chalicelib.aws.task_list import TaskList
 from chalicelib.aws.task_queue import QueueUrls, TaskQueue
 from chalicelib.aws.task_table import TaskTable
 from chalicelib.aws.websocket import Sockets
+from chalicelib.services.threads import Threads
 from chalicelib.settings import Settings
 
 
@@ -28,6 +29,7 @@ class Resources:
         self,
         settings: Settings,
         clients: Clients | None,
+        threads: Threads | None,
         *,
         wait: Callable[[float], None],
         draw: Callable[[], float],
@@ -36,6 +38,7 @@ class Resources:
         self.settings = settings
         self.clients = clients or Clients(settings.endpoint_url)
         self._rows = settings.resource("tasks")  # tasks, idempotency keys and dead letter records
+        self._run_threads = threads or Threads()
         self._wait = wait
         self._draw = draw
         self._poll_seconds = poll_seconds
@@ -91,5 +94,5 @@ class Resources:
         )
 
     @cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="aws")
+    def _threads(self) -> Executor:
+        return self._run_threads.pool(CONNECTIONS, "aws")

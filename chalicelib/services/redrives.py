@@ -8,7 +8,7 @@ no consumer of a queue, so that sending tasks on cannot become a loop.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 #: The request that starts a redrive works on it no longer than this.
 _AT_ONCE = timedelta(seconds=3)
-_SIDE_BY_SIDE = 4
+#: The sweep goes on with so many at a time.
+SIDE_BY_SIDE = 4
 #: Redrives with the same filter that meet.
 _TRIES = 5
 #: A dry run looks at this many stretches of a list, and shows this many tasks.
@@ -50,6 +51,7 @@ class Redrives:
         tasks: TaskService,
         limits: Limits,
         timing: Timing,
+        threads: Executor,
         clock: Callable[[], datetime],
         wait: Callable[[float], None],
         random_bits: Callable[[int], int],
@@ -59,6 +61,7 @@ class Redrives:
         self._tasks = tasks
         self._limits = limits
         self._timing = timing
+        self._threads = threads
         self._clock = clock
         self._wait = wait
         self._random_bits = random_bits
@@ -146,9 +149,7 @@ class Redrives:
         now, stop_at = self._clock(), ends_at - self._timing.reserve
         names = self._table.due(now)
         taken = [found for each in names if (found := self._table.take(*each, now, now + LEASE)) is not None]
-        if taken:
-            with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="redrive") as threads:
-                list(threads.map(carried(lambda each: self._advance(each, stop_at, paced=True)), taken))
+        list(self._threads.map(carried(lambda each: self._advance(each, stop_at, paced=True)), taken))
         return len(taken)
 
     def _advance(self, redrive: Redrive, stop_at: datetime, *, paced: bool) -> None:

@@ -19,7 +19,7 @@ the message sent second: a crash in between leaves a due row, never a lost one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -64,6 +64,7 @@ class Sweeper:
         timing: Timing,
         metrics: Metrics,
         threads: Executor,
+        bucket_threads: Executor,  #: others, because the work of a bucket waits for `threads`
         buckets: int,
         clock: Callable[[], datetime],
         draw: Callable[[], float],
@@ -78,6 +79,7 @@ class Sweeper:
         self._timing = timing
         self._metrics = metrics
         self._threads = threads
+        self._bucket_threads = bucket_threads
         self._buckets = buckets
         self._clock = clock
         self._draw = draw
@@ -102,8 +104,7 @@ class Sweeper:
         return self._in_buckets(lambda bucket: self._empty(lot_of(bucket, task_type), task_type, stop_at))
 
     def _in_buckets(self, act: Callable[[int], int]) -> int:
-        with ThreadPoolExecutor(self._buckets, thread_name_prefix="bucket") as buckets:
-            return sum(buckets.map(carried(act), range(self._buckets)))
+        return sum(self._bucket_threads.map(carried(act), range(self._buckets)))
 
     def _sweep_bucket(self, bucket: int, stop_at: datetime) -> int:
         acted = 0

@@ -29,6 +29,7 @@ from chalicelib.observability import Metrics, bound, carried, log
 from chalicelib.services.dead_letters import Obituary
 from chalicelib.services.run import Failure, Lost, Outcome, Run, Success
 from chalicelib.services.run_notes import RunNotes
+from chalicelib.services.threads import Threads
 
 if TYPE_CHECKING:
     from chalicelib.aws.dead_letter_queue import DeadLetterQueue
@@ -76,6 +77,7 @@ class Worker:
         timing: Timing,
         metrics: Metrics,
         threads: Executor,
+        run_threads: Threads,
         clock: Callable[[], datetime],
         draw: Callable[[], float],
         claim_id: Callable[[], str],
@@ -93,6 +95,7 @@ class Worker:
         self._metrics = metrics
         self._notes = RunNotes(metrics, clock)
         self._threads = threads
+        self._run_threads = run_threads
         self._clock = clock
         self._draw = draw
         self._claim_id = claim_id
@@ -187,6 +190,7 @@ class Worker:
             task,
             tasks=self._tasks,
             secrets=self._secrets,
+            threads=self._run_threads,
             clock=self._clock,
             timing=self._timing,
             ends_at=ends_at,
