@@ -143,7 +143,7 @@ MOST: Final[dict[tuple[str, str], tuple[float, float]]] = {
 _TARGET_WRITES: Final = {"200 B": 5, "20 KB": 26}
 _TARGET_REQUESTS: Final = {"single": 4.2, "bulk of 100": 0.7}
 _REASONS: Final = {
-    "single": "0.1 is the owner's limit, a write for ten posts; 0.1 asks what is paused, once in five seconds",
+    "single": "0.1 is the owner's limit, a write for ten posts; 0.1 asks what is paused, once in 5 s",
     "bulk of 100": "a request for each put, claim and finish; 25 puts, ten of the others in one make it 0.6",
 }
 
