@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib import observability
 from chalicelib.aws.alerts import Alerts
-from chalicelib.aws.clients import Clients
+from chalicelib.aws.clients import CONNECTIONS, Clients
 from chalicelib.aws.dead_letter_records import DeadLetterRecords
 from chalicelib.aws.limit_table import WAITS_KEY, LimitTable
 from chalicelib.aws.pause_table import PauseTable
@@ -68,7 +68,9 @@ class Services(Resources):
         task_types: TaskTypes | None = None,
         clients: Clients | None = None,
     ) -> None:
-        super().__init__(settings, clients, threads, wait=wait, draw=draw, poll_seconds=poll_seconds)
+        self._run_threads = threads or Threads()
+        pool = self._run_threads.pool(CONNECTIONS, "aws")
+        super().__init__(settings, clients, pool, wait=wait, draw=draw, poll_seconds=poll_seconds)
         observability.configure(settings.log_level)
         self.metrics = Metrics(settings.stage)
         self.timing = timing_of(settings)

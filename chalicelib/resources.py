@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import cached_property
 
-from chalicelib.aws.clients import CONNECTIONS, Clients
+from chalicelib.aws.clients import Clients
 from chalicelib.aws.connection_table import ConnectionTable
 from chalicelib.aws.dead_letter_queue import QUEUE, DeadLetterQueue
 from chalicelib.aws.document_table import DocumentTable
@@ -18,7 +18,6 @@ from chalicelib.aws.task_list import TaskList
 from chalicelib.aws.task_queue import QueueUrls, TaskQueue
 from chalicelib.aws.task_table import TaskTable
 from chalicelib.aws.websocket import Sockets
-from chalicelib.services.threads import Threads
 from chalicelib.settings import Settings
 
 
@@ -29,7 +28,7 @@ class Resources:
         self,
         settings: Settings,
         clients: Clients | None,
-        threads: Threads | None,
+        threads: Executor,
         *,
         wait: Callable[[float], None],
         draw: Callable[[], float],
@@ -38,7 +37,7 @@ class Resources:
         self.settings = settings
         self.clients = clients or Clients(settings.endpoint_url)
         self._rows = settings.resource("tasks")  # tasks, idempotency keys and dead letter records
-        self._run_threads = threads or Threads()
+        self._threads = threads
         self._wait = wait
         self._draw = draw
         self._poll_seconds = poll_seconds
@@ -92,7 +91,3 @@ class Resources:
         return QueueUrls(
             self.clients.sqs, {name: self.settings.resource(name) for name in ("fast", "long", QUEUE)}
         )
-
-    @cached_property
-    def _threads(self) -> Executor:
-        return self._run_threads.pool(CONNECTIONS, "aws")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.pauses import Pause
@@ -19,36 +18,35 @@ FRESH = timedelta(seconds=0.5)
 
 
 class Pauses:
-    """The pauses of a stage."""
+    """The pauses of a stage.
+
+    Threads may read them at the same time: each sees what some read found, and none waits for another's.
+    Whoever starts threads asks before, so that they ask only when their work takes long.
+    """
 
     def __init__(self, table: PauseTable, clock: Callable[[], datetime]) -> None:
         self._table = table
         self._clock = clock
-        self._lock = Lock()
         self._known: frozenset[str] = frozenset()
         self._read_at: datetime | None = None
 
     def paused(self) -> frozenset[str]:
         """The names of the paused types; asked for once in KEPT, so that a task costs no read more."""
-        with self._lock:
-            self._read_unless_known_for(KEPT)
-            return self._known
+        self._read_unless_known_for(KEPT)
+        return self._known
 
     def confirmed(self, task_type: str) -> bool:
         """Is a type, of which a task is about to be refused, still paused?"""
-        with self._lock:
-            self._read_unless_known_for(FRESH)
-            return task_type in self._known
+        self._read_unless_known_for(FRESH)
+        return task_type in self._known
 
     def now(self) -> dict[str, Pause]:
         """What is paused now, by name of the type."""
-        with self._lock:
-            return {pause.task_type: pause for pause in self._read() if pause.resumed_at is None}
+        return {pause.task_type: pause for pause in self._read() if pause.resumed_at is None}
 
     def ended(self) -> list[Pause]:
         """The pauses that ended a moment ago, whose tasks are being brought back."""
-        with self._lock:
-            return [pause for pause in self._read() if pause.resumed_at is not None]
+        return [pause for pause in self._read() if pause.resumed_at is not None]
 
     def start(self, pause: Pause) -> bool:
         """Store a pause; False when its type is paused already, and stays as it is."""

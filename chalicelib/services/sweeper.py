@@ -139,6 +139,7 @@ class Sweeper:
 
     def _act_on(self, tasks: Sequence[Task], now: datetime) -> int:
         """Act on tasks, whenever they are due: all writes, then the messages; how many is answered."""
+        self._pauses.paused()  # asked once, and not by each thread
         wakes = [
             wake
             for wake in self._threads.map(carried(lambda task: self._act(task, now)), tasks)

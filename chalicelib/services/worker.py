@@ -108,6 +108,7 @@ class Worker:
         the process ends itself: the run's thread must not go on into the next invocation.
         """
         batch = _Batch(lane=lane, ends_at=ends_at)
+        self._pauses.paused()  # asked once, and not by each thread
         kept = list(self._threads.map(carried(lambda message: self._receive(message, batch)), messages))
         if batch.abandoned:
             for run in batch.abandoned:

@@ -18,7 +18,7 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.task import Task
 from chalicelib.settings import Settings
 from local.tokens import mint_token
-from tests.kit import REGION, SIGNING_KEY, STAGE, TEMPLATE, TOKEN_KEY, new_session
+from tests.kit import REGION, SIGNING_KEY, STAGE, TOKEN_KEY, new_session, template
 from tests.simulation.browsers import Browser, Gateway
 from tests.simulation.calls import SOCKETS_URL, Answer, Calls, connect
 from tests.simulation.functions import Ended, Functions, moment
@@ -45,7 +45,7 @@ def stage() -> Iterator[None]:
         session = new_session()
         session.create_client("cloudformation").create_stack(
             StackName=f"task-service-{STAGE}",
-            TemplateBody=TEMPLATE.read_text(),
+            TemplateBody=template(),
             Parameters=[{"ParameterKey": "Stage", "ParameterValue": STAGE}],
         )
         parameters = {"signing-keys": SIGNING_KEY, "token-keys": TOKEN_KEY, "websocket-endpoint": SOCKETS_URL}
