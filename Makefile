@@ -10,7 +10,7 @@ SOURCES := $(wildcard app.py) benchmarks chalicelib infra local tests
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help up token test check audit fuzz lint format lock clean
+.PHONY: help up token test check audit fuzz bench lint format lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,9 @@ audit: $(INSTALLED) ## Look for known vulnerabilities in what is shipped, and fo
 fuzz: SECONDS ?= 60
 fuzz: $(INSTALLED) ## Throw nonsense at the running stage (make fuzz SECONDS=300)
 	@$(BIN)/python -m tests.e2e.fuzz $(SECONDS)
+
+bench: $(INSTALLED) ## Measure everything (ONLY="counts cold": some); the table is kept in benchmarks/results.json
+	@$(BIN)/python -m benchmarks $(ONLY)
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check --quiet $(SOURCES)

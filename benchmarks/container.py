@@ -170,8 +170,12 @@ class Container:
         """Deliver what is new in the stream, in batches of at most `batch` records; how many those were."""
         records = self._stream.take()
         for start in range(0, len(records), batch):
-            app.push_updates({"Records": records[start : start + batch]}, CONTEXT)
+            self.push_records(records[start : start + batch])
         return len(records)
+
+    def push_records(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Deliver these records of the stream in one batch."""
+        app.push_updates({"Records": list(records)}, CONTEXT)
 
     def skip_stream(self) -> None:
         """Forget what is new in the stream."""
