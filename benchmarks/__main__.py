@@ -1,4 +1,4 @@
-"""All measurements, or those that are named, as one table: `python -m benchmarks [counts] [growth] [cold] …`."""
+"""All measurements, or those that are named, as one table: `python -m benchmarks [counts] [cold] …`."""
 
 from __future__ import annotations
 
