@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ class Container:
         self._token = stage.token(owner)
         self._queue: Any = services.clients.sqs
         self._url = self._queue.get_queue_url(QueueName=services.settings.resource("fast"))["QueueUrl"]
+        self._observer: Any = stage.emulator.client("sqs")
         self._stream = _Stream(stage)
         bootstrap.install(services)
 
@@ -111,6 +113,18 @@ class Container:
         )
         messages: list[dict[str, Any]] = answer.get("Messages", [])
         return messages
+
+    def await_messages(self, count: int) -> None:
+        """Return when `count` messages can be received. Raises: TimeoutError when they do not come."""
+        wanted = ["ApproximateNumberOfMessages"]
+        deadline = time.monotonic() + _PATIENCE_SECONDS * 6
+        while time.monotonic() < deadline:
+            # Asked by a client of its own: this is no request of a task.
+            told = self._observer.get_queue_attributes(QueueUrl=self._url, AttributeNames=wanted)
+            if int(told["Attributes"]["ApproximateNumberOfMessages"]) >= count:
+                return
+            time.sleep(0.05)
+        raise TimeoutError(f"{count} messages did not come")
 
     def settle(self, messages: Sequence[Mapping[str, Any]]) -> int:
         """Run what messages wake, delete those that are done; how many those are."""
