@@ -10,13 +10,29 @@ SOURCES := $(wildcard app.py) benchmarks chalicelib infra local tests
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help up token test check audit fuzz bench lint format lock clean
+.PHONY: help up deploy doctor rollback down token test check audit fuzz bench lint format policies lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
+# A stage on AWS is named on make's own command line: one that happens to be in the environment does not count.
+AWS_STAGE := $(if $(filter command,$(firstword $(origin STAGE))),$(filter-out local,$(STAGE)))
+ON_AWS = $(BIN)/python -m infra $@ --stage $(or $(AWS_STAGE),$(error Which stage? make $@ STAGE=dev)) $(if $(YES),--yes)
+
 up: $(INSTALLED) ## Run the whole service here until Ctrl-C (PORT=4567 make up: on another port)
-	@exec $(BIN)/python -m local
+	@exec $(if $(AWS_STAGE),$(ON_AWS) $(if $(EMAIL),--email $(EMAIL)),$(BIN)/python -m local)
+
+deploy: $(INSTALLED) ## Make the app live on AWS, after `make up STAGE=dev` (make deploy STAGE=dev FUNCTION=sweep YES=1)
+	@$(ON_AWS) $(if $(FUNCTION),--function $(FUNCTION))
+
+doctor: $(INSTALLED) ## Look a stage on AWS over (make doctor STAGE=dev JSON=1)
+	@$(ON_AWS) $(if $(JSON),--json)
+
+rollback: $(INSTALLED) ## Return to the code that was live on AWS before (make rollback STAGE=dev)
+	@$(ON_AWS)
+
+down: $(INSTALLED) ## Take the app off AWS; its data stays (make down STAGE=dev)
+	@$(ON_AWS)
 
 token: $(INSTALLED) ## Print a token for the running stage (make -s token SCOPE=tasks:read OWNER=alice)
 	@$(BIN)/python -m local.tokens
@@ -46,11 +62,16 @@ format: $(INSTALLED) ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
 	@$(BIN)/ruff format $(SOURCES)
 
+policies: $(INSTALLED) ## Record which calls each function makes in the functional tests, and write its IAM policies
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/functional --record-calls
+	@$(BIN)/python -m infra.policies
+
 lock: $(INSTALLED) ## Pin what pyproject.toml asks for anew (UPGRADE=--upgrade: to the newest)
 	@$(COMPILE) $(UPGRADE) --output-file=requirements.txt pyproject.toml
 	@$(COMPILE) $(UPGRADE) --constraint=requirements.txt --extra=dev --output-file=requirements-dev.txt pyproject.toml
 
 clean: ## Remove the local stage with its data, and what tools left behind (not .venv)
+	@[ ! -e .local/lock ] || $(PYTHON) -m local.only_one
 	@rm -rf .local .tools .chalice/deployed/local.json .chalice/deployments .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find app.py chalicelib infra local tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 

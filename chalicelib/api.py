@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
@@ -15,8 +15,9 @@ from chalicelib.domain import errors
 from chalicelib.domain.caller import ANYBODY, Caller, Scope, is_owner
 from chalicelib.domain.documents import nested_too_deep
 from chalicelib.domain.errors import FieldError, Invalid, Malformed, TooLarge
+from chalicelib.domain.ids import is_correlation_id
 from chalicelib.domain.new_task import NewTask
-from chalicelib.domain.validation import field_errors
+from chalicelib.domain.validation import field_errors, pointer
 from chalicelib.domain.watching import Watch
 from chalicelib.request_models import BatchRequest, ListQuery, StatsQuery, TaskRequest, TicketRequest
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 BODY_LIMIT_BYTES = 256 * 1024
 IDEMPOTENCY_KEY_LIMIT = 255
-_CORRELATION_ID = re.compile(r"[A-Za-z0-9._:/=+@-]{1,128}")
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -38,7 +38,7 @@ def caller(request: Request, tokens: Tokens | None, scope: Scope) -> Caller:
     """
     known = ANYBODY if tokens is None else tokens.caller(request.headers.get("authorization"))
     known.require(scope)
-    return known.acting_for(wanted_owner(dict(request.query_params or {})))
+    return known.acting_for(wanted_owner(_query(request)))
 
 
 def wanted_owner(query: Mapping[str, str]) -> str | None:
@@ -54,7 +54,7 @@ def wanted_owner(query: Mapping[str, str]) -> str | None:
 def correlation_id(request: Request) -> str:
     """The caller's X-Correlation-Id, when it is fit for logs; else the request's own id."""
     given = request.headers.get("x-correlation-id", "")
-    if _CORRELATION_ID.fullmatch(given):
+    if is_correlation_id(given):
         return str(given)
     return str(request.context.get("requestId") or uuid4())
 
@@ -107,16 +107,33 @@ def wanted_watch(request: Request) -> Watch:
 
 def list_query(request: Request) -> ListQuery:
     """What a list is to hold. Raises: Invalid."""
-    return _validated(ListQuery, _query(request))
+    return _validated(ListQuery, _but_owner(_query(request)))
 
 
 def stats_query(request: Request) -> StatsQuery:
     """Which minutes are wanted. Raises: Invalid."""
-    return _validated(StatsQuery, _query(request))
+    return _validated(StatsQuery, _but_owner(_query(request)))
+
+
+def single_valued(query: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The query with the one value of each name. Raises: Invalid when one has several."""
+    repeated = [name for name, values in query.items() if len(values) > 1]
+    if repeated:
+        message = "this is given more than once"
+        raise Invalid(
+            "The query is not valid.",
+            tuple(FieldError(pointer=pointer((name,)), message=message) for name in repeated),
+        )
+    return {name: values[0] for name, values in query.items() if values}
 
 
 def _query(request: Request) -> dict[str, str]:
-    return {name: value for name, value in (request.query_params or {}).items() if name != "owner"}
+    query = request.query_params
+    return {} if query is None else single_valued({name: query.getlist(name) for name in query})
+
+
+def _but_owner(query: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in query.items() if name != "owner"}
 
 
 def _body(request: Request) -> Any:
@@ -128,7 +145,7 @@ def _body(request: Request) -> Any:
     if len(raw) > BODY_LIMIT_BYTES:
         raise TooLarge(f"The body has {len(raw)} bytes: at most {BODY_LIMIT_BYTES} are taken.")
     try:
-        body = json.loads(raw, parse_constant=_refuse_constant)
+        body = json.loads(raw, parse_constant=_refuse_constant, object_pairs_hook=_each_key_once)
     except RecursionError:
         raise Malformed("The body is nested too deep.") from None
     except ValueError as error:
@@ -139,6 +156,16 @@ def _body(request: Request) -> Any:
     if not isinstance(body, dict):
         raise Malformed("The body is not a JSON object.")
     return body
+
+
+def _each_key_once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object; JSON leaves open which of two values counts, so nobody can have meant that."""
+    found = dict(members)
+    if len(found) < len(members):
+        counts = Counter(name for name, _ in members)
+        twice = next(name for name, count in counts.items() if count > 1)
+        raise Malformed(f"The body has the key {twice[:100]!r} more than once in one object.")
+    return found
 
 
 def _refuse_constant(name: str) -> None:

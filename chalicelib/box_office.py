@@ -51,7 +51,7 @@ class BoxOffice:
         try:
             return self.sell(caller, Watch(scope="task", name=task.id))
         except Unavailable as error:
-            log.warning("Ticket not sold", action="ticket_failed", task_id=task.id, reason=error.detail)
+            log.about(task).warning("Ticket not sold", action="ticket_failed", reason=str(error))
             return None
 
     def take(self, text: str) -> Ticket:

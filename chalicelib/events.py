@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalice.app import Request, Response, WebsocketEvent
 
-from chalicelib.api import correlation_id, wanted_owner
+from chalicelib.api import correlation_id, single_valued, wanted_owner
 from chalicelib.aws.task_row import from_row, is_task_row
 from chalicelib.domain.caller import ANYBODY
 from chalicelib.domain.errors import TaskServiceError
@@ -103,7 +103,7 @@ def connected(event: WebsocketEvent, services: Services) -> Response:
     try:
         _connect(event.connection_id, event.to_dict(), services)
     except TaskServiceError as error:
-        log.warning("Connection refused", action="request_refused", code=error.code, reason=error.detail)
+        log.warning("Connection refused", action="request_refused", code=error.code, reason=str(error))
         return Response("", status_code=problem(error)["status"])
     except Exception:  # an exception here would reach the client as a 502
         log.exception("Connection failed", action="connection_failed")
@@ -127,5 +127,7 @@ def _connect(connection_id: str, event: Mapping[str, Any], services: Services) -
 
 
 def _query(event: Mapping[str, Any]) -> dict[str, str]:
-    """The query string of a `$connect`."""
-    return dict(event.get("queryStringParameters") or {})
+    """The query string of a `$connect`. Raises: Invalid."""
+    return single_valued(event.get("multiValueQueryStringParameters") or {}) | (
+        event.get("queryStringParameters") or {}
+    )

@@ -1,8 +1,8 @@
 """Structured JSON logs, EMF metrics, and the ids that tie them together.
 
 One line a log record, keys as in `_Formatter`. Metrics are CloudWatch's Embedded Metric Format: a JSON line
-on standard output that CloudWatch turns into metrics, at no request and no latency. Fields bound to a run
-(task id, correlation id) are passed by hand where threads are involved, by context variable elsewhere.
+on standard output that CloudWatch turns into metrics, at no request and no latency. The ids of an invocation
+are bound once and found on its every line, whatever thread wrote it; `log.about` adds those of a task.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime
 from threading import Lock
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalicelib.domain.task_view import timestamp
+
+if TYPE_CHECKING:
+    from chalicelib.domain.task import Task
 
 NAMESPACE = "TaskService"
 T = TypeVar("T")
@@ -67,6 +70,13 @@ class Log:
     def bind(self, **fields: Any) -> Log:
         """The same logger with more fields on every line."""
         return Log(**{**self._fields, **fields})
+
+    def about(self, task: Task) -> Log:
+        """The same logger, whose every line tells which task it is about.
+
+        Its correlation id is the task's, also where the request at hand has another.
+        """
+        return self.bind(task_id=task.id, task_type=task.type, correlation_id=task.correlation_id)
 
     def info(self, message: str, **fields: Any) -> None:
         """Log what happened."""

@@ -44,7 +44,7 @@ _TITLES = {
     503: "Service Unavailable",
 }
 #: Refusals that somebody who guards the service wants to see, one line each.
-_REFUSALS = (errors.Unauthorized, errors.Forbidden, errors.TooMany)
+_REFUSALS = (errors.Unauthorized, errors.Forbidden, errors.TooMany, errors.Unavailable)
 
 
 def view(function: Callable[P, Response]) -> Callable[P, Response]:
@@ -56,7 +56,7 @@ def view(function: Callable[P, Response]) -> Callable[P, Response]:
             return function(*args, **kwargs)
         except TaskServiceError as error:
             if isinstance(error, _REFUSALS):
-                log.warning("Request refused", action="request_refused", code=error.code, reason=error.detail)
+                log.warning("Request refused", action="request_refused", code=error.code, reason=str(error))
             document = problem(error)
             return Response(document, _headers(error, document["status"]), document["status"])
         except Exception as error:

@@ -14,10 +14,10 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictInt,
-    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
+from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.domain.new_task import DELAY_LIMIT, NewTask
 from chalicelib.domain.task import TaskStatus
 from chalicelib.domain.task_types import MAX_ATTEMPTS, NAME_LIMIT_CHARACTERS, TIMEOUT_LIMIT_SECONDS
@@ -76,16 +76,14 @@ class TaskRequest(_Request):
     expires_at: Time | None = None
     tags: tuple[Tag, ...] = Field((), max_length=TAGS_LIMIT)
 
-    @model_validator(mode="after")
-    def _one_start(self) -> TaskRequest:
-        if self.delay_seconds is not None and self.run_at is not None:
-            raise PydanticCustomError(
-                "two_starts", "delay_seconds and run_at exclude each other: send one of them"
-            )
-        return self
-
     def new_task(self) -> NewTask:
-        """The same in the domain's words."""
+        """The same in the domain's words. Raises: Invalid for two starts."""
+        if self.delay_seconds is not None and self.run_at is not None:
+            message = "delay_seconds and run_at exclude each other: send one of them"
+            raise Invalid(
+                "The task has two starts.",
+                tuple(FieldError(pointer=each, message=message) for each in ("/delay_seconds", "/run_at")),
+            )
         return NewTask(**{name: getattr(self, name) for name in type(self).model_fields})
 
 

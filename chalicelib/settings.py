@@ -81,11 +81,16 @@ class Settings:
             given["endpoint_url"] = endpoint
         for field in fields(cls):
             name = field.name.upper()
-            if field.name not in ("stage", "endpoint_url") and name in environ:
+            if name in cls.variables() and name in environ:
                 given[field.name] = _read(name, environ[name], str(field.type))
         settings = cls(**given)
         settings._check()
         return settings
+
+    @classmethod
+    def variables(cls) -> frozenset[str]:
+        """The environment variables that are anybody's to set; which stage it is, and where, is not."""
+        return frozenset(field.name.upper() for field in fields(cls)) - {"STAGE", "ENDPOINT_URL"}
 
     def _check(self) -> None:
         """Raises: SettingsError for what is wrong only together, or only on this stage."""

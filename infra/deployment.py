@@ -1,7 +1,8 @@
 """The app deployed with Chalice's own deployer, in a process that does nothing else.
 
 Deploying imports app.py, and with it whatever the app sets up on import: `deploy_app` wants a process of its
-own. `python -m infra deploy` is one, the local stage starts one for each deployment.
+own. `python -m infra deploy` is one, the local stage starts one for each deployment. That one is forked from
+a process which has this module already: it must not import chalicelib, whose files may have changed since.
 """
 
 from __future__ import annotations
@@ -12,20 +13,17 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chalice.cli.factory import CLIFactory
 from chalice.config import Config
-from chalice.deploy.deployer import ChaliceDeploymentError
+from chalice.deploy import models
+from chalice.deploy.deployer import ChaliceDeploymentError, Deployer
 from chalice.deploy.validate import ExperimentalFeatureError
 from chalice.utils import UI
 
-
-class DeploymentError(Exception):
-    """The app was not deployed; the message says why."""
-
-
-class AppImportError(DeploymentError):
-    """app.py, or something it imports, cannot be imported; the message is what Python says about it."""
+from infra import LOCAL_STAGE
+from infra.errors import AppImportError, BadInput, DeploymentError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,19 +34,16 @@ class DeployedApis:
     websocket_api_id: str
 
 
-def deploy_app(project_dir: Path, stage: str, environment: Mapping[str, str]) -> DeployedApis:
+def deploy_app(
+    project_dir: Path, stage: str, environment: Mapping[str, str], ui: UI | None = None
+) -> DeployedApis:
     """Deploy the app in `project_dir`. When it cannot be imported, what is deployed already stays as it is.
 
-    `environment` is added to what .chalice/config.json gives the stage's functions.
+    `environment` is added to what .chalice/config.json gives the stage's functions. `ui` is told each step;
+    one that is `Approving` is shown the plan first.
     Raises: AppImportError; DeploymentError when Chalice or AWS refuses.
     """
-    os.environ["AWS_CHALICE_CLI_MODE"] = "true"  # what the chalice command sets: app.py imports the extension
-    factory = CLIFactory(str(project_dir), environ=os.environ)
-    config = factory.create_config_obj(
-        stage, user_provided_params={"environment_variables": dict(environment)}
-    )
-    _import_app(config, project_dir)
-    deployer = factory.create_default_deployer(factory.create_botocore_session(), config, UI())
+    config, deployer = _prepare(project_dir, stage, environment, ui or UI())
     try:
         deployed = deployer.deploy(config, stage)
     except (ChaliceDeploymentError, ExperimentalFeatureError) as error:
@@ -58,6 +53,49 @@ def deploy_app(project_dir: Path, stage: str, environment: Mapping[str, str]) ->
         rest_api_id=resources["rest_api"]["rest_api_id"],
         websocket_api_id=resources["websocket_api"]["websocket_api_id"],
     )
+
+
+def deploy_function(project_dir: Path, stage: str, name: str, ui: UI) -> bool:
+    """Make this checkout's code live in one function, and nothing else. False when it was live already.
+
+    Raises: AppImportError; BadInput when the app has no such function, or the stage does not have it yet.
+    """
+    from infra.standing import code_of  # noqa: PLC0415 - see above
+    from infra.versions import publish  # noqa: PLC0415
+
+    config, deployer = _prepare(project_dir, stage, {}, ui)
+    graph = deployer._application_builder.build(config, stage)
+    resources = deployer._deps_builder.build_dependencies(graph)
+    functions = {each.resource_name: each for each in resources if isinstance(each, models.LambdaFunction)}
+    if name not in functions:
+        raise BadInput(f"There is no function {name!r}. There are {', '.join(sorted(functions))}.")
+    function = functions[name]
+    client = deployer._executor._client
+    if not client.lambda_function_exists(function.function_name):
+        raise BadInput(f"The stage {stage} has no function {name} yet: deploy all of it first.")
+    deployer._build_stage.execute(config, [*functions.values(), function.deployment_package])
+    package: Any = Path(str(function.deployment_package.filename)).read_bytes()
+    before = client.get_function_configuration(function.function_name)["CodeSha256"]
+    client._update_function_code(function.function_name, package, function.architecture)
+    publish(client._client("lambda"), [function.function_name])
+    return bool(before != code_of(package))
+
+
+def _prepare(
+    project_dir: Path, stage: str, environment: Mapping[str, str], ui: UI
+) -> tuple[Config, Deployer]:
+    """The app imported, and Chalice's deployer for it."""
+    os.environ["AWS_CHALICE_CLI_MODE"] = "true"  # what the chalice command sets: app.py imports the extension
+    factory = CLIFactory(str(project_dir), environ=os.environ)
+    config = factory.create_config_obj(
+        stage, user_provided_params={"environment_variables": dict(environment)}
+    )
+    if stage != LOCAL_STAGE:
+        from infra.preconditions import read_settings  # noqa: PLC0415 - see above
+
+        read_settings(stage, config.environment_variables)
+    _import_app(config, project_dir)
+    return config, factory.create_default_deployer(factory.create_botocore_session(), config, ui)
 
 
 def _import_app(config: Config, project_dir: Path) -> None:

@@ -1,4 +1,4 @@
-"""The settings of event source mappings that Chalice 1.34 has no words for."""
+"""The settings of event source mappings and schedules that Chalice 1.34 has no words for."""
 
 from __future__ import annotations
 
@@ -45,6 +45,20 @@ def mapping_options(source_arn: str) -> dict[str, Any]:
                 "Destination": f"arn:{table['partition']}:sqs:{table['place']}:{stack}-stream-failures"
             }
         },
+    }
+
+
+def target_options(function_arn: str) -> dict[str, Any]:
+    """What a schedule's target is to be put with: a tick that comes late is of no use, the next is near.
+
+    Whatever reached no function in time is described in a queue, which an alarm watches.
+    """
+    prefix, _, function = function_arn.partition(":lambda:")
+    place, _, name = function.partition(":function:")
+    stack = "-".join([APP_NAME, name.removeprefix(f"{APP_NAME}-").partition("-")[0]])
+    return {
+        "RetryPolicy": {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 60},
+        "DeadLetterConfig": {"Arn": f"{prefix}:sqs:{place}:{stack}-schedule-failures"},
     }
 
 

@@ -32,11 +32,24 @@ def _put_key(clients: Clients, stage: str, name: str, description: str) -> None:
 
 
 def put_websocket_endpoint(clients: Clients, stage: str, url: str) -> None:
-    """Tell the functions where to post messages for connected clients."""
-    clients("ssm").put_parameter(
-        Name=f"/{APP_NAME}/{stage}/websocket-endpoint",
+    """Tell the functions where to post messages for connected clients. What is there already stays."""
+    client = clients("ssm")
+    name = f"/{APP_NAME}/{stage}/websocket-endpoint"
+    if read_parameter(clients, name) == url:
+        return
+    client.put_parameter(
+        Name=name,
         Description="Where messages for connected clients are posted",
         Type="String",
         Value=url,
         Overwrite=True,
     )
+
+
+def read_parameter(clients: Clients, name: str) -> str | None:
+    """A parameter's value, still encrypted if it is a secret; None when there is none."""
+    client = clients("ssm")
+    try:
+        return str(client.get_parameter(Name=name)["Parameter"]["Value"])
+    except client.exceptions.ParameterNotFound:
+        return None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,9 +22,7 @@ def create_api(gateway: Any, document: Mapping[str, Any], endpoint_type: str) ->
 
 
 def replace_routes(gateway: Any, api_id: str, document: Mapping[str, Any]) -> None:
-    """Give an API the routes of `document` and no others. Costs one call when it has them already."""
-    if gateway.get_rest_api(restApiId=api_id).get("description") == _fingerprint(document):
-        return
+    """Give an API the routes of `document` and no others."""
     for resource in gateway.get_resources(restApiId=api_id, limit=500)["items"]:
         for method in resource.get("resourceMethods", {}):
             gateway.delete_method(restApiId=api_id, resourceId=resource["id"], httpMethod=method)
@@ -49,7 +45,7 @@ def _add_routes(gateway: Any, api_id: str, document: Mapping[str, Any]) -> None:
     for kind, answer in document.get(EXTENSION, {}).items():
         gateway.put_gateway_response(restApiId=api_id, responseType=kind, **answer)
     # Last, so that routes left half-made by an error are made again.
-    fingerprint = {"op": "replace", "path": "/description", "value": _fingerprint(document)}
+    fingerprint = {"op": "replace", "path": "/description", "value": document["info"]["description"]}
     gateway.update_rest_api(restApiId=api_id, patchOperations=[fingerprint])
 
 
@@ -101,7 +97,3 @@ def _add_preflight(gateway: Any, target: Mapping[str, str], integration: Mapping
     gateway.put_integration(**target, type="MOCK", requestTemplates=integration["requestTemplates"])
     gateway.put_method_response(**target, statusCode="200", responseParameters=dict.fromkeys(headers, False))
     gateway.put_integration_response(**target, statusCode="200", responseParameters=headers)
-
-
-def _fingerprint(document: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Final
 
 from infra import LOCAL_STAGE, emulator_environment
-from infra.deployment import DeployedApis, DeploymentError, deploy_app
+from infra.deployment import DeployedApis, deploy_app
+from infra.errors import DeploymentError
 
 TIMEOUT_SECONDS: Final = 120.0
 

@@ -40,6 +40,9 @@ class Emulator:
         self._port = port
         self._home = home
         self._persist = persist
+        # The server knows its queues by URL, so a state is of use on the port it was made on only.
+        self._state = home / "state" / str(port)
+        self.has_past = persist and self._state.exists()  #: it goes on from where a clean stop left it
         self._process: subprocess.Popen[bytes] | None = None
         self._session = Session()
         self._session.set_config_variable("region", "us-east-1")
@@ -103,12 +106,12 @@ class Emulator:
             f"MiniStack, the embedded AWS, {ending}. Its last words ({self.log_file}):\n\n{words}"
         )
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, *, read_timeout_seconds: float = 60.0) -> Any:
         """A client of one AWS service that talks to this server and to nothing else."""
         return self._session.create_client(
             service,
             endpoint_url=self.endpoint,
-            config=Config(retries={"total_max_attempts": 1}, proxies={}),
+            config=Config(read_timeout=read_timeout_seconds, retries={"total_max_attempts": 1}, proxies={}),
         )
 
     @property
@@ -124,9 +127,11 @@ class Emulator:
             "GATEWAY_PORT": str(self._port),
             "BIND_HOST": HOST,
             "AWS_DEFAULT_REGION": "us-east-1",
+            # Each function may do what its policy allows, as on AWS. The functions inherit the name, which
+            # is that of a setting of ours: config.json gives it a value for every stage.
+            "AUTH": "true",
             "PERSIST_STATE": "1" if self._persist else "0",
-            # The server knows its queues by URL, so a state is of use on the port it was made on only.
-            "STATE_DIR": str(self._home / "state" / str(self._port)),
+            "STATE_DIR": str(self._state),
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "PYTHONUNBUFFERED": "1",

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from infra import APP_NAME, LOCAL_STAGE
+
+#: What the names of the stage's log groups begin with.
+LOG_GROUPS: Final = f"/aws/lambda/{APP_NAME}-{LOCAL_STAGE}"
 #: Lines may appear a little later than they are stamped: so far back is looked again.
 OVERLAP_MS: Final = 3000
 

@@ -1,9 +1,14 @@
-"""At most one local stage in a checkout at a time."""
+"""At most one local stage in a checkout at a time.
+
+`python -m local.only_one` fails while one runs: `make clean` asks, before it removes what that one needs.
+It needs nothing but the standard library.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,3 +31,16 @@ def only_one(home: Path) -> Iterator[None]:
                 f"Once it is ready, its addresses are in {home / 'endpoints.json'}"
             ) from None
         yield
+
+
+def _main(home: Path) -> int:
+    try:
+        with only_one(home):
+            return 0
+    except LocalStageError as error:
+        print(f"{error}\nStop it first (Ctrl-C): its data would be gone.", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(_main(Path(".local")))

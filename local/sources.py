@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, Self
 
@@ -59,11 +59,19 @@ class SourceWatcher:
                 raise_interrupt=False,
             )
             for files in changes:
-                self._saved.put({Path(file).relative_to(self._root) for _, file in files})
+                if saved := _lasting(files):
+                    self._saved.put({file.relative_to(self._root) for file in saved})
 
         thread = threading.Thread(target=forward, daemon=True)
         thread.start()
         return thread
+
+
+def _lasting(changes: Iterable[tuple[Change, str]]) -> set[Path]:
+    """The files that changed, without those that only came and went: some editors save by way of one."""
+    changes = list(changes)
+    added = {file for change, file in changes if change is Change.added}
+    return {Path(file) for _, file in changes if file not in added or Path(file).exists()}
 
 
 class _AppFile(DefaultFilter):

@@ -7,20 +7,21 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from chalicelib.domain.caller import Scope
 from infra import APP_NAME, LOCAL_STAGE
-from infra.parameters import put_signing_keys, put_token_keys, put_websocket_endpoint
+from infra.emulated import complete_tables
+from infra.parameters import put_signing_keys, put_token_keys
 from infra.stack import put_stack
 from local.deployer import Deployer
 from local.emulator import Emulator
+from local.log_stream import LOG_GROUPS
 from local.tokens import OWNER, stage_token
 
 PREFIX: Final = f"{APP_NAME}-{LOCAL_STAGE}"
-TABLES: Final = tuple(f"{PREFIX}-{name}" for name in ("tasks", "documents", "connections", "rollups"))
 PUSH_FUNCTION: Final = f"{PREFIX}-push_updates"
-LOG_GROUPS: Final = f"/aws/lambda/{PREFIX}"
+SWEEP_FUNCTION: Final = f"{PREFIX}-sweep"
 
 QUIET_SECONDS: Final = 0.5
 DRAIN_SECONDS: Final = 5.0
@@ -58,7 +59,7 @@ class LocalStage:
         put_stack(self._emulator.client, LOCAL_STAGE)
         put_signing_keys(self._emulator.client, LOCAL_STAGE)
         put_token_keys(self._emulator.client, LOCAL_STAGE)
-        self._enable_expiry()
+        complete_tables(self._emulator.client, LOCAL_STAGE)
         self._forget_stream_mappings()
         self._forget_logs()
         return self.deploy()
@@ -68,7 +69,6 @@ class LocalStage:
         apis = self._deployer.deploy()
         base = f"{self._emulator.endpoint}/_aws/execute-api"
         websocket = f"{base}/{apis.websocket_api_id}/{LOCAL_STAGE}"
-        put_websocket_endpoint(self._emulator.client, LOCAL_STAGE, websocket)
         return Endpoints(
             http=f"{base}/{apis.rest_api_id}/{LOCAL_STAGE}",
             websocket=websocket.replace("http", "ws", 1),
@@ -79,6 +79,14 @@ class LocalStage:
     def token(self, owner: str, scopes: Iterable[str]) -> str:
         """A token of `owner`, signed with the stage's key."""
         return stage_token(self._emulator.client, owner, scopes)
+
+    def sweep(self) -> None:
+        """Look now after what became due while nothing ran; the schedule's first time is a minute away."""
+        event: dict[str, Any] = {"version": "0", "account": "", "region": "", "detail": {}, "resources": []}
+        event |= {"detail-type": "Scheduled Event", "source": "aws.events", "time": "", "id": "start"}
+        self._emulator.client("lambda").invoke(
+            FunctionName=SWEEP_FUNCTION, InvocationType="Event", Payload=json.dumps(event)
+        )
 
     def drain_stream(self) -> None:
         """Return when push_updates has had nothing to do for a moment, or after `DRAIN_SECONDS`.
@@ -97,16 +105,6 @@ class LocalStage:
             if not events:
                 return
             time.sleep(0.1)
-
-    def _enable_expiry(self) -> None:
-        """What the template says about `ttl`; the emulator's CloudFormation leaves it out."""
-        dynamodb = self._emulator.client("dynamodb")
-        for table in TABLES:
-            expiry = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
-            if expiry["TimeToLiveStatus"] == "DISABLED":
-                dynamodb.update_time_to_live(
-                    TableName=table, TimeToLiveSpecification={"AttributeName": "ttl", "Enabled": True}
-                )
 
     def _forget_stream_mappings(self) -> None:
         """A restarted emulator skips records of a mapping it had; the deployment makes a new one."""

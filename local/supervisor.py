@@ -12,23 +12,23 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from infra.deployment import AppImportError, DeploymentError
+from chalicelib.settings import LOCAL_STAGE, Settings, SettingsError
+from infra.errors import AppImportError, DeploymentError
 from local import LocalStageError
 from local.deployer import Deployer, load_deployer
 from local.emulator import Emulator
-from local.log_stream import LogStream
+from local.log_follower import LogFollower
+from local.log_stream import LOG_GROUPS, LogStream
 from local.only_one import only_one
 from local.probe import run_probe
 from local.sources import SourceWatcher
-from local.stage import LOG_GROUPS, Endpoints, LocalStage
+from local.stage import Endpoints, LocalStage
 from local.terminal import Terminal
 
 ROOT: Final = Path(__file__).parents[1]
 HOME: Final = ROOT / ".local"
 ENDPOINTS: Final = HOME / "endpoints.json"
 LOOK_SECONDS: Final = 0.3
-#: Settings whose value in our own environment, even an empty one, replaces the local stage's.
-OVERRIDABLE: Final = ("AUTH", "FETCH_ALLOWED_HOSTS", "GRACE_SECONDS", "LEASE_MARGIN_SECONDS", "LOG_LEVEL")
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -59,6 +59,19 @@ def _port(environ: Mapping[str, str]) -> int:
     return int(text)
 
 
+def _settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Settings in our own environment: their values, even empty ones, replace the local stage's.
+
+    Raises: LocalStageError, naming the one that cannot be used.
+    """
+    given = {name: environ[name] for name in sorted(Settings.variables()) if name in environ}
+    try:
+        Settings.from_env({**given, "STAGE": LOCAL_STAGE})
+    except SettingsError as error:
+        raise LocalStageError(str(error)) from None
+    return given
+
+
 def _run(port: int, terminal: Terminal) -> None:
     emulator = Emulator(port, HOME, persist=True)
     deployer = Deployer(
@@ -66,7 +79,7 @@ def _run(port: int, terminal: Terminal) -> None:
         endpoint=emulator.endpoint,
         home=HOME,
         records=ROOT / ".chalice" / "deployed",
-        environment={name: os.environ[name] for name in OVERRIDABLE if name in os.environ},
+        environment=_settings(os.environ),
     )
     stage = LocalStage(emulator, deployer)
     is_ready = False
@@ -90,6 +103,8 @@ def _start(emulator: Emulator, stage: LocalStage, terminal: Terminal) -> None:
     terminal.step("Sending a first task through ...")
     probe_seconds = _probe(emulator, endpoints, terminal)
     endpoints.write(ENDPOINTS)
+    if emulator.has_past:
+        stage.sweep()
     terminal.ready(endpoints, time.monotonic() - started, probe_seconds)
 
 
@@ -107,19 +122,11 @@ def _probe(emulator: Emulator, endpoints: Endpoints, terminal: Terminal) -> floa
 
 def _follow(emulator: Emulator, stage: LocalStage, watcher: SourceWatcher, terminal: Terminal) -> None:
     """Show what the functions log and deploy what is saved, until a signal or the server's end."""
-    logs = LogStream(emulator.client("logs"), LOG_GROUPS)
+    logs = LogFollower(emulator, terminal)
     while True:
         if saved := watcher.wait(LOOK_SECONDS):
             _redeploy(saved, stage, terminal)
-        try:
-            for line in logs.read_new():
-                terminal.log(line)
-        except BotoCoreError:
-            emulator.check(patience_seconds=1)
-            raise
-        except ClientError as error:  # its logs change while it reads them; the next look shows these lines
-            if error.response["Error"]["Code"] != "InternalError":
-                raise
+        logs.show_new()
         emulator.check()
 
 

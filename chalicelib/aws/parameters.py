@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 KEPT_SECONDS = 300.0
 #: A shorter HMAC key can be guessed (RFC 7518, 3.2).
 KEY_BYTES = 32
+#: What callers are told of a stage whose parameters are not as they must be; the logs say which.
+_INCOMPLETE = "The service is not set up completely: try again later."
 
 
 class Parameters:
@@ -57,7 +59,8 @@ class Parameters:
         keys = tuple(key.strip().encode() for key in text.split(",") if key.strip())
         if not keys or min(map(len, keys)) < KEY_BYTES:
             raise Unavailable(
-                f"The SSM parameter {self._name_of(name)} must hold keys of {KEY_BYTES} bytes or more."
+                _INCOMPLETE,
+                inside=f"The SSM parameter {self._name_of(name)} needs keys of {KEY_BYTES} bytes or more.",
             )
         return keys
 
@@ -65,7 +68,8 @@ class Parameters:
         value = self._read(name)
         if value is None:
             raise Unavailable(
-                f"The SSM parameter {self._name_of(name)} is missing: deploy the stage to create it."
+                _INCOMPLETE,
+                inside=f"The SSM parameter {self._name_of(name)} is missing: deploy the stage to create it.",
             )
         return value
 
@@ -85,5 +89,8 @@ class Parameters:
         except (BotoCoreError, ClientError) as error:
             if not is_outage(error):
                 raise
-            raise Unavailable(f"The SSM parameter {full_name} cannot be read now.") from error
+            raise Unavailable(
+                "A service behind this one did not answer: try again in a moment.",
+                inside=f"The SSM parameter {full_name} cannot be read now.",
+            ) from error
         return answer["Parameter"]["Value"]

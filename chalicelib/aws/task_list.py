@@ -6,9 +6,9 @@ bucket side by side and merges them. Cost follows the page, never the table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws.task_row import from_row, partition_key
@@ -27,6 +27,7 @@ class Page:
 
     tasks: list[Task]
     position: str | None
+    unreadable: dict[str, str] = field(default_factory=dict)  #: ids of rows left out, and why
 
 
 class TaskList:
@@ -52,8 +53,8 @@ class TaskList:
         tasks = [task for part in parts for task in part.tasks if task.id >= frontier]
         tasks.sort(key=lambda task: task.id, reverse=True)
         if len(tasks) > limit:
-            return Page(tasks=tasks[:limit], position=tasks[limit - 1].id)
-        return Page(tasks=tasks, position=frontier or None)
+            return Page(tasks=tasks[:limit], position=tasks[limit - 1].id, unreadable=_left_out(parts))
+        return Page(tasks=tasks, position=frontier or None, unreadable=_left_out(parts))
 
     def created_after(self, owner: str, task_id: str, limit: int) -> Page:
         """At most `limit` tasks with ids above `task_id`, oldest first."""
@@ -63,8 +64,8 @@ class TaskList:
         tasks = [task for part in parts for task in part.tasks if frontier is None or task.id <= frontier]
         tasks.sort(key=lambda task: task.id)
         if len(tasks) > limit:
-            return Page(tasks=tasks[:limit], position=tasks[limit - 1].id)
-        return Page(tasks=tasks, position=frontier)
+            return Page(tasks=tasks[:limit], position=tasks[limit - 1].id, unreadable=_left_out(parts))
+        return Page(tasks=tasks, position=frontier, unreadable=_left_out(parts))
 
     def _parts(
         self, owner: str, start: str | None, limit: int, filters: Mapping[str, str], *, forward: bool
@@ -96,9 +97,17 @@ class TaskList:
             }
         answer = self._client.query(**query)
         last = answer.get("LastEvaluatedKey")
-        return Page(
-            tasks=[from_row(row) for row in answer["Items"]], position=last["sk"]["S"] if last else None
-        )
+        page = Page(tasks=[], position=last["sk"]["S"] if last else None)
+        for row in answer["Items"]:
+            try:
+                page.tasks.append(from_row(row))
+            except (LookupError, TypeError, ValueError) as error:  # it must not hide the others
+                page.unreadable[row["sk"]["S"]] = repr(error)
+        return page
+
+
+def _left_out(parts: Sequence[Page]) -> dict[str, str]:
+    return {task_id: reason for part in parts for task_id, reason in part.unreadable.items()}
 
 
 def _test(name: str) -> str:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
-#: SQS cannot delay a message longer than this.
-MAX_DELAY_SECONDS = 900
 _BATCH = 10
 
 
@@ -42,7 +40,7 @@ class TaskQueue:
         self._urls = urls
 
     def send(self, task: Task, lane: str, delay_seconds: float = 0) -> None:
-        """Wake a worker of `lane` for `task`, after `delay_seconds` (at most MAX_DELAY_SECONDS)."""
+        """Wake a worker of `lane` for `task`, after `delay_seconds` (SQS takes SEND_AHEAD at most)."""
         self._client.send_message(
             QueueUrl=self._urls[lane],
             MessageBody=_body(task),

@@ -202,6 +202,12 @@ def attributes(task: Task) -> Row:
     return row
 
 
+def is_same_write(stored: Task, wanted: Task) -> bool:
+    """Was `stored` left by the write that wants `wanted`? Any other moved the task elsewhere, or later."""
+    there, here = attributes(stored), attributes(wanted)
+    return all(there.get(name) == here.get(name) for name in ("status", "lease", "attempts", "updated_at"))
+
+
 def from_row(row: Mapping[str, Any]) -> Task:
     """The task of a row or a stream image. Raises: KeyError or ValueError when it is not one."""
     values = {name: codec.decode(row[name]) for name, codec in _ATTRIBUTES.items() if name in row}

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.batch_get import batch_get
 from chalicelib.aws.document_table import DocumentTable
-from chalicelib.aws.task_row import Row, attributes, encode, from_row, row_key, to_row
+from chalicelib.aws.task_row import Row, attributes, encode, from_row, is_same_write, row_key, to_row
 from chalicelib.domain.task import Progress, Refused, Task, TaskStatus
 
 if TYPE_CHECKING:
@@ -153,17 +153,16 @@ class TaskTable:
         if unless_cancel_requested:
             condition += " AND attribute_not_exists(cancel_requested)"
         stored = self._change(claimed, after, condition, _names("status", "lease"), _mine(claimed))
-        if isinstance(stored, Refused) and stored.current is not None and _is_own_copy(stored.current, after):
-            return self.with_documents_of(after, stored.current)
-        return stored
+        return self._recognised(stored, after)
 
     # --- A3 to A5, S1 to S6, M2: what was decided on a row that was read ---------------------------
 
     def replace_seen(self, seen: Task, after: Task) -> Task | Refused:
         """Store a change decided on `seen`, if nobody changed the task since (A3 to A5)."""
-        return self._change(
+        stored = self._change(
             seen, after, "#version = :seen", _names("version"), {":seen": _count(seen.version)}
         )
+        return self._recognised(stored, after)
 
     def replace_due(self, seen: Task, after: Task) -> Task | Refused:
         """Store what the sweep decided on `seen`, if neither the task nor its due time moved (S1 to S5)."""
@@ -240,6 +239,12 @@ class TaskTable:
         stored = self._update(before, expression, condition, names=names, values=values)
         return stored if isinstance(stored, Refused) else self.with_documents_of(after, stored)
 
+    def _recognised(self, stored: Task | Refused, after: Task) -> Task | Refused:
+        """The answer to a write, also when our own first copy of it arrived and only its answer was lost."""
+        if isinstance(stored, Refused) and stored.current and is_same_write(stored.current, after):
+            return self.with_documents_of(after, stored.current)
+        return stored
+
     def _update(
         self,
         task: Task,
@@ -284,11 +289,6 @@ def _count(number: int) -> dict[str, str]:
 
 def _mine(task: Task) -> Row:
     return {":running": {"S": TaskStatus.RUNNING.value}, ":lease": _count(task.lease)}
-
-
-def _is_own_copy(current: Task, after: Task) -> bool:
-    """Did our first copy of this very write arrive, and only its answer get lost?"""
-    return current.lease == after.lease and current.status is after.status
 
 
 def _error_of(store: Any, task: Task) -> Exception | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from chalicelib.domain.ids import is_owner, is_task_id
+from chalicelib.domain.ids import is_correlation_id, is_owner, is_task_id
 from chalicelib.domain.task import Task
 from chalicelib.domain.task_view import timestamp
 
@@ -31,6 +31,7 @@ class DeadLetter:
     attempt: int
     error: Mapping[str, str]  #: kind, type, message
     failed_at: str  #: RFC 3339
+    correlation_id: str | None = None
 
     @classmethod
     def of(cls, task: Task) -> DeadLetter:
@@ -44,6 +45,7 @@ class DeadLetter:
             attempt=task.attempt,
             error={"kind": task.error.kind.value, "type": task.error.type, "message": task.error.message},
             failed_at=timestamp(task.finished_at) or "",
+            correlation_id=task.correlation_id,
         )
 
     @property
@@ -62,6 +64,7 @@ class DeadLetter:
                 "attempt": self.attempt,
                 "error": dict(self.error),
                 "failed_at": self.failed_at,
+                **({} if self.correlation_id is None else {"correlation_id": self.correlation_id}),
             },
             separators=(",", ":"),
         )
@@ -77,6 +80,7 @@ class DeadLetter:
             return None
         if not isinstance(plain, dict) or not _is_dead_letter(plain):
             return None
+        correlation_id = plain.get("correlation_id")
         return cls(
             owner=plain["owner"],
             task_id=plain["id"],
@@ -85,6 +89,7 @@ class DeadLetter:
             attempt=plain["attempt"],
             error={name: plain["error"][name] for name in ("kind", "type", "message")},
             failed_at=plain["failed_at"],
+            correlation_id=correlation_id if is_correlation_id(correlation_id) else None,
         )
 
 
@@ -134,6 +139,7 @@ class DeadLetterRecord:
     attempt: int
     failed_at: str
     recorded_at: datetime
+    correlation_id: str | None = None  #: for the logs; it is not stored
 
     @classmethod
     def of(cls, letter: DeadLetter, now: datetime) -> DeadLetterRecord:
@@ -148,6 +154,7 @@ class DeadLetterRecord:
             attempt=letter.attempt,
             failed_at=letter.failed_at,
             recorded_at=now,
+            correlation_id=letter.correlation_id,
         )
 
     @classmethod

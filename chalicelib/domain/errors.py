@@ -31,7 +31,7 @@ class FieldError:
 
 
 class TaskServiceError(Exception):
-    """The root: `code` is stable and for machines, the message is a sentence for people."""
+    """The root: `code` is stable and for machines, `detail` is a sentence for callers, str() one for logs."""
 
     code = "error"
 
@@ -120,3 +120,9 @@ class Unavailable(TaskServiceError):
     """Nothing is wrong with the request: send it again in a moment."""
 
     code = "unavailable"
+
+    def __init__(self, detail: str, *, inside: str | None = None) -> None:
+        """`inside` says in logs alone, by str(), what callers need not know."""
+        super().__init__(detail)
+        if inside is not None:
+            self.args = (inside,)

@@ -15,6 +15,7 @@ MAX_BUCKETS = 256
 #: An owner is part of keys, which in DynamoDB end at 1,024 and 2,048 bytes.
 _OWNER_LIMIT = 255
 _TASK_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_CORRELATION_ID = re.compile(r"[A-Za-z0-9._:/=+@-]{1,128}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -40,6 +41,11 @@ def is_task_id(text: str) -> bool:
 def is_owner(text: str) -> bool:
     """Could `text` be the owner of a task?"""
     return 0 < len(text) <= _OWNER_LIMIT and text.isprintable()
+
+
+def is_correlation_id(text: object) -> bool:
+    """Is it text that may follow a task through every log?"""
+    return isinstance(text, str) and _CORRELATION_ID.fullmatch(text) is not None
 
 
 def bucket_of(task_id: str) -> int:

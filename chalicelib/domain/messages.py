@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from chalicelib.domain.ids import is_owner, is_task_id
+from chalicelib.domain.ids import is_correlation_id, is_owner, is_task_id
 
 
 class NotOurs(Exception):
@@ -19,7 +19,7 @@ class WakeUp:
     owner: str
     task_id: str
     lease: int  #: the row's lease as of sending; only the dead letter monitor looks at it
-    correlation_id: str | None = None
+    correlation_id: str | None = None  #: the task's, for what is logged before its row is read
 
     @classmethod
     def parse(cls, body: str) -> WakeUp:
@@ -42,7 +42,7 @@ class WakeUp:
             owner=owner,
             task_id=task_id,
             lease=lease,
-            correlation_id=correlation_id if isinstance(correlation_id, str) else None,
+            correlation_id=correlation_id if is_correlation_id(correlation_id) else None,
         )
 
 

@@ -20,6 +20,7 @@ from chalicelib.domain.ticket import Ticket
 from chalicelib.domain.watching import MAX_SUBSCRIPTIONS, Connection, ConnectionGone, SendFailed, Watch
 from chalicelib.observability import log
 from chalicelib.services.frames import error_frame, fits_a_frame, task_frame
+from chalicelib.services.reading import read_many, read_page
 
 if TYPE_CHECKING:
     from chalicelib.aws.connection_table import ConnectionTable
@@ -166,10 +167,10 @@ class Connections:
         if connection.restricted and connection.watch.scope == "task":
             start = None  # there is one task to know of, and the ids of others are not told
         names = [(connection.owner, task_id) for task_id in known]
-        fresh = {task.id: task for task in self._tasks.get_many(names)} if names else {}
+        fresh = {task.id: task for task in read_many(self._tasks, names)} if names else {}
         more, position = False, None
         if start is not None:
-            page = self._listing.created_after(connection.owner, start, SYNC_LIMIT)
+            page = read_page(self._listing.created_after(connection.owner, start, SYNC_LIMIT))
             fresh |= {task.id: task for task in page.tasks}
             more, position = page.position is not None, page.position
         newer = [

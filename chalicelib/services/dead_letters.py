@@ -132,7 +132,12 @@ class DeadLetterMonitor:
         """Condemn a task whose message no worker could ever take, unless it was claimed since (M2)."""
         task = self._tasks.get(bounced.owner, bounced.task_id)
         if task is None or not task.waiting or task.lease != bounced.lease:
-            log.info("Bounced message dropped", action="message_dropped", task_id=bounced.task_id)
+            log.info(
+                "Bounced message dropped",
+                action="message_dropped",
+                task_id=bounced.task_id,
+                correlation_id=bounced.correlation_id,
+            )
             return
         error = TaskError.of(
             ErrorKind.POISON,
@@ -142,20 +147,23 @@ class DeadLetterMonitor:
         stored = self._tasks.condemn(task, task.condemn(now, error, self._timing.keep), bounced.lease)
         if not isinstance(stored, Refused):
             self._metrics.add("TasksFailed", 1, TaskType=task.type)
-            log.warning(
-                "Task condemned as poison", action="task_poisoned", task_id=task.id, task_type=task.type
-            )
+            log.about(task).warning("Task condemned as poison", action="task_poisoned")
 
     def _close(self, batch: _Batch) -> int:
         """Alert, then record, then delete: in this order nothing is lost."""
         records = list(batch.new.values())
         if records:
             self._alerts.publish(self._subject(records), alert_text(self._stage, records))
+            log.info("Alert published", action="alert_published", count=len(records))
         for record in records:
             self._records.put(record)
             self._metrics.add("DeadLetters", 1, ErrorKind=record.kind)
             log.warning(
-                "Dead letter recorded", action="dead_letter_recorded", key=record.key, kind=record.kind
+                "Dead letter recorded",
+                action="dead_letter_recorded",
+                key=record.key,
+                kind=record.kind,
+                correlation_id=record.correlation_id,
             )
         if batch.handled and (undeleted := self._queue.delete(batch.handled)):
             log.warning("Dead letters come again", action="dead_letters_undeleted", count=undeleted)

@@ -95,13 +95,11 @@ class Push:
             raise PushFailed(f"{served.count(False)} of {len(served)} connections could not be served")
         self._add_up(public, batch_id)
         for task in (change.task for change in public):
-            log.info(
+            log.about(task).info(
                 "Update announced",
                 action="update_announced",
-                task_id=task.id,
                 status=task.status.value,
                 version=task.version,
-                correlation_id=task.correlation_id,
             )
 
     # --- Who gets what --------------------------------------------------------------------------

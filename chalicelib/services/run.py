@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Event, Lock, Thread
@@ -71,7 +72,7 @@ class Run:
         assert task.lease_until is not None, "a claimed task has a lease"
         self.task = task
         self.abandoned = False  #: its thread still runs, although the run is over
-        self.log = log.bind(task_id=task.id, task_type=task.type, correlation_id=task.correlation_id)
+        self.log = log.about(task)
         self._deadline = min(task.lease_until - timing.lease_margin, ends_at - timing.reserve)
         self._tasks = tasks
         self._secrets = secrets
@@ -150,7 +151,8 @@ class Run:
             outcomes.append(self._call(task_type))
             answered.set()
 
-        Thread(target=call, name=f"task-{self.task.id}", daemon=True).start()
+        context = copy_context()  # so that its lines carry the ids that are bound here
+        Thread(target=context.run, args=(call,), name=f"task-{self.task.id}", daemon=True).start()
         while not answered.wait(min(self.remaining_seconds(), _LOOK_SECONDS)):
             if self._clock() >= self._deadline and not answered.is_set():
                 self.abandoned = True

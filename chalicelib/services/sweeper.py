@@ -27,6 +27,7 @@ from chalicelib.domain.task_types import TaskTypes
 from chalicelib.domain.timing import SEND_AHEAD, Timing
 from chalicelib.observability import Metrics, carried, log
 from chalicelib.services.dead_letters import Obituary
+from chalicelib.services.reading import read_many
 
 if TYPE_CHECKING:
     from chalicelib.aws.due_index import DueIndex
@@ -93,22 +94,8 @@ class Sweeper:
             if self._clock() >= stop_at:
                 log.warning("Sweep ran out of time", action="sweep_cut", bucket=bucket)
                 break
-            acted += self._sweep_rows(self._read(names))
+            acted += self._sweep_rows(read_many(self._tasks, names))
         return acted
-
-    def _read(self, names: Sequence[tuple[str, str]]) -> list[Task]:
-        """The rows as they are now. One that cannot be read must not hide the others: it stays due."""
-        try:
-            return self._tasks.get_many(names)
-        except (LookupError, TypeError, ValueError):
-            return [task for name in names if (task := self._read_alone(*name)) is not None]
-
-    def _read_alone(self, owner: str, task_id: str) -> Task | None:
-        try:
-            return self._tasks.get(owner, task_id)
-        except (LookupError, TypeError, ValueError):
-            log.exception("Row cannot be read", action="row_unreadable", task_id=task_id)
-            return None
 
     def _sweep_rows(self, tasks: Sequence[Task]) -> int:
         """Act on one page of rows: all writes, then the messages."""
@@ -130,6 +117,10 @@ class Sweeper:
                     for wake in wakes
                 ]
             )
+            for wake in wakes:
+                log.about(wake.task).info(
+                    "Task woken", action="task_woken", delay_seconds=wake.delay.total_seconds()
+                )
             if failed:
                 log.warning("Messages not sent", action="send_failed", count=failed)
         return len(due)
@@ -147,7 +138,7 @@ class Sweeper:
                 return self._rescue(task, now)
         except Exception:
             self._metrics.add("SweepErrors")
-            log.exception("Sweep of a task failed", action="sweep_failed", task_id=task.id)
+            log.about(task).exception("Sweep of a task failed", action="sweep_failed")
         return None
 
     def _wake(self, task: Task, now: datetime) -> _Wake | None:
@@ -198,6 +189,4 @@ class Sweeper:
     def _note(self, stored: Task | None, metric: str) -> None:
         if stored is not None:
             self._metrics.add(metric, 1, TaskType=stored.type)
-            log.info(
-                "Task swept", action=f"task_{stored.status.value}", task_id=stored.id, task_type=stored.type
-            )
+            log.about(stored).info("Task swept", action=f"task_{stored.status.value}")

@@ -14,6 +14,7 @@ from chalicelib.domain.task_types import TaskTypes
 from chalicelib.domain.timing import SEND_AHEAD, Timing
 from chalicelib.observability import Metrics, log
 from chalicelib.services.dead_letters import Obituary
+from chalicelib.services.reading import read_page
 
 if TYPE_CHECKING:
     from chalicelib.aws.idempotency_keys import IdempotencyKeys, KeyUse
@@ -139,7 +140,7 @@ class TaskService:
         """Wake workers for stored tasks. A message that cannot be sent is the sweep's: the task is safe."""
         for task in tasks:
             self._metrics.add("TasksCreated", 1, TaskType=task.type)
-            log.info("Task created", action="task_created", task_id=task.id, task_type=task.type)
+            log.about(task).info("Task created", action="task_created")
         waits = [(task, task.run_at - task.created_at) for task in tasks]
         wakes = [
             (task, self._task_types.lane_of(task.type), wait.total_seconds())
@@ -178,7 +179,7 @@ class TaskService:
 
     def newest(self, owner: str, *, before: str | None, limit: int, filters: Mapping[str, str]) -> Page:
         """A page of the owner's tasks, newest first."""
-        return self._listing.newest(owner, before=before, limit=limit, filters=filters)
+        return read_page(self._listing.newest(owner, before=before, limit=limit, filters=filters))
 
     def _seen(self, owner: str, task_id: str, *, documents: bool = False) -> Task:
         task = self._tasks.get(owner, task_id, documents=documents) if is_task_id(task_id) else None
@@ -200,8 +201,9 @@ class TaskService:
         def is_done(task: Task) -> bool:
             return task.cancel_requested or task.status is TaskStatus.CANCELED
 
-        task = self._decide(self._seen(owner, task_id), change, is_done)
-        log.info("Task canceled", action="task_cancel", task_id=task.id, status=task.status.value)
+        task, is_new = self._decide(self._seen(owner, task_id), change, is_done)
+        if is_new:
+            log.about(task).info("Task canceled", action="task_cancel", status=task.status.value)
         return task
 
     def retry(self, owner: str, task_id: str, *, by: str | None = None) -> Task:
@@ -218,27 +220,30 @@ class TaskService:
         def is_done(task: Task) -> bool:
             return task.redrive_count == next_life
 
-        task = self._decide(seen, change, is_done)
-        self._metrics.add("TasksRedriven", 1, TaskType=task.type)
-        log.info("Task redriven", action="task_redriven", task_id=task.id, redrive_count=task.redrive_count)
-        self._send([(task, self._task_types.lane_of(task.type), 0)])
+        task, is_new = self._decide(seen, change, is_done)
+        if is_new:
+            self._metrics.add("TasksRedriven", 1, TaskType=task.type)
+            log.about(task).info("Task redriven", action="task_redriven", redrive_count=task.redrive_count)
+            self._send([(task, self._task_types.lane_of(task.type), 0)])
         return task
 
-    def _decide(self, seen: Task, change: Callable[[Task], Task], is_done: Callable[[Task], bool]) -> Task:
+    def _decide(
+        self, seen: Task, change: Callable[[Task], Task], is_done: Callable[[Task], bool]
+    ) -> tuple[Task, bool]:
         """Store `change(seen)`; when somebody wrote in between, read again and decide again.
 
-        A refusal may be our own first copy, whose answer was lost: then the wanted state is there.
+        Answers the task, and whether it was changed here: two callers may want the same at the same time.
         """
         for _ in range(_TRIES):
             after = change(seen)
             if after is seen:
-                return self._with_documents(seen)
+                return self._with_documents(seen), False
             stored = self._tasks.replace_seen(seen, after)
             if not isinstance(stored, Refused):
-                return self._with_documents(stored)
+                return self._with_documents(stored), True
             seen = self._announced(self._seen(seen.owner, seen.id))
             if is_done(seen):
-                return self._with_documents(seen)
+                return self._with_documents(seen), False
         raise Unavailable("The task changes too fast: try again.")
 
     def _announced(self, task: Task) -> Task:
@@ -258,5 +263,6 @@ class TaskService:
             if not task.terminal:
                 raise TransitionNotAllowed(f"The task is {task.status}: only a finished task can be deleted.")
             if self._tasks.delete(task):
+                log.about(task).info("Task deleted", action="task_deleted")
                 return
         raise Unavailable("The task changes too fast to be deleted: try again.")

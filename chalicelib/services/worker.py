@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never
 
 from chalicelib.domain.messages import NotOurs, QueueMessage, WakeUp
@@ -23,7 +24,7 @@ from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.task import ErrorKind, Refused, Task, TaskError, TaskStatus
 from chalicelib.domain.task_types import TaskType, TaskTypes
 from chalicelib.domain.timing import KEEP_MESSAGE, Timing
-from chalicelib.observability import Metrics, carried, log
+from chalicelib.observability import Metrics, bound, carried, log
 from chalicelib.services.dead_letters import Obituary
 from chalicelib.services.run import Failure, Lost, Outcome, Run, Success
 
@@ -41,9 +42,9 @@ _SLACK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class _Keep:
-    """The message is not done: show it again after `seconds` (None: when SQS does by itself)."""
+    """The message is not done: show it again after `seconds`."""
 
-    seconds: float | None = None
+    seconds: float
 
 
 @dataclass(slots=True)
@@ -98,7 +99,7 @@ class Worker:
         the process ends itself: the run's thread must not go on into the next invocation.
         """
         batch = _Batch(lane=lane, ends_at=ends_at)
-        kept = list(self._threads.map(carried(lambda message: self._settle(message, batch)), messages))
+        kept = list(self._threads.map(carried(lambda message: self._receive(message, batch)), messages))
         if batch.abandoned:
             for run in batch.abandoned:
                 run.log.error("Process ended to stop a run past its deadline", action="process_ended")
@@ -106,24 +107,38 @@ class Worker:
             self._end_process()
         return [message.message_id for message, keep in zip(messages, kept, strict=True) if keep]
 
-    def _settle(self, message: QueueMessage, batch: _Batch) -> bool:
-        """Handle one message; is it to be kept? One that goes wrong must not stop the others."""
+    def _receive(self, message: QueueMessage, batch: _Batch) -> bool:
+        """Handle one message, with its task's ids on every line; is it to be kept?"""
         try:
-            keep = self._handle(message, batch)
-            if keep is not None and keep.seconds is not None:
+            wake_up = WakeUp.parse(message.body)
+        except NotOurs as reason:
+            return self._settle(message, batch, partial(self._quarantine, message, str(reason)))
+        with bound(task_id=wake_up.task_id, correlation_id=wake_up.correlation_id):
+            return self._settle(message, batch, partial(self._wake, wake_up, batch))
+
+    def _settle(self, message: QueueMessage, batch: _Batch, handle: Callable[[], _Keep | None]) -> bool:
+        """Do what a message asks for; is it to be kept? One that goes wrong must not stop the others."""
+        try:
+            keep = handle()
+            if keep is not None:
                 self._queue.show_again_in(batch.lane, message.receipt_handle, keep.seconds + _SLACK_SECONDS)
         except Exception:
             log.exception("Message failed", action="message_failed", message_id=message.message_id)
             return True
         return keep is not None
 
-    def _handle(self, message: QueueMessage, batch: _Batch) -> _Keep | None:
-        try:
-            wake_up = WakeUp.parse(message.body)
-        except NotOurs as reason:
-            self._dead_letters.quarantine(message.body, message.message_id)
-            log.warning("Message quarantined", action="message_quarantined", reason=str(reason))
-            return None
+    def _quarantine(self, message: QueueMessage, reason: str) -> None:
+        """A message that is not ours: to the dead letters, under its own id."""
+        self._dead_letters.quarantine(message.body, message.message_id)
+        log.warning(
+            "Message quarantined",
+            action="message_quarantined",
+            message_id=message.message_id,
+            reason=reason,
+        )
+
+    def _wake(self, wake_up: WakeUp, batch: _Batch) -> _Keep | None:
+        """Claim the task and run it, unless too little of the invocation is left for that."""
         if batch.ends_at - self._timing.reserve - self._clock() < _LEAST:
             return _Keep(0)
         task = self._tasks.claim(
@@ -134,7 +149,7 @@ class Worker:
             claim_id=self._claim_id(),
         )
         if task is None:
-            log.info("Claim refused", action="claim_refused", task_id=wake_up.task_id)
+            log.info("Claim refused", action="claim_refused")
             return None
         return self._run(task, batch)
 

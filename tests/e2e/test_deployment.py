@@ -110,7 +110,7 @@ def document(*paths: str) -> dict[str, Any]:
         "responses": {"default": {"statusCode": "200", "responseParameters": headers}},
     }
     return {
-        "info": {"title": "routes"},
+        "info": {"title": "routes", "description": " ".join(paths)},
         "x-amazon-apigateway-binary-media-types": [],
         "paths": {
             path: {

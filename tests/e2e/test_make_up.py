@@ -14,11 +14,15 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 
 from local.emulator import free_port
 from tests.e2e.conftest import await_value, copy_project
+
+#: An origin whose pages may call the API.
+PAGE = "https://page.example"
 
 
 class MakeUp:
@@ -126,7 +130,7 @@ def make_up(checkout: Path, port: int, **environment: str) -> Iterator[MakeUp]:
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeUp]:
     """One for all tests that leave it running."""
     checkout = copy_project(tmp_path_factory.mktemp("checkout"))
-    with make_up(checkout, free_port(), FETCH_ALLOWED_HOSTS="") as up:
+    with make_up(checkout, free_port(), FETCH_ALLOWED_HOSTS="", CORS_ORIGINS=PAGE) as up:
         yield up
 
 
@@ -162,6 +166,19 @@ def test_a_value_in_our_environment_replaces_the_local_stages_own(up: MakeUp) ->
     assert up.call("GET", f"/tasks/{task}")["error"]["kind"] == "rejected"
 
 
+def test_any_setting_may_be_given(up: MakeUp) -> None:
+    request = Request(f"{up.endpoints['http']}/health", headers={"Origin": PAGE})
+    with urlopen(request, timeout=10) as response:
+        assert response.headers["Access-Control-Allow-Origin"] == PAGE
+
+
+def test_a_setting_that_cannot_be_used_is_named_before_anything_starts(checkout: Path) -> None:
+    with make_up(checkout, free_port(), POST_BURST="many") as up:
+        assert up.wait() == 1
+    assert "POST_BURST='many': a whole number is needed" in up.output
+    assert "Starting" not in up.output
+
+
 def test_a_saved_file_is_live_and_a_broken_one_is_not(up: MakeUp) -> None:
     assert up.endpoints
     app = up.checkout / "app.py"
@@ -174,6 +191,27 @@ def test_a_saved_file_is_live_and_a_broken_one_is_not(up: MakeUp) -> None:
     assert up.call("GET", "/saved") == {"saved": True}
 
 
+@pytest.mark.parametrize(
+    ("breaks", "said"),
+    [
+        ("\n\ndef broken(:\n", r"task_types/demo\.py.*def broken\(:.*SyntaxError"),
+        ('\n\ntask_type("demo.fail", payload=Fail)(fail)\n', r"task_types/demo\.py.*demo\.fail"),
+    ],
+    ids=["syntax", "duplicate name"],
+)
+def test_a_broken_task_type_does_not_go_live(up: MakeUp, breaks: str, said: str) -> None:
+    """No function imports task types before it needs one, so the deployment does."""
+    assert up.endpoints
+    demo = up.checkout / "chalicelib" / "task_types" / "demo.py"
+    good, before = demo.read_text(), len(up.output)
+    demo.write_text(good + breaks)
+    await_value(lambda: re.search(f"Not deployed.*{said}", up.output[before:], re.DOTALL))
+    task = up.call("POST", "/tasks", {"type": "demo.sleep", "payload": {"seconds": 0}})["id"]
+    await_value(lambda: True if up.call("GET", f"/tasks/{task}")["status"] == "succeeded" else None)
+    demo.write_text(good)
+    await_value(lambda: re.search(r"Redeployed in .*demo\.py", up.output[before:]))
+
+
 def test_tasks_survive_a_clean_stop_and_nothing_else_does(checkout: Path) -> None:
     port = free_port()
     with make_up(checkout, port) as up:
@@ -184,6 +222,7 @@ def test_tasks_survive_a_clean_stop_and_nothing_else_does(checkout: Path) -> Non
         assert "Traceback" not in up.output
     with make_up(checkout, port) as up:
         assert up.call("GET", f"/tasks/{task}")["status"] == "succeeded"
+        up.await_output("sweep_finished")  # at once: what the stop caught in the middle is due by now
         assert up.stop() == 0
 
 

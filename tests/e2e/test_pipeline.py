@@ -175,6 +175,15 @@ class Alerts:
             "Attributes"
         ]
         topic = sns.create_topic(Name="task-service-local-alerts")["TopicArn"]
+        let_topic_send = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": attributes["QueueArn"],
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [let_topic_send]})
+        self._sqs.set_queue_attributes(QueueUrl=self._url, Attributes={"Policy": policy})
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=attributes["QueueArn"])
         self._texts: list[str] = []
 

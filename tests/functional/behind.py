@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from chalicelib.aws.task_row import row_key
+from chalicelib.aws.task_row import from_row, row_key
 from chalicelib.domain.task import Task
 from tests.kit import Kit
 from tests.wire import Wire
@@ -14,9 +14,11 @@ from tests.wire import Wire
 
 def row(kit: Kit, task_id: str) -> Task:
     """The task with the fields that the public does not see."""
-    task = kit.services.task_table.get(kit.owner, task_id)
-    assert task is not None
-    return task
+    table = kit.settings.resource("tasks")
+    answer = kit.client("dynamodb").get_item(
+        TableName=table, Key=row_key(kit.owner, task_id), ConsistentRead=True
+    )
+    return from_row(answer["Item"])
 
 
 def documents(kit: Kit, task_id: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +15,13 @@ from chalice.test import Client, HTTPResponse
 
 import app
 from chalicelib import bootstrap
+from chalicelib.aws.clients import Clients
+from chalicelib.bootstrap import Services
 from chalicelib.domain.task import Task
 from chalicelib.domain.task_types import TaskTypes
 from tests.functional.scripted import Script
 from tests.kit import Kit
+from tests.recorded_calls import Calls
 from tests.sockets import SocketServer
 
 ROOT = Path(__file__).parents[2]
@@ -39,8 +43,16 @@ def task_types(request: pytest.FixtureRequest) -> TaskTypes | None:
 
 
 @pytest.fixture
-def kit(task_types: TaskTypes | None) -> Iterator[Kit]:
-    with Kit(task_types) as kit:
+def kit(task_types: TaskTypes | None, calls: Calls) -> Iterator[Kit]:
+    with open_kit(calls, task_types) as kit:
+        yield kit
+
+
+@contextmanager
+def open_kit(calls: Calls, task_types: TaskTypes | None = None, **settings: Any) -> Iterator[Kit]:
+    """A kit whose services the handlers use, and whose calls are heard."""
+    with Kit(task_types, **settings) as kit:
+        kit.services = kit.new_services(clients=Clients(new_session=calls.session))
         bootstrap.install(kit.services)
         yield kit
 
@@ -51,6 +63,7 @@ class Http:
 
     client: Client
     token: str
+    calls: Calls = field(default_factory=Calls)
 
     def _headers(self, headers: dict[str, str]) -> dict[str, str]:
         """The bearer's token, and what the test adds; an empty `authorization` takes the token away."""
@@ -60,21 +73,24 @@ class Http:
 
     def request(self, method: str, path: str, raw: bytes = b"", **headers: str) -> HTTPResponse:
         together = self._headers({"content-type": "application/json", **headers})
-        return self.client.http.request(method, path, together, raw)
+        return self._send(method, path, together, raw)
 
     def post(self, path: str, body: Any = None, **headers: str) -> HTTPResponse:
         raw = b"" if body is None else json.dumps(body).encode()
         return self.post_raw(path, raw, **headers)
 
     def post_raw(self, path: str, raw: bytes, **headers: str) -> HTTPResponse:
-        together = self._headers({"content-type": "application/json", **headers})
-        return self.client.http.post(path, body=raw, headers=together)
+        return self.request("POST", path, raw, **headers)
 
     def get(self, path: str, **headers: str) -> HTTPResponse:
-        return self.client.http.get(path, headers=self._headers(headers))
+        return self._send("GET", path, self._headers(headers))
 
     def delete(self, path: str, **headers: str) -> HTTPResponse:
-        return self.client.http.delete(path, headers=self._headers(headers))
+        return self._send("DELETE", path, self._headers(headers))
+
+    def _send(self, method: str, path: str, headers: dict[str, str], raw: bytes = b"") -> HTTPResponse:
+        with self.calls.of("api_handler"):
+            return self.client.http.request(method, path, headers, raw)
 
     def as_(self, token: str) -> Http:
         """The same API for the bearer of another token."""
@@ -82,9 +98,9 @@ class Http:
 
 
 @pytest.fixture
-def http(kit: Kit) -> Iterator[Http]:
+def http(kit: Kit, calls: Calls) -> Iterator[Http]:
     with Client(app.app, stage_name="local", project_dir=str(ROOT)) as client:
-        yield Http(client, kit.token("tasks:read", "tasks:write", exp=FAR))
+        yield Http(client, kit.token("tasks:read", "tasks:write", exp=FAR), calls)
 
 
 @pytest.fixture
@@ -110,9 +126,11 @@ class Handlers:
     """The event handlers of app.py, called as Lambda calls them."""
 
     kit: Kit
+    calls: Calls = field(default_factory=Calls)
     stream_position: int = 0
     sequence: int = 0
     context: LambdaContext = field(default_factory=LambdaContext)
+    containers: dict[tuple[str, Services], Services] = field(default_factory=dict)
 
     def run_tasks(self, *bodies: str, handler: str = "run_tasks") -> list[str]:
         """Deliver queue messages; the ids of those that the handler reports as failed."""
@@ -128,7 +146,7 @@ class Handlers:
                     "eventSource": "aws:sqs",
                 }
             )
-        answer = getattr(app, handler)({"Records": records}, self.context)
+        answer = self._invoke(handler, {"Records": records})
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def run(self, task: Task | dict[str, Any]) -> list[str]:
@@ -155,30 +173,45 @@ class Handlers:
 
     def push(self, records: list[dict[str, Any]] | None = None) -> None:
         """Deliver stream records (the new ones) to push_updates."""
-        app.push_updates({"Records": self.stream() if records is None else records}, self.context)
+        self._invoke("push_updates", {"Records": self.stream() if records is None else records})
 
-    def connect(self, connection_id: str, *, token: str | None = None, **query: str) -> int:
+    def connect(self, connection_id: str, *, token: str | None = None, **query: str | list[str]) -> int:
         """Open a WebSocket; the status that API Gateway would act on."""
         event = self._socket_event("CONNECT", connection_id)
-        event["queryStringParameters"] = query or None
+        values = {name: value if isinstance(value, list) else [value] for name, value in query.items()}
+        event["multiValueQueryStringParameters"] = values or None
+        event["queryStringParameters"] = {name: each[-1] for name, each in values.items()} or None
         chosen = self.kit.token(exp=FAR) if token is None else token
         event["headers"] = {"Authorization": f"Bearer {chosen}"}
-        return int(app.connect(event, self.context)["statusCode"])
+        return int(self._invoke("websocket_connect", event)["statusCode"])
 
     def say(self, connection_id: str, message: Any) -> None:
         """Send a message on a WebSocket; text is sent as it is."""
         event = self._socket_event("MESSAGE", connection_id)
         event["body"] = message if isinstance(message, str) else json.dumps(message)
-        app.message(event, self.context)
+        self._invoke("websocket_message", event)
 
     def disconnect(self, connection_id: str) -> None:
-        app.disconnect(self._socket_event("DISCONNECT", connection_id), self.context)
+        self._invoke("websocket_disconnect", self._socket_event("DISCONNECT", connection_id))
 
     def sweep(self) -> None:
-        app.sweep(self._schedule_event("sweep"), self.context)
+        self._invoke("sweep", self._schedule_event("sweep"))
 
     def watch_dead_letters(self) -> None:
-        app.watch_dead_letters(self._schedule_event("watch_dead_letters"), self.context)
+        self._invoke("watch_dead_letters", self._schedule_event("watch_dead_letters"))
+
+    def _invoke(self, function: str, event: dict[str, Any]) -> Any:
+        """Call a function in a container of its own, which has looked up nothing that another one has."""
+        around = bootstrap.services()
+        key = function, self.kit.services
+        if key not in self.containers:
+            self.containers[key] = self.kit.new_services(clients=self.kit.services.clients)
+        bootstrap.install(self.containers[key])
+        try:
+            with self.calls.of(function):
+                return app.app.handler_map[function](event, self.context)
+        finally:
+            bootstrap.install(around)
 
     def _socket_event(self, kind: str, connection_id: str) -> dict[str, Any]:
         self.sequence += 1
@@ -210,8 +243,8 @@ class Handlers:
 
 
 @pytest.fixture
-def handlers(kit: Kit) -> Handlers:
-    return Handlers(kit)
+def handlers(kit: Kit, calls: Calls) -> Handlers:
+    return Handlers(kit, calls)
 
 
 @pytest.fixture

@@ -112,6 +112,21 @@ class TestMalformedBodies:
     def test_what_is_nested_without_end(self, http: Http, path: str, raw: bytes) -> None:
         assert_problem(http.post_raw(path, raw), 400, "malformed")
 
+    @pytest.mark.parametrize(
+        ("raw", "key"),
+        [
+            (b'{"type": "test.fast", "type": "test.long"}', "type"),
+            (b'{"type": "test.fast", "payload": {"any": [{"a": 1, "b": 2, "b": 2}]}}', "b"),
+            (b'{"type": "test.fast", "payload": {"\\ud800": 1, "\\ud800": 2}}', "\\ud800"),
+            (b'{"tasks": [{"type": "test.fast", "type": "test.fast"}]}', "type"),
+        ],
+    )
+    @pytest.mark.parametrize("path", ["/tasks", "/tasks/batch"])
+    def test_what_leaves_open_which_value_counts(self, http: Http, path: str, raw: bytes, key: str) -> None:
+        answer = http.post_raw(path, raw)
+        assert_problem(answer, 400, "malformed")
+        assert answer.json_body["detail"] == f"The body has the key '{key}' more than once in one object."
+
     @pytest.mark.parametrize("size", [BODY_LIMIT_BYTES + 1, 1024 * 1024])
     @pytest.mark.parametrize("path", ["/tasks", "/tasks/batch"])
     def test_what_is_over_256_kb(self, http: Http, path: str, size: int) -> None:
@@ -196,7 +211,7 @@ class TestInvalidFields:
                     "9999-12-31T23:59:59-12:00",
                 )
             ],
-            ({**GOOD, "delay_seconds": 1, "run_at": "2030-01-01T00:00:00Z"}, [""]),
+            ({**GOOD, "delay_seconds": 1, "run_at": "2030-01-01T00:00:00Z"}, ["/delay_seconds", "/run_at"]),
             ({**GOOD, "tags": "red"}, ["/tags"]),
             ({**GOOD, "tags": {"a": 1}}, ["/tags"]),
             ({**GOOD, "tags": list("abcdefghijk")}, ["/tags"]),
@@ -295,6 +310,10 @@ class TestQueries:
             *[(f"type={name}", ["/type"]) for name in ("", "x" * 101)],
             ("colour=blue", ["/colour"]),
             ("limit=0&status=x&y=1", ["/status", "/limit", "/y"]),
+            ("limit=1&limit=1", ["/limit"]),
+            ("status=queued&limit=1&limit=2&status=failed", ["/status", "/limit"]),
+            ("owner=a&owner=b", ["/owner"]),
+            ("x=1&x=2", ["/x"]),
         ],
     )
     def test_each_wrong_value_has_its_pointer(self, http: Http, query: str, pointers: list[str]) -> None:

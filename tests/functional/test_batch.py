@@ -14,6 +14,7 @@ from tests.kit import Kit
 from tests.wire import Wire
 
 GOOD: dict[str, Any] = {"type": "test.fast"}
+TWO_STARTS = ["/tasks/1/delay_seconds", "/tasks/1/run_at"]
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ class TestAnswers:
             ({}, ["/tasks/1/type"]),
             ({**GOOD, "payload": {"number": "x"}}, ["/tasks/1/payload/number"]),
             ({**GOOD, "max_attempts": 26, "tags": ["a", ""]}, ["/tasks/1/max_attempts", "/tasks/1/tags/1"]),
-            ({**GOOD, "delay_seconds": 1, "run_at": "2030-01-01T00:00:00Z"}, ["/tasks/1"]),
+            ({**GOOD, "delay_seconds": 1, "run_at": "2030-01-01T00:00:00Z"}, TWO_STARTS),
             (None, ["/tasks/1"]),
             ([], ["/tasks/1"]),
             ("text", ["/tasks/1"]),

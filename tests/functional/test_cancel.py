@@ -111,7 +111,7 @@ class TestRunning:
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         def ask_again(context: TaskContext) -> Any:
-            version = kit.get(context.task_id)["version"]
+            version = row(kit, context.task_id).version
             assert cancel(http, {"id": context.task_id})["version"] == version
 
         assert self.running(http, kit, handlers, script, ask_again)["status"] == "succeeded"

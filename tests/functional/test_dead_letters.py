@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.functional.scripted import Script
 from tests.kit import Kit
 from tests.wire import Crash, Wire
 
+Printed = Callable[[], list[dict[str, Any]]]
 ALERT_LIMIT_BYTES = 256 * 1024
 
 
@@ -65,7 +67,7 @@ class TestDeadLetter:
         assert left(kit) == 0
 
     def test_many_are_told_in_one_alert(
-        self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
+        self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts, printed: Printed
     ) -> None:
         die(kit, handlers, script)
         [letter] = take_messages(kit, "dead-letters")
@@ -73,6 +75,8 @@ class TestDeadLetter:
         handlers.watch_dead_letters()
         [alert] = alerts.take()
         assert alert.count("exception") == 26
+        handlers.watch_dead_letters()
+        assert [line["count"] for line in printed() if line.get("action") == "alert_published"] == [26]
         assert len(records(kit)) == 26
         assert left(kit) == 0
 

@@ -11,10 +11,11 @@ import pytest
 import app
 from chalicelib.domain.outcomes import NonRetryable
 from chalicelib.domain.task_types import TaskContext, TaskTypes
-from tests.functional.behind import take_messages
+from tests.functional.behind import kill_worker, send_message, take_messages
 from tests.functional.conftest import Handlers, Http, LambdaContext
 from tests.functional.scripted import Script
 from tests.kit import Kit
+from tests.wire import Wire
 
 Printed = Callable[[], list[dict[str, Any]]]
 
@@ -112,6 +113,7 @@ class TestTrace:
         (line,) = [line for line in printed() if line.get("message") == "Working"]
         assert (line["rows"], line["task_id"], line["correlation_id"]) == (7, task["id"], "trace-1")
         assert line["task_type"] == "test.fast"
+        assert (line["request_id"], line["function"]) == ("request-1", "test")
 
     def test_every_invocation_ends_with_a_line_of_its_own(
         self, http: Http, handlers: Handlers, printed: Printed
@@ -135,6 +137,78 @@ class TestTrace:
         http.get("/tasks/nope")
         line = by_action(printed())["invocation_finished"]
         assert (line["method"], line["path"], line["status"]) == ("GET", "/tasks/{task_id}", 404)
+
+
+class TestOneLife:
+    """Whatever happens to a task is found by its correlation id, whoever else's request it happened in."""
+
+    @pytest.mark.usefixtures("sockets")  # a task comes with a ticket
+    def test_from_creation_to_deletion(
+        self, kit: Kit, http: Http, handlers: Handlers, script: Script, printed: Printed
+    ) -> None:
+        """Given a task that crashes, comes twice, dies, is retried, canceled and deleted."""
+        trace = "trace-1"
+        task = post_through_the_gateway(
+            kit, {"type": "test.fast", "max_attempts": 2}, **{"x-correlation-id": trace}
+        )
+        (message,) = take_messages(kit, "fast")
+        kill_worker(kit, task)
+        kit.clock.advance(3600)
+        handlers.sweep()
+        kit.clock.advance(3600)
+        handlers.sweep()
+        script.raises(NonRetryable("broken"))
+        handlers.run_tasks(message["Body"])
+        handlers.run_tasks(message["Body"])
+        handlers.watch_dead_letters()
+        for act in ("retry", "cancel"):
+            http.post(f"/tasks/{task['id']}/{act}", x_correlation_id="of another request")
+        http.delete(f"/tasks/{task['id']}")
+
+        lines = [line for line in printed() if line.get("correlation_id") == trace]
+        assert [line["action"] for line in lines if line["action"] != "invocation_finished"] == [
+            "task_created",
+            "task_retrying",
+            "task_woken",
+            "task_woken",
+            "task_started",
+            "task_failed",
+            "claim_refused",
+            "dead_letter_recorded",
+            "task_redriven",
+            "task_cancel",
+            "task_deleted",
+        ]
+
+    def test_a_message_that_fails_or_bounces_tells_whose_it_was(
+        self, kit: Kit, handlers: Handlers, script: Script, printed: Printed
+    ) -> None:
+        task = post_through_the_gateway(kit, {"type": "test.fast"}, **{"x-correlation-id": "trace-1"})
+        (message,) = take_messages(kit, "fast")
+        Wire(kit.services).refuse("UpdateItem")
+        assert handlers.run_tasks(message["Body"]) == ["m0"]
+        handlers.run_tasks(message["Body"])
+        send_message(kit, "dead-letters", message["Body"])
+        handlers.watch_dead_letters()
+        lines = by_action(printed())
+        for action in ("message_failed", "message_dropped"):
+            assert (lines[action]["task_id"], lines[action]["correlation_id"]) == (task["id"], "trace-1")
+
+    def test_a_message_that_is_not_ours_is_found_by_its_own_id(
+        self, handlers: Handlers, printed: Printed
+    ) -> None:
+        handlers.run_tasks("hello", '{"correlation_id": "trace-1"}')
+        lines = [line for line in printed() if line.get("action") == "message_quarantined"]
+        assert {line["message_id"] for line in lines} == {"m0", "m1"}
+        assert not [line for line in lines if "correlation_id" in line]
+
+    def test_what_is_not_fit_for_logs_is_not_taken_from_a_message(
+        self, kit: Kit, handlers: Handlers, printed: Printed
+    ) -> None:
+        task = kit.create("test.fast")
+        handlers.run_tasks(json.dumps({**json.loads(handlers.wake(task)), "correlation_id": "a\nb"}))
+        handlers.run_tasks(json.dumps({**json.loads(handlers.wake(task)), "correlation_id": "a\nb"}))
+        assert by_action(printed())["claim_refused"]["correlation_id"] is None
 
 
 class TestSecrecy:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -168,16 +169,27 @@ class TestRaces:
         kit.services.limits.spend(kit.owner, 1)  # takes a handful: the next UpdateItem is the retry's
         Wire(kit.services).lose_reply("UpdateItem")
         assert retry(http, failed)["redrive_count"] == 1
+        assert len(take_messages(kit, "fast")) == 1
 
     def test_two_requests_at_the_same_time_are_one_life(
-        self, http: Http, kit: Kit, failed: dict[str, Any]
+        self, http: Http, kit: Kit, failed: dict[str, Any], printed: Callable[[], list[dict[str, Any]]]
     ) -> None:
-        """Given another retry comes in between, when the first one writes, then both are answered alike."""
+        """Given another retry comes in between, when the first one writes, then both are answered alike.
+
+        The life is counted and announced by the one that began it.
+        """
         other = kit.new_services()
+
+        def come_first() -> None:
+            kit.clock.advance(0.001)
+            other.tasks.retry(kit.owner, failed["id"])
+
         Wire(kit.services).before(
             "UpdateItem",
-            lambda: other.tasks.retry(kit.owner, failed["id"]),
+            come_first,
             when=lambda request: request["TableName"] == kit.settings.resource("tasks"),
         )
         assert retry(http, failed)["redrive_count"] == 1
         assert kit.get(failed["id"])["redrive_count"] == 1
+        assert len(take_messages(kit, "fast")) == 1
+        assert not [line for line in printed() if "TasksRedriven" in line]

@@ -8,9 +8,10 @@ from typing import Any
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.task import Progress, Task
 from tests.functional.behind import break_row, kill_worker, row, take_messages, woken
-from tests.functional.conftest import Handlers
+from tests.functional.conftest import Handlers, open_kit
 from tests.functional.scripted import Script
 from tests.kit import Kit
+from tests.recorded_calls import Calls
 from tests.wire import Wire
 
 
@@ -74,13 +75,13 @@ class TestSomebodyWasFaster:
 
 
 class TestManyRows:
-    def test_a_row_that_nobody_can_read_does_not_hide_the_others(self, script: Script) -> None:
-        with Kit(script.types, due_buckets=1) as kit:
+    def test_a_row_that_nobody_can_read_does_not_hide_the_others(self, script: Script, calls: Calls) -> None:
+        with open_kit(calls, script.types, due_buckets=1) as kit:
             broken, *others = [kit.create("test.fast")["id"] for _ in range(4)]
             break_row(kit, broken)
             wire = Wire(kit.services)
             kit.clock.advance(120)
-            kit.sweep()
+            Handlers(kit, calls).sweep()
             assert {name for name, _ in woken(wire)} == set(others)
 
     def test_one_rows_trouble_is_not_the_others(self, kit: Kit, handlers: Handlers, script: Script) -> None:

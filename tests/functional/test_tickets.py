@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -250,6 +251,19 @@ class TestRotation:
         assert http.get(f"/tasks?limit=1&cursor={cursor}").status_code == 200
         exchange("n" * 43)
         assert http.get(f"/tasks?limit=1&cursor={cursor}").status_code == 400
+
+
+def test_what_is_missing_inside_is_told_to_operators_alone(
+    kit: Kit, http: Http, printed: Callable[[], list[dict[str, Any]]]
+) -> None:
+    name = kit.settings.parameter("signing-keys")
+    kit.client("ssm").delete_parameter(Name=name)
+    answer = http.post("/tickets")
+    assert (answer.status_code, answer.json_body["code"]) == (503, "unavailable")
+    assert name not in answer.body.decode()
+    assert "SSM" not in answer.body.decode()
+    (line,) = [line for line in printed() if line.get("action") == "request_refused"]
+    assert name in line["reason"]
 
 
 def test_a_throttled_table_does_not_let_anybody_in(kit: Kit, http: Http, handlers: Handlers) -> None:

@@ -61,6 +61,11 @@ class TestConnect:
         assert handlers.connect("c1", **query) == 422
         assert items(kit, "connections") == []
 
+    def test_a_query_that_says_two_things_is_refused(self, kit: Kit, handlers: Handlers) -> None:
+        """API Gateway gives the last value; the first would be dropped without a word."""
+        assert handlers.connect("c1", watch=["none", "all"]) == 422
+        assert items(kit, "connections") == []
+
     def test_one_that_cannot_be_stored_is_asked_to_come_again(self, kit: Kit, handlers: Handlers) -> None:
         Wire(kit.services).refuse("PutItem")
         assert handlers.connect("c1") == 503
@@ -164,6 +169,15 @@ class TestSubscribe:
         kit.services.tasks.delete(kit.owner, task["id"])
         handlers.push()
         assert sockets.take("c1") == []
+
+    def test_a_payload_that_lies_apart_comes_with_it(
+        self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
+    ) -> None:
+        task = kit.create("test.fast", {"text": "a" * 5000})
+        handlers.connect("c1", watch="none")
+        handlers.say("c1", {"action": "subscribe", "task_id": task["id"]})
+        (frame,) = sockets.take("c1")
+        assert frame["task"]["payload"] == {"text": "a" * 5000}
 
     def test_an_update_in_between_is_not_missed(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer

@@ -176,7 +176,7 @@ class TestZombie:
                 return "w" * 3000
 
             script.work = win
-            winner = pool.submit(handlers.run, task)
+            winner = pool.submit(kit.deliver, task)
             assert started.wait(PATIENCE)
             if outcome != "running":
                 finish.set()
@@ -193,9 +193,40 @@ class TestZombie:
             assert kit.get(task["id"])["result"] == "w" * 3000
 
 
-def test_a_zombies_result_lies_beside_the_winners_and_is_not_taken(
-    kit: Kit, handlers: Handlers, script: Script
+@pytest.mark.parametrize(
+    ("max_attempts", "metric", "letters"), [(3, "TasksRetried", 0), (1, "TasksFailed", 1)]
+)
+def test_the_sweeps_verdict_is_not_the_zombies(
+    *,
+    kit: Kit,
+    handlers: Handlers,
+    script: Script,
+    printed: Callable[[], list[dict[str, Any]]],
+    max_attempts: int,
+    metric: str,
+    letters: int,
 ) -> None:
+    """Given both come to the same end, when the zombie writes second, then one death was counted and told."""
+    script.raises(ValueError("the zombie's"))
+    task = kit.create("test.fast", max_attempts=max_attempts)
+
+    def condemn() -> None:
+        kit.clock.advance(120)
+        handlers.sweep()
+
+    Wire(kit.services).before(
+        "UpdateItem", condemn, when=lambda request: "#attempts" in request["UpdateExpression"]
+    )
+    handlers.run(task)
+
+    lines = printed()
+    assert [line[metric] for line in lines if metric in line] == [1]
+    assert [line["action"] for line in lines if line.get("level") == "WARNING"][-1:] == ["lease_lost"]
+    assert kit.get(task["id"])["error"]["kind"] == "crashed"
+    assert len(take_messages(kit, "dead-letters")) == letters
+
+
+def test_a_zombies_result_lies_beside_the_winners_and_is_not_taken(kit: Kit, script: Script) -> None:
     script.work = lambda payload, context: str(context.attempt) * 2000
     task = kit.create("test.fast")
     wire = Wire(kit.services)
@@ -208,7 +239,7 @@ def test_a_zombies_result_lies_beside_the_winners_and_is_not_taken(
         kit.deliver(task)
 
     wire.before("UpdateItem", steal, when=lambda request: "#result" in request["UpdateExpression"])
-    assert handlers.run(task) == []
+    assert kit.deliver(task) == []
 
     assert kit.get(task["id"])["result"] == "2" * 2000
     assert documents(kit, task["id"]) == ["result#1", "result#2"]

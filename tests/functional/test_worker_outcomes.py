@@ -74,7 +74,7 @@ class TestCancelRequest:
         seen: list[bool] = []
 
         def work(payload: Any, context: TaskContext) -> Any:
-            kit.services.tasks.cancel(kit.owner, context.task_id)
+            kit.new_services().tasks.cancel(kit.owner, context.task_id)
             seen.append(context.cancel_requested)
             context.progress(50)
             seen.append(context.cancel_requested)
@@ -97,7 +97,7 @@ class TestCancelRequest:
         self, kit: Kit, handlers: Handlers, script: Script, error: Exception, words: str
     ) -> None:
         def work(payload: Any, context: TaskContext) -> Any:
-            kit.services.tasks.cancel(kit.owner, context.task_id)
+            kit.new_services().tasks.cancel(kit.owner, context.task_id)
             raise error
 
         script.work = work
@@ -119,7 +119,7 @@ class TestCancelRequest:
         kit.clock.advance(1)
 
         def work(payload: Any, context: TaskContext) -> Any:
-            kit.services.tasks.cancel(kit.owner, context.task_id)
+            kit.new_services().tasks.cancel(kit.owner, context.task_id)
             return Snooze(1)
 
         script.work = work
@@ -131,7 +131,7 @@ class TestCancelRequest:
 
     def test_success_wins_over_it(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         def work(payload: Any, context: TaskContext) -> Any:
-            kit.services.tasks.cancel(kit.owner, context.task_id)
+            kit.new_services().tasks.cancel(kit.owner, context.task_id)
             return "done all the same"
 
         script.work = work
@@ -141,7 +141,7 @@ class TestCancelRequest:
 
     def test_it_does_not_reach_into_the_next_life(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         def work(payload: Any, context: TaskContext) -> Any:
-            kit.services.tasks.cancel(kit.owner, context.task_id)
+            kit.new_services().tasks.cancel(kit.owner, context.task_id)
             raise ValueError
 
         script.work = work

@@ -6,22 +6,29 @@ Chalice accepts any key in config.json without a word: a misspelt function would
 from __future__ import annotations
 
 import ast
+import copy
 import json
 import re
 import sys
+from functools import reduce
 from importlib.metadata import packages_distributions
-from pathlib import Path
+from operator import getitem
 from typing import Any
 
 import pytest
 import yaml
+from chalice.config import Config
+from chalice.deploy.validate import validate_configuration
 
-from infra.stack import TEMPLATE
+import app
+from infra import policies
+from infra.app_functions import Function, functions_in, functions_of, stages
+from infra.templates import DATA as TEMPLATE
 
 ROOT = TEMPLATE.parents[1]
 CONFIG: dict[str, Any] = json.loads((ROOT / ".chalice" / "config.json").read_text())
-#: Chalice's own names for the functions that are not called as they are in app.py.
-FIXED_NAMES = {"api_handler", "websocket_connect", "websocket_message", "websocket_disconnect"}
+BEHIND_API_GATEWAY = {"api_handler", "websocket_connect", "websocket_message", "websocket_disconnect"}
+FUNCTIONS = [(stage, function) for stage in stages() for function in functions_of(stage)]
 
 
 class TemplateLoader(yaml.SafeLoader):
@@ -32,9 +39,11 @@ TemplateLoader.add_multi_constructor("!", lambda loader, _, node: getattr(node, 
 RESOURCES: dict[str, dict[str, Any]] = yaml.load(TEMPLATE.read_text(), TemplateLoader)["Resources"]
 
 
-def functions_of_app() -> set[str]:
-    tree = ast.parse((ROOT / "app.py").read_text())
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.decorator_list}
+QUEUES: dict[str, dict[str, Any]] = {
+    resource["Properties"]["QueueName"]: resource["Properties"]
+    for resource in RESOURCES.values()
+    if resource["Type"] == "AWS::SQS::Queue"
+}
 
 
 class Imports(ast.NodeVisitor):
@@ -64,9 +73,50 @@ def distributions_imported() -> set[str]:
     return {distribution.lower().replace("_", "-") for module in foreign for distribution in known[module]}
 
 
-def timeout(function: str) -> int:
-    seconds = CONFIG["lambda_functions"].get(function, {}).get("lambda_timeout", CONFIG["lambda_timeout"])
-    return int(seconds)
+#: What Chalice looks up in config.json.
+KEYS = {name for name, value in vars(Config).items() if isinstance(value, property)}
+
+
+class Remembering(dict[str, Any]):
+    """Settings that remember what was looked up in them."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        # The value of a key of Chalice's is the user's own; any other mapping is a place with keys.
+        super().__init__(
+            {
+                key: Remembering(value) if isinstance(value, dict) and key not in KEYS else value
+                for key, value in settings.items()
+            }
+        )
+        self.looked_up: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.looked_up.add(key)
+        return super().get(key, default)
+
+    def rest(self, place: str = "") -> list[str]:
+        """The paths of what was never looked up."""
+        deeper = [
+            path
+            for key, value in self.items()
+            if isinstance(value, Remembering) and key in self.looked_up
+            for path in value.rest(f"{place}{key}/")
+        ]
+        return [f"{place}{key}" for key in self.keys() - self.looked_up] + deeper
+
+
+def unread(settings: dict[str, Any]) -> list[str]:
+    """What Chalice looks up nowhere, for whatever function of whatever stage."""
+    remembering = Remembering(settings)
+    for stage in settings["stages"]:
+        params = {"chalice_app": app.app, "project_dir": str(ROOT)}
+        config = Config(stage, user_provided_params=params, config_from_disk=remembering)
+        validate_configuration(config)
+        for function in functions_in(config, stage):
+            scoped = config.scope(stage, function.key)
+            for key in KEYS:
+                getattr(scoped, key)
+    return remembering.rest()
 
 
 def properties(resource: str) -> dict[str, Any]:
@@ -74,8 +124,48 @@ def properties(resource: str) -> dict[str, Any]:
     return found
 
 
-def test_every_function_with_settings_exists() -> None:
-    assert set(CONFIG["lambda_functions"]) <= functions_of_app() | FIXED_NAMES
+def test_chalice_reads_every_setting() -> None:
+    assert unread(CONFIG) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "lambda_memory",
+        "stages/prod/lambda_architektur",
+        "lambda_functions/run_task",
+        "lambda_functions/sweep/environment_variables",
+        "stages/dev/lambda_functions/connect",
+        "stages/dev/lambda_functions/sweep/timeout",
+    ],
+)
+def test_a_setting_that_chalice_never_reads_is_found(wrong: str) -> None:
+    settings = copy.deepcopy(CONFIG)
+    *path, key = wrong.split("/")
+    reduce(getitem, path, settings)[key] = {"lambda_timeout": 1}
+    assert unread(settings) == [wrong]
+
+
+@pytest.mark.parametrize(
+    ("stage", "function"), FUNCTIONS, ids=lambda each: each.key if isinstance(each, Function) else each
+)
+class TestEveryFunction:
+    def test_has_a_role_of_its_own(self, stage: str, function: Function) -> None:
+        assert function.model.role.role_name == f"task-service-{stage}-{function.key}"
+        assert function.policy_file.name == policies.file_name(stage, function.key)
+
+    def test_has_memory_for_a_cold_start_in_time(self, stage: str, function: Function) -> None:
+        assert function.model.memory_size >= 512
+
+    def test_ends_before_the_gateway_gives_up(self, stage: str, function: Function) -> None:
+        if function.key in BEHIND_API_GATEWAY:
+            assert function.model.timeout <= 29
+
+    def test_ends_before_its_message_is_shown_again(self, stage: str, function: Function) -> None:
+        """Six runs, as AWS advises."""
+        if function.queue is not None:
+            queue = QUEUES[f"task-service-${{Stage}}-{function.queue}"]
+            assert queue["VisibilityTimeout"] == 6 * function.model.timeout
 
 
 def test_the_package_brings_all_that_it_imports() -> None:
@@ -97,16 +187,6 @@ def test_no_stage_sends_its_deployments_to_a_fixed_address() -> None:
     assert "AWS_ENDPOINT_URL" not in json.dumps(CONFIG)
 
 
-@pytest.mark.parametrize("function", ["api_handler", *sorted(FIXED_NAMES)])
-def test_nothing_behind_api_gateway_outlives_its_29_seconds(function: str) -> None:
-    assert timeout(function) <= 29
-
-
-@pytest.mark.parametrize(("queue", "function"), [("FastQueue", "run_tasks"), ("LongQueue", "run_long_tasks")])
-def test_a_message_stays_hidden_for_six_runs_of_its_function(queue: str, function: str) -> None:
-    assert properties(queue)["VisibilityTimeout"] == 6 * timeout(function)
-
-
 @pytest.mark.parametrize("queue", ["FastQueue", "LongQueue"])
 def test_a_poison_message_gets_its_verdict_before_it_expires(queue: str) -> None:
     settings = properties(queue)
@@ -117,8 +197,10 @@ def test_a_poison_message_gets_its_verdict_before_it_expires(queue: str) -> None
 
 
 def test_the_dead_letter_monitor_ends_before_its_messages_come_back_and_its_next_run_starts() -> None:
-    assert timeout("watch_dead_letters") < properties("DeadLetterQueue")["VisibilityTimeout"]
-    assert timeout("watch_dead_letters") < 300
+    for _, function in FUNCTIONS:
+        if function.key == "watch_dead_letters":
+            assert function.model.timeout < properties("DeadLetterQueue")["VisibilityTimeout"]
+            assert function.model.timeout < 300
 
 
 @pytest.mark.parametrize("table", [name for name in RESOURCES if name.endswith("Table")])
@@ -128,15 +210,3 @@ def test_every_table_lets_old_rows_go(table: str) -> None:
 
 def test_the_stream_carries_both_images() -> None:
     assert properties("TasksTable")["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
-
-
-@pytest.mark.parametrize("file", sorted((ROOT / ".chalice").glob("policy*.json")), ids=lambda file: file.name)
-def test_a_policy_reaches_nothing_beyond_the_service(file: Path) -> None:
-    for statement in json.loads(file.read_text())["Statement"]:
-        resources = statement["Resource"]
-        for arn in [resources] if isinstance(resources, str) else resources:
-            assert (
-                "task-service" in arn
-                or "@connections" in arn
-                or statement["Action"] == "dynamodb:ListStreams"
-            )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from infra.deployment import AppImportError, DeploymentError
+from infra.errors import AppImportError, DeploymentError
 from local.deployer import Deployer
 
 NOBODY = "http://127.0.0.1:1"  # reserved, and nothing listens there
@@ -74,3 +75,10 @@ def test_what_the_app_does_on_import_stays_out_of_this_process(source: Path) -> 
     with pytest.raises(AppImportError, match="ValueError: enough"):
         deploy(source)
     assert "left_behind" not in sys.modules
+
+
+def test_deploying_processes_are_forked_from_one_that_has_nothing_of_the_app() -> None:
+    """Else they would deploy what was saved since, and look at what was there before."""
+    look = "import sys, infra.deployment; print([m for m in sys.modules if m.startswith('chalicelib')])"
+    said = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"

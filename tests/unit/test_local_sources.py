@@ -54,6 +54,24 @@ def test_an_editor_that_replaces_the_file_is_noticed_every_time(watcher: SourceW
         assert notice(watcher, replace) == {Path("app.py")}
 
 
+def test_the_name_by_way_of_which_a_file_is_saved_is_not_told(watcher: SourceWatcher, root: Path) -> None:
+    """As `sed -i` does, whose own file looks like any other."""
+    settings = root / "chalicelib" / "settings.py"
+
+    def replace(text: str) -> None:
+        (root / "chalicelib" / "sedQx7Y2z").write_text(text)
+        (root / "chalicelib" / "sedQx7Y2z").replace(settings)
+
+    assert notice(watcher, replace) == {settings.relative_to(root)}
+
+
+def test_a_file_that_is_deleted_is_noticed(watcher: SourceWatcher, root: Path) -> None:
+    settings = root / "chalicelib" / "settings.py"
+    notice(watcher, settings.write_text)
+    settings.unlink()
+    assert watcher.wait(PATIENCE_SECONDS) == {settings.relative_to(root)}
+
+
 def test_other_files_and_bytecode_are_not_watched(watcher: SourceWatcher, root: Path) -> None:
     notice(watcher, (root / "app.py").write_text)
     (root / "chalicelib" / "__pycache__").mkdir()

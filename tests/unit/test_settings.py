@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
 from chalicelib.settings import Settings, SettingsError
 
+README = Path(__file__).parents[2] / "README.md"
 NUMBERS = [field.name for field in fields(Settings) if str(field.type) in ("int", "float")]
 WHOLE_NUMBERS = [field.name for field in fields(Settings) if str(field.type) == "int"]
 
@@ -27,6 +30,18 @@ class TestDefaults:
 
     def test_variables_of_others_are_none_of_ours(self) -> None:
         assert Settings.from_env({"PATH": "/bin", "HOME": "/"}) == Settings(stage="local")
+
+
+class TestVariables:
+    def test_the_readme_names_no_other(self) -> None:
+        chapter = README.read_text().partition("## Configuration")[2].partition("\n## ")[0]
+        rows = [row.split("|")[1] for row in chapter.splitlines() if row.startswith("| `")]
+        named = {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row)}
+        assert len(named) > 20
+        assert named <= Settings.variables()
+
+    def test_where_it_runs_is_not_among_them(self) -> None:
+        assert not Settings.variables() & {"STAGE", "AWS_ENDPOINT_URL", "ENDPOINT_URL"}
 
 
 class TestReading:

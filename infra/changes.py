@@ -1,0 +1,33 @@
+"""What a command is about to change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One thing that is created, updated, deleted or adopted."""
+
+    verb: str
+    kind: str
+    name: str
+    details: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, [self.verb, self.kind, self.name, *self.details]))
+
+
+class Changes:
+    """Changes in their order, each told once."""
+
+    def __init__(self) -> None:
+        self.all: list[Change] = []
+
+    def add(self, change: Change) -> bool:
+        """False when it says nothing new: what is created is then put together by many calls."""
+        created = [(each.kind, each.name) for each in self.all if each.verb == "create"]
+        is_new = change not in self.all and (change.kind, change.name) not in created
+        if is_new:
+            self.all.append(change)
+        return is_new

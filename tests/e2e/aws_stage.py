@@ -1,0 +1,112 @@
+"""A stage as a team deploys it: by `python -m infra` and `chalice deploy`, on an emulator of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from chalicelib.domain.caller import Scope
+from infra import emulator_environment
+from infra.patient import Patient
+from infra.target import Target
+from local.emulator import Emulator
+from local.probe import run_probe
+from local.stage import Endpoints
+from local.tokens import mint_token
+
+STAGE = "dev"
+KEY = "a key that only this test knows: 32 bytes"
+#: Ends the process when it is about to send a request that holds these bytes, as a power cut would.
+KILLED_BEFORE = """
+import os, sys
+from pathlib import Path
+from infra.deployment import deploy_app
+
+words = sys.argv[1].encode()
+
+def watch(event, arguments):
+    if event == "http.client.send" and isinstance(arguments[1], bytes) and words in arguments[1]:
+        os._exit(9)
+
+sys.addaudithook(watch)
+deploy_app(Path.cwd(), "dev", {})
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AwsStage:
+    """The stage dev of a checkout, and the AWS that it lives on."""
+
+    checkout: Path
+    emulator: Emulator
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, **emulator_environment(self.emulator.endpoint)}
+
+    def infra(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`python -m infra` without a terminal, so that it does not ask."""
+        return self._run(sys.executable, "-m", "infra", *arguments, "--stage", STAGE)
+
+    def chalice(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Chalice's own command."""
+        chalice = str(Path(sys.executable).with_name("chalice"))
+        return self._run(chalice, *arguments, "--stage", STAGE)
+
+    def deploy_until(self, words: str) -> int:
+        """A deployment that is killed before the first request with these words; its exit code."""
+        return self._run(sys.executable, "-c", KILLED_BEFORE, words).returncode
+
+    def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=self.checkout, env=self.environment, capture_output=True, text=True, check=False
+        )
+
+    def client(self, service: str) -> Any:
+        return self.emulator.client(service)
+
+    @property
+    def target(self) -> Target:
+        return Target(
+            stage=STAGE,
+            region="us-east-1",
+            account="000000000000",
+            project=self.checkout,
+            clients=cache(self.emulator.client),
+            endpoint=self.emulator.endpoint,
+        )
+
+    @property
+    def endpoints(self) -> Endpoints:
+        patient = Patient(self.target)
+        assert patient.rest_api_id is not None
+        assert patient.websocket_api_id is not None
+        return Endpoints(
+            http=self.target.api_address(patient.rest_api_id),
+            websocket=self.target.api_address(patient.websocket_api_id, "wss"),
+            aws_endpoint=self.emulator.endpoint,
+            token=mint_token(KEY, "default", tuple(Scope), datetime.now(UTC)),
+        )
+
+    def run_a_task(self) -> float:
+        """From POST to the update on a WebSocket; how long that took."""
+        return run_probe(self.endpoints)
+
+    def code(self, function: str) -> str:
+        """How Lambda names the code that is live."""
+        name = f"task-service-{STAGE}-{function}"
+        found: str = self.client("lambda").get_function_configuration(FunctionName=name)["CodeSha256"]
+        return found
+
+    def mapping(self, function: str) -> dict[str, Any]:
+        found: list[dict[str, Any]] = self.client("lambda").list_event_source_mappings(
+            FunctionName=f"task-service-{STAGE}-{function}"
+        )["EventSourceMappings"]
+        (only,) = found
+        return only

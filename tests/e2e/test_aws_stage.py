@@ -1,0 +1,249 @@
+"""The commands of a team that runs the service on AWS, in the order of its life there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from infra import preconditions
+from infra.checks import CHECKS
+from infra.doctor import examine
+from infra.errors import BadInput
+from infra.patient import Patient
+from local.emulator import Emulator, free_port
+from tests.e2e.aws_stage import KEY, AwsStage
+from tests.e2e.breakages import BREAKAGES
+from tests.e2e.conftest import copy_project
+
+MAPPED = ("run_tasks", "run_long_tasks", "push_updates")
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsStage]:
+    """The stage, up and deployed."""
+    home = tmp_path_factory.mktemp("aws")
+    emulator = Emulator(free_port(), home, persist=False)
+    (home / "checkout").mkdir()
+    stage = AwsStage(checkout=copy_project(home / "checkout"), emulator=emulator)
+    try:
+        emulator.start()
+        up = stage.infra("up", "--email", "team@example.com")
+        assert up.returncode == 0, up.stdout + up.stderr
+        give_key(stage)
+        deployed = stage.infra("deploy")
+        assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+        yield stage
+    finally:
+        emulator.stop()
+
+
+def give_key(stage: AwsStage) -> None:
+    stage.client("ssm").put_parameter(
+        Name="/task-service/dev/token-keys", Value=KEY, Type="SecureString", Overwrite=True
+    )
+
+
+def change_code(stage: AwsStage, words: str) -> None:
+    with (stage.checkout / "chalicelib" / "cors.py").open("a") as file:
+        file.write(f"\n# {words}\n")
+
+
+class TestRepeating:
+    def test_a_second_up_changes_nothing(self, stage: AwsStage) -> None:
+        again = stage.infra("up")
+        assert again.returncode == 0
+        assert again.stdout.splitlines()[-1].startswith("Nothing changed")
+
+    def test_a_second_deployment_changes_nothing(self, stage: AwsStage) -> None:
+        functions = stage.client("lambda")
+        before = functions.get_function_configuration(FunctionName="task-service-dev")
+        again = stage.infra("deploy")
+        assert again.returncode == 0, again.stderr
+        assert "Nothing changed" in again.stdout
+        after = functions.get_function_configuration(FunctionName="task-service-dev")
+        assert (after["RevisionId"], after["LastModified"]) == (before["RevisionId"], before["LastModified"])
+
+    def test_neither_does_one_from_another_machine(self, stage: AwsStage, tmp_path: Path) -> None:
+        """Which has neither Chalice's record nor its package."""
+        elsewhere = AwsStage(checkout=copy_project(tmp_path), emulator=stage.emulator)
+        again = elsewhere.infra("deploy")
+        assert again.returncode == 0, again.stderr
+        assert "Nothing changed" in again.stdout
+
+    def test_a_task_goes_through(self, stage: AwsStage) -> None:
+        assert stage.run_a_task() < 30
+
+
+class TestChalice:
+    def test_chalices_own_command_puts_right_what_was_changed_by_hand(self, stage: AwsStage) -> None:
+        functions = stage.client("lambda")
+        wanted = {name: safe(stage.mapping(name)) for name in MAPPED}
+        for name in MAPPED:
+            functions.update_event_source_mapping(
+                UUID=stage.mapping(name)["UUID"], FunctionResponseTypes=[], BatchSize=1
+            )
+        deployed = stage.chalice("deploy")
+        assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+        assert {name: safe(stage.mapping(name)) for name in MAPPED} == wanted
+        assert {tuple(stage.mapping(name)["FunctionResponseTypes"]) for name in MAPPED} == {
+            ("ReportBatchItemFailures",)
+        }
+
+    def test_it_says_in_one_line_why_it_cannot(self, stage: AwsStage) -> None:
+        ssm = stage.client("ssm")
+        ssm.delete_parameter(Name="/task-service/dev/token-keys")
+        try:
+            refused = stage.chalice("deploy")
+        finally:
+            give_key(stage)
+        assert refused.returncode == 2
+        assert "could check nobody's token" in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+def safe(mapping: dict[str, Any]) -> dict[str, Any]:
+    """What keeps a mapping from losing messages and from standing still."""
+    names = ("UUID", "BatchSize", "FunctionResponseTypes", "MaximumRetryAttempts", "DestinationConfig")
+    return {name: mapping.get(name) for name in names}
+
+
+class TestCode:
+    def test_one_function_gets_new_code_and_the_last_deployment_can_be_undone(self, stage: AwsStage) -> None:
+        first = stage.code("sweep")
+        change_code(stage, "one function's")
+        assert stage.infra("deploy", "--function", "sweep").returncode == 0
+        alone = stage.code("sweep")
+        assert alone != first
+        assert stage.code("run_tasks") == first
+
+        change_code(stage, "everybody's")
+        assert stage.infra("deploy").returncode == 0
+        assert stage.code("sweep") == stage.code("run_tasks") != alone
+
+        assert stage.infra("rollback").returncode == 0
+        assert (stage.code("sweep"), stage.code("run_tasks")) == (alone, first)
+        assert stage.infra("rollback").returncode == 0
+        assert (stage.code("sweep"), stage.code("run_tasks")) == (first, first)
+        nothing = stage.infra("rollback")
+        assert nothing.returncode == 2
+        assert "no earlier code" in nothing.stderr
+
+    def test_a_function_that_is_not_there_is_named(self, stage: AwsStage) -> None:
+        refused = stage.infra("deploy", "--function", "swep")
+        assert refused.returncode == 2
+        assert "There is no function 'swep'. There are api_handler," in refused.stderr
+
+
+class TestPreconditions:
+    """Each is one sentence, and nothing is changed."""
+
+    TIMEOUTS: ClassVar = {"run_tasks": 120, "run_long_tasks": 900}
+
+    def refused(self, stage: AwsStage, *, timeouts: dict[str, int] = TIMEOUTS, **environment: str) -> str:
+        with pytest.raises(BadInput) as refusal:
+            preconditions.check(stage.target.clients, "dev", timeouts, environment)
+        return str(refusal.value.message)
+
+    def test_all_is_well(self, stage: AwsStage) -> None:
+        preconditions.check(stage.target.clients, "dev", self.TIMEOUTS, {})
+
+    def test_a_function_may_not_outlast_its_messages(self, stage: AwsStage) -> None:
+        said = self.refused(stage, timeouts={"run_tasks": 300, "run_long_tasks": 900})
+        assert said.startswith(
+            "The queue task-service-dev-fast hides a message for 720 s, but run_tasks may take 300 s: 1800 s"
+        )
+
+    def test_a_stage_without_tokens(self, stage: AwsStage) -> None:
+        assert "AUTH='off': only the local stage runs without tokens" in self.refused(stage, AUTH="off")
+
+    def test_half_a_provider(self, stage: AwsStage) -> None:
+        said = self.refused(stage, JWKS_URL="https://id.example/keys")
+        assert "JWKS_URL without TOKEN_ISSUER and TOKEN_AUDIENCE" in said
+
+    def test_a_name_that_is_taken(self, stage: AwsStage) -> None:
+        gateway = stage.client("apigateway")
+        api = gateway.create_rest_api(name="task-service-dev")["id"]
+        try:
+            refused = stage.infra("deploy")
+        finally:
+            gateway.delete_rest_api(restApiId=api)
+        assert refused.returncode == 2
+        assert "The name task-service-dev is taken: there are 2 REST APIs of it" in refused.stderr
+
+
+class TestDoctor:
+    def test_a_healthy_stage_is_green(self, stage: AwsStage) -> None:
+        healthy = stage.infra("doctor")
+        assert healthy.returncode == 0, healthy.stdout
+        assert "All is well." in healthy.stdout
+
+    @pytest.mark.parametrize("name", BREAKAGES)
+    def test_what_was_broken_by_hand_is_noticed_and_nothing_else(self, stage: AwsStage, name: str) -> None:
+        breakage = BREAKAGES[name]
+        breakage.harm(stage)
+        try:
+            red = [each for each in examine(Patient(stage.target), CHECKS) if not each.is_healthy]
+        finally:
+            breakage.mend(stage)
+        assert [each.check.title for each in red] == [breakage.noticed_by.title]
+        assert breakage.says in red[0].problems[0]
+
+    def test_machines_get_the_same(self, stage: AwsStage) -> None:
+        stage.client("cloudwatch").delete_alarms(AlarmNames=["task-service-dev-new-dead-letters"])
+        sick = stage.infra("doctor", "--json")
+        assert sick.returncode == 1
+        report = json.loads(sick.stdout)
+        assert not report["healthy"]
+        (red,) = [each for each in report["checks"] if not each["healthy"]]
+        assert red["problems"] == ["task-service-dev-new-dead-letters is not there."]
+        assert "make up STAGE=dev" in red["advice"]
+
+
+class TestEnding:
+    """Last, because the app is gone for a while."""
+
+    def test_what_was_stored_outlives_the_app(self, stage: AwsStage) -> None:
+        dynamodb = stage.client("dynamodb")
+        tasks = dynamodb.scan(TableName="task-service-dev-tasks")["Count"]
+        down = stage.infra("down")
+        assert down.returncode == 0, down.stderr
+        assert not stage.client("lambda").list_functions()["Functions"]
+        assert not stage.client("cloudwatch").describe_alarms()["MetricAlarms"]
+        assert not [
+            role
+            for role in stage.client("iam").list_roles()["Roles"]
+            if role["RoleName"].startswith("task-service-")
+        ]
+        assert dynamodb.scan(TableName="task-service-dev-tasks")["Count"] == tasks
+        assert "Nothing to remove" in stage.infra("down").stdout
+
+    @pytest.mark.parametrize(
+        "words", ["Action=PutRolePolicy", "event-source-mappings ", "/deployments ", "/routes ", "/stages "]
+    )
+    def test_a_killed_deployment(self, stage: AwsStage, words: str) -> None:
+        assert stage.deploy_until(words) == 9
+
+    def test_is_finished_by_the_next(self, stage: AwsStage) -> None:
+        assert stage.infra("up").returncode == 0
+        deployed = stage.infra("deploy")
+        assert deployed.returncode == 0, deployed.stderr
+        assert len(stage.client("apigateway").get_rest_apis()["items"]) == 1
+        assert len(stage.client("apigatewayv2").get_apis()["Items"]) == 1
+        assert len(stage.client("lambda").list_event_source_mappings()["EventSourceMappings"]) == 3
+        assert stage.run_a_task() < 30
+        assert "Nothing changed" in stage.infra("deploy").stdout
+
+    def test_a_deleted_stack_takes_in_again_what_it_left(self, stage: AwsStage) -> None:
+        table = stage.client("dynamodb").describe_table(TableName="task-service-dev-tasks")["Table"]
+        stage.client("cloudformation").delete_stack(StackName="task-service-dev")
+        assert "There is no stack task-service-dev" in stage.infra("deploy").stderr
+        up = stage.infra("up")
+        assert up.returncode == 0, up.stderr
+        assert "< adopt" in up.stdout
+        after = stage.client("dynamodb").describe_table(TableName="task-service-dev-tasks")["Table"]
+        assert after["TableId"] == table["TableId"]
+        assert json.loads(stage.infra("doctor", "--json").stdout)["healthy"]

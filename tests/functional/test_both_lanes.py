@@ -1,0 +1,95 @@
+"""The long lane does for its tasks all that the fast one does: it is the same service on another function."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.outcomes import NonRetryable
+from chalicelib.domain.task_types import TaskContext
+from tests.functional.behind import take_messages, woken
+from tests.functional.conftest import Handlers
+from tests.functional.scripted import Script
+from tests.kit import Kit
+from tests.wire import Wire
+
+
+@dataclass(frozen=True)
+class LaneUnderTest:
+    """One lane: its tasks, and the function that runs them."""
+
+    name: str
+    function: str
+    kit: Kit
+    handlers: Handlers
+
+    def create(self, payload: Any = None) -> dict[str, Any]:
+        return self.kit.create(f"test.{self.name}", payload)
+
+    def run(self, task: dict[str, Any]) -> list[str]:
+        return self.handlers.run_tasks(self.handlers.wake(task), handler=self.function)
+
+
+@pytest.fixture(params=["fast", "long"])
+def lane(request: pytest.FixtureRequest, kit: Kit, handlers: Handlers, script: Script) -> LaneUnderTest:
+    function = {"fast": "run_tasks", "long": "run_long_tasks"}[request.param]
+    return LaneUnderTest(request.param, function, kit, handlers)
+
+
+def test_big_payloads_and_results_and_progress(lane: LaneUnderTest, script: Script) -> None:
+    def work(payload: Any, context: TaskContext) -> str:
+        context.progress(50, "half of it")
+        return str(payload.text).upper()
+
+    script.work = work
+    task = lane.create({"text": "a" * 5000})
+    assert lane.run(task) == []
+    done = lane.kit.get(task["id"])
+    assert (done["status"], done["result"]) == ("succeeded", "A" * 5000)
+    assert done["progress"]["message"] == "half of it"
+
+
+def test_a_failure_is_tried_again_by_the_same_message(lane: LaneUnderTest, script: Script) -> None:
+    script.raises(ValueError("at first"))
+    task = lane.create()
+    assert lane.run(task) == ["m0"]
+    assert lane.kit.get(task["id"])["status"] == "retrying"
+
+
+def test_a_death_has_its_dead_letter(lane: LaneUnderTest, script: Script) -> None:
+    script.raises(NonRetryable("never"))
+    task = lane.create()
+    assert lane.run(task) == []
+    (letter,) = take_messages(lane.kit, "dead-letters")
+    assert json.loads(letter["Body"])["id"] == task["id"]
+
+
+def test_a_message_that_is_not_ours_is_put_aside(lane: LaneUnderTest) -> None:
+    assert lane.handlers.run_tasks("<order/>", handler=lane.function) == []
+    (letter,) = take_messages(lane.kit, "dead-letters")
+    assert letter["Body"] == "<order/>"
+
+
+def test_an_owners_secret_is_found(lane: LaneUnderTest, script: Script) -> None:
+    lane.kit.client("ssm").put_parameter(
+        Name=lane.kit.settings.parameter("secrets/default/hooks"),
+        Value=json.dumps({"value": "whsec_YQ==", "hosts": ["example.com"]}),
+        Type="SecureString",
+    )
+    script.work = lambda payload, context: len(context.secret("hooks", "example.com"))
+    task = lane.create()
+    lane.run(task)
+    assert lane.kit.get(task["id"])["result"] == len("whsec_YQ==")
+
+
+def test_a_lost_message_is_sent_again_to_the_same_lane(lane: LaneUnderTest) -> None:
+    task = lane.create()
+    take_messages(lane.kit, lane.name)
+    wire = Wire(lane.kit.services)
+    lane.kit.clock.advance(120)
+    lane.handlers.sweep()
+    assert woken(wire) == [(task["id"], 0)]
+    assert len(take_messages(lane.kit, lane.name)) == 1

@@ -1,0 +1,75 @@
+"""The deployment package holds what the functions run, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from infra.app_functions import PROJECT
+
+#: Builds the package as a deployment does, with the extension that a deployment loads.
+BUILD = """
+import sys
+import infra.chalice_extension
+from chalice.deploy.packager import DependencyBuilder, LambdaDeploymentPackager
+from chalice.utils import OSUtils, UI
+packager = LambdaDeploymentPackager(OSUtils(), DependencyBuilder(OSUtils()), UI())
+print(packager.create_deployment_package(sys.argv[1], "python3.11"))
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The project as it lies on a developer's disk, with bytecode; without requirements, to save time."""
+    for name in ("app.py", "chalicelib", "infra", "tests", "local", ".chalice/config.json"):
+        source, target = PROJECT / name, tmp_path / name
+        target.parent.mkdir(exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            shutil.copy2(source, target)
+    (tmp_path / "chalicelib" / "__pycache__").mkdir(exist_ok=True)
+    (tmp_path / "chalicelib" / "__pycache__" / "api.cpython-311.pyc").write_bytes(b"stale")
+    return tmp_path
+
+
+def build(project: Path) -> Path:
+    words = subprocess.run(
+        [sys.executable, "-c", BUILD, str(project)],
+        cwd=PROJECT,
+        env={**os.environ, "STAGE": "dev"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return Path(words.splitlines()[-1])
+
+
+def test_it_holds_the_app_and_the_part_of_chalice_that_runs_it(project: Path) -> None:
+    names = set(zipfile.ZipFile(build(project)).namelist())
+    sources = {str(file.relative_to(PROJECT)) for file in (PROJECT / "chalicelib").rglob("*.py")}
+    assert names == {"app.py", "chalice/__init__.py", "chalice/app.py"} | sources
+
+
+def test_the_same_files_make_the_same_package(project: Path) -> None:
+    first = build(project)
+    before = first.read_bytes()
+    (project / "chalicelib" / "__pycache__" / "api.cpython-311.pyc").write_bytes(b"other")
+    first.unlink()
+    second = build(project)
+    assert second.name == first.name
+    assert second.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["boto3", "botocore", "chalice", "pytest", "moto", "ministack"])
+def test_it_brings_nothing_that_lambda_or_chalice_gives_or_that_only_tests_need(name: str) -> None:
+    pinned = re.findall(r"^([\w.-]+)==", (PROJECT / "requirements.txt").read_text(), re.MULTILINE)
+    assert name not in pinned
+    assert "pydantic" in pinned
