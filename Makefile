@@ -12,7 +12,7 @@ SOURCES := $(wildcard app.py) benchmarks chalicelib client infra local tests
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help up deploy doctor rollback down token test check audit fuzz simulate mutants lint format policies lock clean
+.PHONY: help up deploy doctor rollback down token test check audit fuzz simulate mutants bench lint format policies lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -57,6 +57,9 @@ simulate: $(INSTALLED) ## Break everything, at every call and by chance, in simu
 
 mutants: $(INSTALLED) ## Take each guard away and see the tests fail; writes the table in docs/reliability.md
 	@$(BIN)/python -m tests.mutants
+
+bench: $(INSTALLED) ## Measure everything (ONLY="counts cold": some); the table is kept in benchmarks/results.json
+	@$(BIN)/python -m benchmarks $(ONLY)
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check --quiet $(SOURCES)

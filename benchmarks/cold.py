@@ -68,7 +68,7 @@ class Lambda:
         event = self.home / "event.json"
         event.write_text(json.dumps(self._event(function)))
         data = (f"--data={self.home / 'data'}",) if "data" in tricks else ()
-        command = [_PYTHON, "-S", str(_START), function, str(event), *data, *options]
+        command = [_PYTHON, "-S", "-P", str(_START), function, str(event), *data, *options]
         return _cpu(command, self._environment(tricks, "compiled" if "bytecode" in tricks else task))
 
     def _event(self, function: str) -> Any:
@@ -107,7 +107,12 @@ class Lambda:
 def _cpu(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, str]:
     """CPU seconds of a process, and what it says on standard error. Raises: AssertionError when it fails."""
     process = subprocess.Popen(
-        command, env=dict(environment), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=_START.root,
+        env=dict(environment),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stderr is not None
     said = process.stderr.read()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ class Container:
         self._token = stage.token(owner)
         self._queue: Any = services.clients.sqs
         self._url = self._queue.get_queue_url(QueueName=services.settings.resource("fast"))["QueueUrl"]
+        self._observer: Any = stage.emulator.client("sqs")
         self._stream = _Stream(stage)
         bootstrap.install(services)
 
@@ -112,6 +114,18 @@ class Container:
         messages: list[dict[str, Any]] = answer.get("Messages", [])
         return messages
 
+    def await_messages(self, count: int) -> None:
+        """Return when `count` messages can be received. Raises: TimeoutError when they do not come."""
+        wanted = ["ApproximateNumberOfMessages"]
+        deadline = time.monotonic() + _PATIENCE_SECONDS * 6
+        while time.monotonic() < deadline:
+            # Asked by a client of its own: this is no request of a task.
+            told = self._observer.get_queue_attributes(QueueUrl=self._url, AttributeNames=wanted)
+            if int(told["Attributes"]["ApproximateNumberOfMessages"]) >= count:
+                return
+            time.sleep(0.05)
+        raise TimeoutError(f"{count} messages did not come")
+
     def settle(self, messages: Sequence[Mapping[str, Any]]) -> int:
         """Run what messages wake, delete those that are done; how many those are."""
         kept = app.run_tasks(queue_event(messages), CONTEXT)["batchItemFailures"]
@@ -170,8 +184,12 @@ class Container:
         """Deliver what is new in the stream, in batches of at most `batch` records; how many those were."""
         records = self._stream.take()
         for start in range(0, len(records), batch):
-            app.push_updates({"Records": records[start : start + batch]}, CONTEXT)
+            self.push_records(records[start : start + batch])
         return len(records)
+
+    def push_records(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Deliver these records of the stream in one batch."""
+        app.push_updates({"Records": list(records)}, CONTEXT)
 
     def skip_stream(self) -> None:
         """Forget what is new in the stream."""
