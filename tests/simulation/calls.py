@@ -53,6 +53,11 @@ class Call:
         return f"#{self.number} {self.process} {self.service}.{self.operation}"
 
     @property
+    def reads(self) -> bool:
+        """Does it leave everything as it is?"""
+        return self.operation.startswith(("Get", "Query", "BatchGet"))
+
+    @property
     def writes(self) -> bool:
         """Could a second copy of it change anything?"""
         return not self.operation.startswith(("Get", "Query", "BatchGet", "Receive", "CreateTopic"))

@@ -68,10 +68,26 @@ def run(name: str, seed: int = 0, points: Iterable[Point] = (), *, trace: bool =
     return Outcome(name, seed, points, broken, world.calls.made, world.trace)
 
 
-def each_point(name: str, troubles: Iterable[Trouble]) -> Iterator[Point]:
-    """A point for each call that the scenario makes when nothing goes wrong, and each trouble."""
+def each_point(name: str, troubles: Iterable[Trouble], *, distinct: bool = False) -> Iterator[Point]:
+    """A point for each call that the scenario makes when nothing goes wrong, and each trouble.
+
+    `distinct` leaves out calls that read when the same invocation has read just before: nothing has changed
+    in between, so that what dies or stands still there does so in the same world.
+    """
     calls = run(name).calls
+    if distinct:
+        calls = _distinct(calls)
     for trouble in troubles:
         for call in calls:
             if trouble.fault not in (Fault.TWICE, Fault.LATE_COPY) or call.writes:
                 yield Point(call.number, trouble)
+
+
+def _distinct(calls: list[Call]) -> list[Call]:
+    was_reading: dict[str, bool] = {}
+    kept = []
+    for call in calls:
+        if not (call.reads and was_reading.get(call.process)):
+            kept.append(call)
+        was_reading[call.process] = call.reads
+    return kept
