@@ -47,6 +47,7 @@ TESTS = tuple(
         "functional/test_create_task",
         "functional/test_batch",
         "functional/test_idempotency",
+        "functional/test_pause",
         "functional/test_push_updates",
         "functional/test_websocket",
     )

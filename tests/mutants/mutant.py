@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+CLAIM = "chalicelib/aws/claim.py"
 TASK_TABLE = "chalicelib/aws/task_table.py"
 TASK = "chalicelib/domain/task.py"
 WORKER = "chalicelib/services/worker.py"

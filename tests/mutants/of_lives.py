@@ -95,7 +95,7 @@ OF_LIVES = (
         "what is not ours is kept, then acknowledged",
         "a message nobody can read is gone without a trace",
         WORKER,
-        ("            self._dead_letters.quarantine(message.body, message.message_id)\n", ""),
+        ("        self._dead_letters.quarantine(message.body, message.message_id)\n", ""),
     ),
     # --- A new life ---------------------------------------------------------------------------------
     mutant(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.mutant import SWEEPER, TASK, TASK_TABLE, WORKER, mutant
+from tests.mutants.mutant import CLAIM, SWEEPER, TASK, TASK_TABLE, WORKER, mutant
 
 CLAIM_STATUS = '"#status IN (:queued, :scheduled, :retrying) AND run_at <= :now"'
 MINE = 'condition = "#status = :running AND #lease = :lease"'
@@ -49,7 +49,7 @@ OF_RUNS = (
     mutant(
         "claim: the task waits",
         "a task that runs or is done runs again",
-        TASK_TABLE,
+        CLAIM,
         (
             CLAIM_STATUS,
             '"(#status IN (:queued, :scheduled, :retrying) OR attribute_exists(pk)) AND run_at <= :now"',
@@ -58,20 +58,29 @@ OF_RUNS = (
     mutant(
         "claim: the lease is counted",
         "the holder before keeps its rights",
-        TASK_TABLE,
+        CLAIM,
         ("#lease = #lease + :one,", "#lease = #lease,"),
     ),
     mutant(
         "claim: not before run_at",
         "a retry starts before its backoff is over",
-        TASK_TABLE,
+        CLAIM,
         (CLAIM_STATUS, '"#status IN (:queued, :scheduled, :retrying)"'),
     ),
     mutant(
         "claim: not after expires_at",
         "a task starts when nobody wants it any more",
-        TASK_TABLE,
+        CLAIM,
         (' OR expires_at > :now)"', ' OR attribute_exists(pk))"'),
+    ),
+    mutant(
+        "claim: not of a paused type",
+        "a paused type goes on",
+        CLAIM,
+        (
+            """            + (f" AND NOT #type IN ({', '.join(types)})" if types else "")\n""",
+            """            + (" AND attribute_exists(#type)" if types else "")\n""",
+        ),
     ),
     mutant(
         "claim: whatever the message's lease",
@@ -179,7 +188,7 @@ OF_RUNS = (
         "every change is counted",
         "clients drop an update as known",
         TASK_TABLE,
-        ('        if public - {"due_at"}:\n', "        if not public:\n"),
+        ('        if public - {"due_at", "due_bucket"}:\n', "        if not public:\n"),
     ),
     # --- Due times --------------------------------------------------------------------------------
     mutant(

@@ -71,23 +71,23 @@ def run(name: str, seed: int = 0, points: Iterable[Point] = (), *, trace: bool =
 def each_point(name: str, troubles: Iterable[Trouble], *, distinct: bool = False) -> Iterator[Point]:
     """A point for each call that the scenario makes when nothing goes wrong, and each trouble.
 
-    `distinct` leaves out calls that read when the same invocation has read just before: nothing has changed
-    in between, so that what dies or stands still there does so in the same world.
+    `distinct` leaves out what happens in the same world as another point: a fault at a call that reads when
+    the same invocation has read just before, and a crash after a read that is followed by another call.
     """
     calls = run(name).calls
-    if distinct:
-        calls = _distinct(calls)
     for trouble in troubles:
-        for call in calls:
+        for call in _distinct(calls, trouble.fault) if distinct else calls:
             if trouble.fault not in (Fault.TWICE, Fault.LATE_COPY) or call.writes:
                 yield Point(call.number, trouble)
 
 
-def _distinct(calls: list[Call]) -> list[Call]:
+def _distinct(calls: list[Call], fault: Fault) -> Iterator[Call]:
+    last_of = {call.process: call for call in calls}
     was_reading: dict[str, bool] = {}
-    kept = []
     for call in calls:
-        if not (call.reads and was_reading.get(call.process)):
-            kept.append(call)
+        repeats = was_reading.get(call.process, False)
+        if fault is Fault.CRASH_AFTER:
+            repeats = last_of[call.process] is not call
+        if not (call.reads and repeats):
+            yield call
         was_reading[call.process] = call.reads
-    return kept
