@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -82,7 +82,8 @@ class CountingProxy:
                         self.send_header(name, value)
                 self.send_header("content-length", str(len(answer)))
                 self.end_headers()
-                self.wfile.write(answer)
+                with suppress(ConnectionError):  # of somebody who waited for messages, and was ended
+                    self.wfile.write(answer)
 
             do_GET = do_POST = do_PUT = do_DELETE = _pass  # noqa: N815 - as the library asks for them
 
