@@ -69,6 +69,8 @@ policies: $(INSTALLED) ## Record which calls each function makes in the function
 lock: $(INSTALLED) ## Pin what pyproject.toml asks for anew (UPGRADE=--upgrade: to the newest)
 	@$(COMPILE) $(UPGRADE) --output-file=requirements.txt pyproject.toml
 	@$(COMPILE) $(UPGRADE) --constraint=requirements.txt --extra=dev --output-file=requirements-dev.txt pyproject.toml
+	@for peer in celery dramatiq taskiq; do \
+	  $(COMPILE) $(UPGRADE) --output-file=benchmarks/peers/$$peer.txt benchmarks/peers/$$peer.in || exit 1; done
 
 clean: ## Remove the local stage with its data, and what tools left behind (not .venv)
 	@[ ! -e .local/lock ] || $(PYTHON) -m local.only_one

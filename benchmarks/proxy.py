@@ -19,6 +19,11 @@ _HOP_BY_HOP: Final = frozenset(
 )
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # clients open many connections at once
+
+
 class CountingProxy:
     """Listens on `url` and passes everything on: frames to `sockets`, all else to `aws`."""
 
@@ -36,10 +41,12 @@ class CountingProxy:
             return taken
 
     def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         if self._tls is not None:
-            self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
+            # Hands are shaken by the thread that serves the connection, not by the one that accepts all.
+            self._server.socket = self._tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
         return self

@@ -122,7 +122,7 @@ _REASONS: Final = {
 def rows(rounds: int = ROUNDS, tasks: int | None = None) -> list[Row]:
     """Tasks a second, milliseconds and requests, in multiples of each peer's."""
     scores = measure(rounds, tasks)
-    found = []
+    found: list[Row] = []
     for us in (OURS, OURS_IN_BULK):
         for peer in PEERS:
             found += _rows(us, peer, scores[us.name], scores[peer.name])

@@ -115,11 +115,11 @@ def running(contender: Contender, place: str, queue: str) -> Iterator[Running]:
         common: dict[str, Any] = {"cwd": ROOT, "env": environment, "stderr": log, "start_new_session": True}
         submitters, workers = [], []
         for command in contender.workers:
-            arguments = [contender.python, *command]
+            arguments = [str(contender.python), *command]
             workers.append(subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, **common))
             ending.callback(_end, workers[-1])
         for _ in range(PROCESSES):
-            arguments = [contender.python, *contender.submitter]
+            arguments = [str(contender.python), *contender.submitter]
             submitters.append(
                 subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=log, text=True, **common)
             )
