@@ -79,6 +79,8 @@ lock: $(INSTALLED) ## Pin what pyproject.toml asks for anew (UPGRADE=--upgrade: 
 	@$(COMPILE) $(UPGRADE) --output-file=requirements.txt pyproject.toml
 	@$(COMPILE) $(UPGRADE) --constraint=requirements.txt --extra=dev --extra=cli --output-file=requirements-dev.txt \
 	  pyproject.toml client/pyproject.toml
+	@for peer in celery dramatiq taskiq; do \
+	  $(COMPILE) $(UPGRADE) --output-file=benchmarks/peers/$$peer.txt benchmarks/peers/$$peer.in || exit 1; done
 
 clean: ## Remove the local stage with its data, and what tools left behind (not .venv)
 	@[ ! -e .local/lock ] || $(PYTHON) -m local.only_one

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from typing import Final
 
-from benchmarks import cold, counts, cpu, fan_out, growth
+from benchmarks import cold, counts, cpu, fan_out, growth, memory
+from benchmarks.peers import race
 from benchmarks.rows import Row, table, write
 
 MEASUREMENTS: Final[dict[str, Callable[[], list[Row]]]] = {
     "counts": counts.rows,
     "cpu": cpu.rows,
+    "peers": race.rows,
     "fan_out": fan_out.rows,
     "cold": cold.rows,
+    "memory": memory.rows,
     "growth": growth.rows,
 }
 
@@ -27,7 +31,9 @@ def main(*names: str) -> int:
     found = []
     for name in names or MEASUREMENTS:
         print(f"Measuring {name} ...", file=sys.stderr)
+        started = time.monotonic()
         found += MEASUREMENTS[name]()
+        print(f"  took {time.monotonic() - started:.0f} s", file=sys.stderr)
     print(table(found))
     if not names:
         write(found)

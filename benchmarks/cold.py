@@ -27,7 +27,7 @@ from benchmarks.rows import Row, table
 from benchmarks.sink import sink
 from benchmarks.stage import TASKS, BenchStage, bench_stage
 
-ROUNDS: Final = 7
+ROUNDS: Final = 5
 _START: Final = Path(__file__).with_name("cold_start.py")
 _OBVIOUS: Final = Path(__file__).parent / "peers" / "obvious_app.py"
 #: The interpreter itself, started without anything that is installed for it.
@@ -49,26 +49,30 @@ class Lambda:
     home: Path
     certificates: Certificates
     endpoint: str
+    stage: BenchStage
     container: Container
 
     def start(self, function: str, tricks: Sequence[str] = (), task: str = "plain") -> float:
         """CPU seconds of a new container's first event."""
-        return self._run(function, tricks, task)[0]
+        return self._run(function, [self._event(function)], tricks, task)[0]
 
-    def report(self, function: str) -> dict[str, int]:
-        """How many modules a container imports, and how many files it opens."""
-        found: dict[str, int] = json.loads(self._run(function, (), "plain", "--report")[1])
+    def report(self, function: str, events: Sequence[Any] = (), task: str = "plain") -> dict[str, int]:
+        """What a container imports, opens and has of memory at most for these events, or a first one."""
+        served = events or [self._event(function)]
+        found: dict[str, int] = json.loads(self._run(function, served, (), task, "--report")[1])
         return found
 
     def bare(self) -> float:
         """CPU seconds of `python -c pass`."""
         return _cpu([_PYTHON, "-S", "-c", "pass"], self._environment((), "plain"))[0]
 
-    def _run(self, function: str, tricks: Sequence[str], task: str, *options: str) -> tuple[float, str]:
-        event = self.home / "event.json"
-        event.write_text(json.dumps(self._event(function)))
+    def _run(
+        self, function: str, served: Sequence[Any], tricks: Sequence[str], task: str, *options: str
+    ) -> tuple[float, str]:
+        events = self.home / "events.json"
+        events.write_text(json.dumps(served))
         data = (f"--data={self.home / 'data'}",) if "data" in tricks else ()
-        command = [_PYTHON, "-S", "-P", str(_START), function, str(event), *data, *options]
+        command = [_PYTHON, "-S", "-P", str(_START), function, str(events), *data, *options]
         return _cpu(command, self._environment(tricks, "compiled" if "bytecode" in tricks else task))
 
     def _event(self, function: str) -> Any:
@@ -139,7 +143,7 @@ def prepared() -> Iterator[Lambda]:
             stage.serve_sockets_at(proxy.url)
             container = _container(stage)
             container.connect("watcher")
-            yield Lambda(home, certificates, proxy.url, container)
+            yield Lambda(home, certificates, proxy.url, stage, container)
 
 
 def _container(stage: BenchStage) -> Container:
@@ -191,7 +195,8 @@ def rows(rounds: int = ROUNDS) -> list[Row]:
         found += [
             Row(what=f"  with {tricks}", ours=cold.ours[function, tricks]) for tricks in list(TRICKS)[1:]
         ]
-        found += [Row(what=f"  {what}", ours=count) for what, count in cold.reports[function].items()]
+        report = cold.reports[function]
+        found += [Row(what=f"  {what}", ours=report[what]) for what in ("modules", "opened")]
     return found
 
 

@@ -193,7 +193,7 @@ class Container:
 
     def skip_stream(self) -> None:
         """Forget what is new in the stream."""
-        self._stream.take()
+        self._stream.skip()
 
     def stream_records(self) -> list[dict[str, Any]]:
         """What is new in the stream, for a measurement that delivers it itself."""
@@ -214,9 +214,16 @@ class _Stream:
     def __init__(self, stage: BenchStage) -> None:
         self._client = stage.emulator.client("dynamodbstreams")
         table = stage.emulator.client("dynamodb").describe_table(TableName=TASKS)
-        arn = table["Table"]["LatestStreamArn"]
-        shard = self._client.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
-        answer = self._client.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="LATEST")
+        self._arn = table["Table"]["LatestStreamArn"]
+        told = self._client.describe_stream(StreamArn=self._arn)["StreamDescription"]
+        self._shard = told["Shards"][0]["ShardId"]
+        self.skip()
+
+    def skip(self) -> None:
+        """Go on after the newest record, without reading those before it."""
+        answer = self._client.get_shard_iterator(
+            StreamArn=self._arn, ShardId=self._shard, ShardIteratorType="LATEST"
+        )
         self._iterator = answer["ShardIterator"]
 
     def take(self) -> list[dict[str, Any]]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import cycle, islice, repeat
+from multiprocessing import get_context
 from typing import Any, Final
 
 from benchmarks.counting import Counted, counted
@@ -22,8 +24,8 @@ SIZES: Final = (100, 1_000, 10_000, 100_000)
 LAYOUTS: Final = {"one owner": 1, "1,000 owners": 1_000}
 #: A slope of 0.01 is 7 % more at a thousand times as many tasks.
 FLAT: Final = 0.01
-#: A page with a filter examines this many rows at most: it grows until there are so many.
-FILTERED_FROM: Final = 1_000
+#: A page with a filter examines 400 rows at most: it grows until there are so many.
+FULL: Final = 1_000
 
 Probe = Callable[[Counted], Iterator[None]]  #: prepares, yields, and does what is measured
 
@@ -146,9 +148,14 @@ class Point:
 
 
 def growth(owners: int, sizes: Sequence[int] = SIZES) -> dict[str, list[Point]]:
-    """Each probe at each size, with the tasks spread over `owners`, of whom one is looked at."""
+    """Each probe at each size. One owner has all tasks; of several one has its share from the start.
+
+    So the first shows what an owner's own tasks do to it, the second what those of others do.
+    """
     found: dict[str, list[Point]] = {name: [] for name in PROBES}
     with bench_stage() as stage, counted(stage) as bench:
+        if owners > 1:
+            load(stage, repeat(OWNER, FULL), seed=0)
         for size, more in zip(sizes, _differences(sizes), strict=True):
             _fill(stage, owners, more, seed=size)
             for name, probe in PROBES.items():
@@ -160,7 +167,8 @@ def growth(owners: int, sizes: Sequence[int] = SIZES) -> dict[str, list[Point]]:
 
 
 def _fill(stage: BenchStage, owners: int, tasks: int, seed: int) -> None:
-    names = cycle([OWNER, *(f"owner-{number}" for number in range(1, owners))])
+    others = [f"owner-{number}" for number in range(1, owners)]
+    names = cycle(others or [OWNER])
     load(stage, islice(names, tasks), seed)
 
 
@@ -181,7 +189,7 @@ def _differences(sizes: Sequence[int]) -> list[int]:
 
 def slope(name: str, points: Sequence[Point]) -> float:
     """How a probe grows: 0 not at all, 1 in proportion. The steepest of requests, rows and write units."""
-    first = next(point for point in points if "?" not in name or point.tasks >= FILTERED_FROM)
+    first = next(point for point in points if "?" not in name or point.tasks >= FULL)
     last = points[-1]
     longer = math.log(last.tasks / first.tasks)
     pairs = [
@@ -192,21 +200,27 @@ def slope(name: str, points: Sequence[Point]) -> float:
     return max(math.log(max(after, 1) / max(before, 1)) / longer for before, after in pairs)
 
 
+def _layouts() -> dict[str, dict[str, list[Point]]]:
+    """Both layouts, side by side: what is counted does not depend on how fast it goes."""
+    with ProcessPoolExecutor(len(LAYOUTS), mp_context=get_context("spawn")) as processes:
+        return dict(zip(LAYOUTS, processes.map(growth, LAYOUTS.values()), strict=True))
+
+
 def rows() -> list[Row]:
     """The slope of each probe from 100 to 100,000 tasks."""
     found = []
-    for layout, owners in LAYOUTS.items():
-        for name, points in growth(owners).items():
+    for layout, probes in _layouts().items():
+        for name, points in probes.items():
             found.append(Row(what=f"growth, {layout}: {name}", ours=slope(name, points), target=FLAT))
     return found
 
 
 def main() -> None:
     """Print each probe's requests, rows examined and write units, and its slope."""
-    for layout, owners in LAYOUTS.items():
+    for layout, probes in _layouts().items():
         sizes = ", ".join(f"{size:,}" for size in SIZES)
         print(f"{layout}: requests / rows examined / write units with {sizes} tasks")
-        for name, points in growth(owners).items():
+        for name, points in probes.items():
             cells = [f"{each.requests} / {each.examined} / {each.written:g}".rjust(16) for each in points]
             print(f"  {name:26}{''.join(cells)}   slope {slope(name, points):+.3f}")
 

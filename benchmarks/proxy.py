@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -17,6 +17,11 @@ _PATIENCE_SECONDS: Final = 60
 _HOP_BY_HOP: Final = frozenset(
     {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
 )
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # clients open many connections at once
 
 
 class CountingProxy:
@@ -36,10 +41,12 @@ class CountingProxy:
             return taken
 
     def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         if self._tls is not None:
-            self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
+            # Hands are shaken by the thread that serves the connection, not by the one that accepts all.
+            self._server.socket = self._tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
         return self
@@ -82,7 +89,8 @@ class CountingProxy:
                         self.send_header(name, value)
                 self.send_header("content-length", str(len(answer)))
                 self.end_headers()
-                self.wfile.write(answer)
+                with suppress(ConnectionError):  # of somebody who waited for messages, and was ended
+                    self.wfile.write(answer)
 
             do_GET = do_POST = do_PUT = do_DELETE = _pass  # noqa: N815 - as the library asks for them
 

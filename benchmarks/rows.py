@@ -13,6 +13,9 @@ from typing import Any, Final, Literal
 
 RESULTS: Final = Path(__file__).with_name("results.json")
 _PACKAGES: Final = ("boto3", "botocore", "chalice", "ministack", "pydantic")
+#: Peers have environments of their own.
+_PINS: Final = sorted((Path(__file__).parent / "peers").glob("*.txt"))
+_PEERS: Final = ("celery", "dramatiq-sqs", "taskiq-aio-sqs")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,10 +90,15 @@ def write(rows: Iterable[Row], file: Path = RESULTS) -> None:
             "system": platform.system(),
             "python": platform.python_version(),
         },
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": {name: version(name) for name in _PACKAGES} | _pinned(),
         "rows": [row.as_json() for row in rows],
     }
     file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def _pinned() -> dict[str, str]:
+    pins = [line.split("==") for file in _PINS for line in file.read_text().splitlines() if "==" in line]
+    return {name: pinned for name, pinned in pins if name in _PEERS}
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -18,7 +18,8 @@ _PLACE: Final = os.environ["BENCH_PLACE"]  # host:port
 _ACCOUNT: Final = f"{os.environ['AWS_ACCESS_KEY_ID']}:{os.environ['AWS_SECRET_ACCESS_KEY']}"
 _TUNED: Final = os.environ["BENCH_SETTING"] != "defaults"
 
-app = Celery("bench", broker=f"sqs://{_ACCOUNT}@{_PLACE}//", backend=f"dynamodb://{_ACCOUNT}@{_PLACE}/celery")
+# An account in the backend's address would make its client before the fork: two processes on one connection.
+app = Celery("bench", broker=f"sqs://{_ACCOUNT}@{_PLACE}//", backend=f"dynamodb://@{_PLACE}/celery")
 app.conf.task_default_queue = os.environ["BENCH_QUEUE"]
 app.conf.broker_transport_options = {"region": os.environ["AWS_DEFAULT_REGION"]}
 if _TUNED:

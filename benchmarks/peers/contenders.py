@@ -12,9 +12,9 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[2]
 #: Environments of the peers, made once for the same requirements.
 _HOME: Final = ROOT / ".tools" / "peers"
-#: What runs tasks side by side: each peer's own default on two cores.
+#: That submit, and that run tasks: each peer's own default on two cores.
 PROCESSES: Final = 2
-_QUIETLY: Final = ("--quiet", "--disable-pip-version-check")
+_QUIETLY: Final = ("-qq", "--disable-pip-version-check")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

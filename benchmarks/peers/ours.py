@@ -1,7 +1,7 @@
-"""Our service in the race, in processes of its own: `python -m benchmarks.peers.ours work|submit|submit-bulk`.
+"""Our service in the race, as processes: `python -m benchmarks.peers.ours work|submit|submit-bulk`.
 
 A worker receives, calls the handler of run_tasks and deletes what did not fail, as an SQS mapping does. Tasks
-are submitted by POST to the app's own handler. A task is done when the handler returned: its outcome is stored.
+are submitted by POST to the app's own handler. One is done when run_tasks returned: its outcome is stored.
 """
 
 from __future__ import annotations

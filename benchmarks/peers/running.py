@@ -15,11 +15,11 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from benchmarks.hooks import REGION
-from benchmarks.peers.contenders import ROOT, Contender
+from benchmarks.peers.contenders import PROCESSES, ROOT, Contender
 
 _PATIENCE_SECONDS: Final = 90
 #: Workers that have not ended by then wait for messages, and none comes.
-_END_SECONDS: Final = 3
+_END_SECONDS: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +41,23 @@ def percentile(latencies: list[float], percent: int) -> float:
 
 
 class Running:
-    """Speaks to the submitter, and reads the journal."""
+    """Speaks to those who submit, and reads the journal."""
 
-    def __init__(self, submitter: subprocess.Popen[str], processes: list[Any], home: Path) -> None:
-        self._submitter = submitter
+    def __init__(self, submitters: list[subprocess.Popen[str]], processes: list[Any], home: Path) -> None:
+        self._submitters = submitters
         self._processes = processes
         self._home = home
         self._journal = _Journal(home / "journal")
 
-    def burst(self, tasks: int, pause: float = 0) -> Burst:
-        """Submit tasks, `pause` seconds apart, and wait until all are done. Raises: RuntimeError, TimeoutError."""
+    def burst(self, tasks: int) -> Burst:
+        """Submit tasks and wait until all are done.
+
+        Raises: RuntimeError when a process ends; TimeoutError when tasks are not done for long.
+        """
         before = set(self._journal.submitted)
-        assert self._submitter.stdin is not None
-        self._submitter.stdin.write(f"{tasks} {pause}\n")
-        self._submitter.stdin.flush()
+        share, more = divmod(tasks, len(self._submitters))
+        for number, submitter in enumerate(self._submitters):
+            _tell(submitter, share + (number < more))
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < deadline:
             self._journal.read()
@@ -74,6 +77,12 @@ class Running:
 
     def _words(self) -> str:
         return "\n".join((self._home / "log").read_text(errors="replace").splitlines()[-20:])
+
+
+def _tell(submitter: subprocess.Popen[str], tasks: int) -> None:
+    assert submitter.stdin is not None
+    submitter.stdin.write(f"{tasks}\n")
+    submitter.stdin.flush()
 
 
 @dataclass
@@ -104,16 +113,18 @@ def running(contender: Contender, place: str, queue: str) -> Iterator[Running]:
         environment = _environment(contender, home, place, queue)
         log = ending.enter_context((home / "log").open("wb"))
         common: dict[str, Any] = {"cwd": ROOT, "env": environment, "stderr": log, "start_new_session": True}
-        processes = []
+        submitters, workers = [], []
         for command in contender.workers:
-            arguments = [contender.python, *command]
-            worker = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, **common)
-            ending.callback(_end, worker)
-            processes.append(worker)
-        arguments = [contender.python, *contender.submitter]
-        submitter = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=log, text=True, **common)
-        ending.callback(_end, submitter)
-        yield Running(submitter, [submitter, *processes], home)
+            arguments = [str(contender.python), *command]
+            workers.append(subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, **common))
+            ending.callback(_end, workers[-1])
+        for _ in range(PROCESSES):
+            arguments = [str(contender.python), *contender.submitter]
+            submitters.append(
+                subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=log, text=True, **common)
+            )
+            ending.callback(_end, submitters[-1])
+        yield Running(submitters, [*submitters, *workers], home)
 
 
 def _environment(contender: Contender, home: Path, place: str, queue: str) -> dict[str, str]:

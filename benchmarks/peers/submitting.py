@@ -10,15 +10,13 @@ from benchmarks.peers.journal import note
 
 
 def serve(submit: Callable[[int], Iterable[str]], at_once: int = 1) -> None:
-    """Obey the lines of standard input, until it ends: how many tasks, and the seconds between them.
+    """Submit as many tasks as each line of standard input says, until it ends.
 
-    `submit` creates that many tasks in one call, `at_once` at most, and tells their keys.
+    `submit` creates that many in one call, `at_once` at most, and tells their keys.
     """
     for line in sys.stdin:
-        count, pause = line.split()
-        for start in range(0, int(count), at_once):
+        count = int(line)
+        for start in range(0, count, at_once):
             moment = time.monotonic()
-            for key in submit(min(at_once, int(count) - start)):
+            for key in submit(min(at_once, count - start)):
                 note("submitted", key, moment)
-            if float(pause):
-                time.sleep(float(pause))
