@@ -45,7 +45,11 @@ def cpu_seconds(act: Callable[[], Any]) -> float:
 
 def main() -> None:
     with HttpServer(Answer(200, key_set())) as server:
-        provider = {"jwks_url": server.url(), "token_issuer": ISSUER, "token_audience": "tasks"}
+        provider: dict[str, Any] = {
+            "jwks_url": server.url(),
+            "token_issuer": ISSUER,
+            "token_audience": "tasks",
+        }
         times = _times(provider)
     bare = times.pop("no token (AUTH=off)")
     print(f"GET /task-types, CPU of the handler: {bare * 1e6:.0f} us without a token")
@@ -55,7 +59,7 @@ def main() -> None:
     _print_imports()
 
 
-def _times(provider: dict[str, str]) -> dict[str, float]:
+def _times(provider: dict[str, Any]) -> dict[str, float]:
     found = {}
     with Kit(auth="off") as kit:
         found["no token (AUTH=off)"] = _time(kit, "")

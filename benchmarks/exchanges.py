@@ -1,0 +1,121 @@
+"""What the service says to AWS, seen twice: from inside by botocore's hooks, from outside by a proxy.
+
+Both note each request with its answer, and `tally` adds them up: requests by operation, and capacity by
+table as DynamoDB's answers tell it. A count is believed when both agree.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+_KILOBYTE: Final = 1024
+_READS: Final = frozenset({"GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"})
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request that reached AWS, and its answer."""
+
+    operation: str
+    sent: bytes
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What requests add up to.
+
+    Reads are counted by the rows that they examine: the emulator does not bill reads by size, as AWS does.
+    """
+
+    requests: Counter[str] = field(default_factory=Counter)  #: by operation
+    writes: dict[str, float] = field(
+        default_factory=lambda: defaultdict(float)
+    )  #: write units by table, its indexes included
+    examined: Counter[str] = field(default_factory=Counter)  #: rows by operation
+
+
+def tally(exchanges: Iterable[Exchange]) -> Tally:
+    """Add up. A receive that brought nothing belongs to no task: it is left out."""
+    total = Tally()
+    for exchange in exchanges:
+        answer = _json(exchange.answer)
+        if exchange.operation == "ReceiveMessage" and not answer.get("Messages"):
+            continue
+        total.requests[exchange.operation] += 1
+        if exchange.operation in _READS:
+            total.examined[exchange.operation] += _examined(answer)
+        else:
+            for table, units in _written(_json(exchange.sent), answer):
+                total.writes[table] += units
+    return total
+
+
+def operation_of(path: str, headers: Mapping[str, str], body: bytes) -> str:
+    """The operation of a raw request, in whichever of AWS's protocols."""
+    target = headers.get("x-amz-target", "")
+    if target:
+        return target.rpartition(".")[2]
+    if "/@connections/" in path:
+        return "PostToConnection"
+    return parse_qs(body.decode()).get("Action", ["unknown"])[0]
+
+
+def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
+    """The bytes that DynamoDB bills for an item: names and values."""
+    return sum(len(name.encode()) + _size(value) for name, value in item.items())
+
+
+def _examined(answer: Mapping[str, Any]) -> int:
+    if "ScannedCount" in answer:
+        return int(answer["ScannedCount"])
+    return sum(map(len, answer.get("Responses", {}).values())) or 1
+
+
+def _written(sent: Mapping[str, Any], answer: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Write units by table. A refused one is billed by the item that refused it: its answer does not say."""
+    consumed = answer.get("ConsumedCapacity", [])
+    if consumed:
+        entries = consumed if isinstance(consumed, list) else [consumed]
+        return [(entry["TableName"], entry["CapacityUnits"]) for entry in entries]
+    error = str(answer.get("__type", "")).rpartition("#")[2]
+    if error == "ConditionalCheckFailedException":
+        return [(sent["TableName"], _units(item_size(answer.get("Item") or sent.get("Item", {}))))]
+    if error == "TransactionCanceledException":
+        parts = [part for each in sent["TransactItems"] for part in each.values()]
+        return [(part["TableName"], 2 * _units(item_size(part.get("Item", {})))) for part in parts]
+    return []
+
+
+def _units(size: int) -> int:
+    return max(1, -(-size // _KILOBYTE))
+
+
+def _size(value: Mapping[str, Any]) -> int:
+    ((kind, content),) = value.items()
+    match kind:
+        case "S" | "B":
+            return len(content.encode())
+        case "N":
+            return len(content.lstrip("-").replace(".", "").strip("0")) // 2 + 2
+        case "L":
+            return 3 + sum(1 + _size(each) for each in content)
+        case "M":
+            return 3 + sum(1 + len(name.encode()) + _size(each) for name, each in content.items())
+        case "SS":
+            return sum(len(each.encode()) for each in content)
+        case _:
+            return 1
+
+
+def _json(text: bytes) -> dict[str, Any]:
+    """The JSON object in `text`; nothing for answers that are XML, frames and the like."""
+    if not text.startswith(b"{"):
+        return {}
+    found: dict[str, Any] = json.loads(text)
+    return found

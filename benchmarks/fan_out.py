@@ -1,0 +1,75 @@
+"""Frames a second of push_updates, against boto3's client one by one: `python -m benchmarks.fan_out`."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from benchmarks.container import Container, silent
+from benchmarks.hooks import new_session
+from benchmarks.rows import Row, table
+from benchmarks.sink import frames_taken, sink
+from benchmarks.stage import OWNER, bench_stage
+from chalicelib.aws.connection_table import ConnectionTable
+from chalicelib.domain.watching import Connection, Watch
+
+FRAMES: Final = 2_000
+CONNECTIONS: Final = (1, 100, 2_000)
+
+
+def rows() -> list[Row]:
+    """Frames a second of push_updates, in multiples of one by one."""
+    with sink() as sockets, bench_stage() as stage, silent():
+        stage.serve_sockets_at(sockets)
+        services = stage.services()
+        container = Container(stage, services)
+        # Not by $connect, which counts the owner's connections each time.
+        store = ConnectionTable(services.clients.dynamodb, services.settings.resource("connections"))
+        tasks = [{"type": "bench.noop", "payload": {}}] * 100
+        container.call("POST", "/tasks/batch", {"tasks": tasks})
+        records = container.stream_records()
+        peer = _one_by_one(sockets)
+        found, connected = [], 0
+        for connections in CONNECTIONS:
+            for number in range(connected, connections):
+                watcher = Connection(id=f"connection-{number}", owner=OWNER, watch=Watch.parse("all"))
+                store.add(watcher, datetime.now(UTC))
+            connected = connections
+            batch = records[: max(1, FRAMES // connections)][:100]
+            before, started = frames_taken(sockets), time.perf_counter()
+            container.push_records(batch)
+            seconds = time.perf_counter() - started
+            sent = frames_taken(sockets) - before
+            assert sent == len(batch) * connections, f"{sent} frames came"
+            found.append(_row(connections, sent / seconds, peer))
+    return found
+
+
+def _one_by_one(sockets: str) -> float:
+    client: Any = new_session().create_client("apigatewaymanagementapi", endpoint_url=sockets)
+    started = time.perf_counter()
+    for _ in range(FRAMES // 4):
+        client.post_to_connection(ConnectionId="peer", Data=b"x" * 700)
+    return FRAMES // 4 / (time.perf_counter() - started)
+
+
+def _row(connections: int, ours: float, peer: float) -> Row:
+    return Row(
+        what=f"frames a second to {connections:,} connections",
+        ours=ours,
+        peer=peer,
+        than="times",
+        target=8 if connections == CONNECTIONS[-1] else None,
+        at_least=True,
+        reason="32 threads share one interpreter lock; signed requests over asyncio connections would do it",
+    )
+
+
+def main() -> None:
+    """Print the rows."""
+    print(table(rows()))
+
+
+if __name__ == "__main__":
+    main()

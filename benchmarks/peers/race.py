@@ -1,0 +1,159 @@
+"""Our service against other task queues, on one emulated AWS: `python -m benchmarks.peers.race`.
+
+Each runs a task that does nothing; as many processes submit, and as many run. Ours is driven by a loop that
+polls, as theirs are: what is compared are the services, not how an emulator delivers. Round by round each
+contender starts, warms up and gets a burst of tasks; the table has the medians of the rounds. How many
+requests a task takes is counted in a round of its own, by a proxy. Tasks that come alone are not timed: to
+who waits for it, the emulator shows a message up to 100 ms late.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Final
+from urllib.parse import urlsplit
+
+from benchmarks.exchanges import tally
+from benchmarks.peers.contenders import AGAIN, OURS, OURS_IN_BULK, PEERS, TRACKED, Contender
+from benchmarks.peers.running import Burst, Running, percentile, running
+from benchmarks.proxy import CountingProxy
+from benchmarks.rows import Row, table
+from benchmarks.stage import BenchStage, bench_stage
+
+ROUNDS: Final = 3
+_WARM_UP: Final = 20
+_COUNTED: Final = 100
+_CONTENDERS: Final = (OURS, OURS_IN_BULK, *PEERS, AGAIN)
+
+
+@dataclass(slots=True)
+class Score:
+    """What a contender reached, round by round."""
+
+    bursts: list[Burst] = field(default_factory=list)
+    requests: float = 0  #: a task
+
+    @property
+    def rate(self) -> float:
+        """Tasks a second in a burst."""
+        return median(burst.rate for burst in self.bursts)
+
+    def milliseconds(self, percent: int) -> float:
+        """From submit to done, which so many percent of a burst's tasks do not exceed."""
+        return 1000 * median(percentile(burst.latencies, percent) for burst in self.bursts)
+
+
+Scores = dict[str, Score]
+
+
+def measure(rounds: int = ROUNDS, tasks: int | None = None) -> Scores:
+    """All rounds; `tasks` in a burst (as many as each contender says)."""
+    scores = {contender.name: Score() for contender in _CONTENDERS}
+    for contender in _CONTENDERS:
+        contender.prepare()
+    with bench_stage() as stage:
+        _create_results_table(stage)
+        for number in range(rounds):
+            for contender in _CONTENDERS if number % 2 == 0 else _CONTENDERS[::-1]:
+                _run(stage, contender, scores[contender.name], f"round-{number}", tasks or contender.tasks)
+        for contender in _CONTENDERS:
+            scores[contender.name].requests = _count(stage, contender)
+    return scores
+
+
+def _run(stage: BenchStage, contender: Contender, score: Score, title: str, tasks: int) -> None:
+    with running(contender, _place(stage.endpoint), _queue(stage, contender, title)) as runner:
+        _warm_up(runner)
+        score.bursts.append(runner.burst(tasks))
+    print(f"  {title}: {contender.name}: {score.bursts[-1].rate:.0f} tasks/s", file=sys.stderr)
+
+
+def _count(stage: BenchStage, contender: Contender) -> float:
+    """Requests a task in a burst."""
+    queue = _queue(stage, contender, "counted")
+    with CountingProxy(stage.endpoint, stage.endpoint) as proxy:
+        with running(contender, _place(proxy.url), queue) as runner:
+            _warm_up(runner)
+            proxy.take()
+            runner.burst(_COUNTED)
+        # What a contender does of a task after its end, such as a delete, is done when it has ended.
+        return tally(proxy.take()).requests.total() / _COUNTED
+
+
+def _warm_up(runner: Running) -> None:
+    for _ in range(2):  # a process that was late for the first has its turn in the second
+        runner.burst(_WARM_UP)
+
+
+def _queue(stage: BenchStage, contender: Contender, title: str) -> str:
+    """A queue for this run alone. Ours has the stage's own."""
+    name = f"{title}-{contender.peer}-{contender.setting}{'-again' * (contender is AGAIN)}"
+    stage.emulator.client("sqs").create_queue(QueueName=name)
+    return name
+
+
+def _create_results_table(stage: BenchStage) -> None:
+    """Celery's. It creates it itself, once: that is no part of a round."""
+    stage.emulator.client("dynamodb").create_table(
+        TableName="celery",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def _place(url: str) -> str:
+    return urlsplit(url).netloc
+
+
+# --- The table ------------------------------------------------------------------------------------------
+
+
+_TARGETS: Final = {OURS.name: 2.5, OURS_IN_BULK.name: 6}
+_REASONS: Final = {
+    OURS.name: "a request for each claim and each finish; ten of them in one make it 2.5",
+    OURS_IN_BULK.name: "a request for each put, claim, finish; 25 puts, ten of the others in one make it 6",
+}
+
+
+def rows(rounds: int = ROUNDS, tasks: int | None = None) -> list[Row]:
+    """Tasks a second, milliseconds and requests, in multiples of each peer's."""
+    scores = measure(rounds, tasks)
+    found: list[Row] = []
+    for us in (OURS, OURS_IN_BULK):
+        for peer in PEERS:
+            found += _rows(us, peer, scores[us.name], scores[peer.name])
+    again, once = scores[AGAIN.name], scores[TRACKED.name]
+    return [*found, Row(what=f"tasks/s, {TRACKED.name} / itself: noise", ours=again.rate, peer=once.rate)]
+
+
+def _rows(us: Contender, peer: Contender, ours: Score, theirs: Score) -> Iterator[Row]:
+    names = f"{us.name} / {peer.name}"
+    yield Row(
+        what=f"tasks/s, {names}",
+        ours=ours.rate,
+        peer=theirs.rate,
+        than="times",
+        target=_TARGETS[us.name] if peer is TRACKED else None,
+        at_least=True,
+        reason=_REASONS[us.name],
+    )
+    for percent in (50, 95):
+        yield Row(
+            what=f"  ms from submit to done, p{percent}",
+            ours=ours.milliseconds(percent),
+            peer=theirs.milliseconds(percent),
+        )
+    yield Row(what="  requests a task", ours=ours.requests, peer=theirs.requests)
+
+
+def main(rounds: int = ROUNDS, tasks: int | None = None) -> None:
+    """Print the rows."""
+    print(table(rows(rounds, tasks)))
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

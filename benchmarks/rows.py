@@ -1,0 +1,120 @@
+"""The table of `make bench`: one row a measurement, all rows in benchmarks/results.json."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, Literal
+
+RESULTS: Final = Path(__file__).with_name("results.json")
+_PACKAGES: Final = ("boto3", "botocore", "chalice", "ministack", "pydantic")
+#: Peers have environments of their own.
+_PINS: Final = sorted((Path(__file__).parent / "peers").glob("*.txt"))
+_PEERS: Final = ("celery", "dramatiq-sqs", "taskiq-aio-sqs")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One measurement. `what` names its unit; `reason` says why a target is missed and what it takes."""
+
+    what: str
+    ours: float
+    peer: float | None = None  #: the same of what ours is compared with
+    than: Literal["", "times"] = ""  #: is it the ratio to the peer that is to meet the target?
+    target: float | None = None
+    at_least: bool = False  #: is more better?
+    reason: str | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """Ours, in multiples of the peer's."""
+        return None if not self.peer else self.ours / self.peer
+
+    @property
+    def met(self) -> bool | None:
+        """Is the target met? None without a target."""
+        if self.target is None:
+            return None
+        judged = self.ratio if self.than == "times" else self.ours
+        assert judged is not None, f"{self.what}: a ratio needs a peer"
+        return judged >= self.target if self.at_least else judged <= self.target
+
+    @property
+    def limit(self) -> str:
+        """The target as people write it."""
+        if self.target is None:
+            return ""
+        return f"{'≥' if self.at_least else '≤'} {_number(self.target)}{' x' if self.than == 'times' else ''}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The row as results.json holds it."""
+        known = {"what": self.what, "ours": _rounded(self.ours), "peer": _rounded(self.peer)}
+        known |= {"ratio": _rounded(self.ratio), "target": self.limit or None, "met": self.met}
+        return known if self.reason is None or self.met is not False else {**known, "reason": self.reason}
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as aligned text, each missed target followed by its reason."""
+    head = ("what", "ours", "peer", "ratio", "target", "met")
+    cells = [head] + [
+        (
+            row.what,
+            _number(row.ours),
+            _number(row.peer),
+            _number(row.ratio),
+            row.limit,
+            {True: "yes", False: "NO", None: ""}[row.met],
+        )
+        for row in rows
+    ]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
+    lines = [_line(each, widths) for each in cells]
+    for number in range(len(rows), 0, -1):
+        row = rows[number - 1]
+        if row.met is False:
+            lines.insert(number + 1, f"    {row.reason or 'no reason is given'}")
+    return "\n".join(lines)
+
+
+def write(rows: Iterable[Row], file: Path = RESULTS) -> None:
+    """Keep the rows, with the machine and the versions they were measured on."""
+    document = {
+        "machine": {
+            "cpus": os.cpu_count(),
+            "processor": platform.machine(),
+            "system": platform.system(),
+            "python": platform.python_version(),
+        },
+        "versions": {name: version(name) for name in _PACKAGES} | _pinned(),
+        "rows": [row.as_json() for row in rows],
+    }
+    file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def _pinned() -> dict[str, str]:
+    pins = [line.split("==") for file in _PINS for line in file.read_text().splitlines() if "==" in line]
+    return {name: pinned for name, pinned in pins if name in _PEERS}
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *others = cells
+    columns = [text.rjust(width) for text, width in zip(others, widths[1:], strict=True)]
+    return "  ".join([first.ljust(widths[0]), *columns]).rstrip()
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 3)
+
+
+def _number(number: float | None) -> str:
+    if number is None:
+        return ""
+    text = (
+        f"{number:,.0f}" if abs(number) >= 100 else f"{number:.2f}" if abs(number) < 10 else f"{number:.1f}"
+    )
+    return text.rstrip("0").rstrip(".") if "." in text else text
