@@ -42,7 +42,7 @@ class Listener:
     connections: int = 0
     drops: int = 0  #: connections that it cut itself
     synced: bool = False  #: on the present connection
-    #: Everything created before this task is known: it was the newest when the last sync began.
+    #: Everything before this task is known: it was the newest when the last sync began, or that one's last.
     since: str = field(default_factory=lambda: earliest_id(datetime.now(UTC)))
     _answers: asyncio.Queue[Mapping[str, Any]] = field(default_factory=asyncio.Queue)
 
@@ -102,6 +102,8 @@ class Listener:
         answer: Mapping[str, Any] = {"more": True, "since": self.since}
         while answer["more"]:
             answer = await self._ask(socket, since=answer["since"])
+            if answer["more"]:  # an unfinished sync goes on from here
+                self.since = answer["since"].rstrip("+")
         self.since = max(self.since, newest)
         self.synced = True
 

@@ -149,7 +149,9 @@ class Chaos:
             if task.owner == listener.owner and listener.type in (None, task.type)
         }
         held = dict(listener.tasks)
-        return all(task_id in held and held[task_id].version == wanted[task_id] for task_id in wanted)
+        return listener.synced and all(
+            task_id in held and held[task_id].version == wanted[task_id] for task_id in wanted
+        )
 
     def _retry_some(self) -> None:
         """Give some of the dead another life."""
