@@ -1,7 +1,7 @@
 """Memory of each function under load: `python -m benchmarks.memory`.
 
-A new container of each, with the zip that a deploy makes, serves many events and big ones, over TLS. It is the
-most memory that the process ever had, Python's own included.
+A new container of each, with the zip that a deploy makes, serves many events and big ones, over TLS. It is
+the most memory that the process ever had, Python's own included.
 """
 
 from __future__ import annotations
