@@ -47,7 +47,7 @@ class Running:
         self._submitters = submitters
         self._processes = processes
         self._home = home
-        self._journal = _Journal(home / "journal")
+        self._journal = Journal(home / "journal")
 
     def burst(self, tasks: int) -> Burst:
         """Submit tasks and wait until all are done.
@@ -86,10 +86,12 @@ def _tell(submitter: subprocess.Popen[str], tasks: int) -> None:
 
 
 @dataclass
-class _Journal:
+class Journal:
+    """What processes noted in `file`, as far as it was read."""
+
     file: Path
-    submitted: dict[str, float] = field(default_factory=dict)
-    done: dict[str, float] = field(default_factory=dict)
+    submitted: dict[str, float] = field(default_factory=dict)  #: moments by task
+    done: dict[str, float] = field(default_factory=dict)  #: the first time of each
     _read: int = 0
 
     def read(self) -> None:
