@@ -5,12 +5,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 WSCAT_VERSION := 6.1.0
+AXE_VERSION := 4.14.1
+AXE := .tools/axe-core-$(AXE_VERSION)/node_modules/axe-core/axe.min.js
 WSCAT := .tools/wscat-$(WSCAT_VERSION)/node_modules/.bin/wscat
-SOURCES := $(wildcard app.py) benchmarks chalicelib infra local tests
+SOURCES := $(wildcard app.py) benchmarks chalicelib client infra local tests
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help up deploy doctor rollback down token test check audit fuzz bench lint format policies lock clean
+.PHONY: help up deploy doctor rollback down token test check audit fuzz simulate mutants bench lint format policies lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,7 +39,7 @@ down: $(INSTALLED) ## Take the app off AWS; its data stays (make down STAGE=dev)
 token: $(INSTALLED) ## Print a token for the running stage (make -s token SCOPE=tasks:read OWNER=alice)
 	@$(BIN)/python -m local.tokens
 
-test: lint $(WSCAT) ## Check and test everything, from a fresh clone too
+test: lint $(WSCAT) $(AXE) ## Check and test everything, from a fresh clone too
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: test audit ## All that CI runs: the tests, and the audit
@@ -48,6 +50,13 @@ audit: $(INSTALLED) ## Look for known vulnerabilities in what is shipped, and fo
 fuzz: SECONDS ?= 60
 fuzz: $(INSTALLED) ## Throw nonsense at the running stage (make fuzz SECONDS=300)
 	@$(BIN)/python -m tests.e2e.fuzz $(SECONDS)
+
+simulate: MINUTES ?= 12
+simulate: $(INSTALLED) ## Break everything, at every call and by chance, in simulated worlds (make simulate MINUTES=60)
+	@$(BIN)/python -m tests.simulation all --minutes $(MINUTES)
+
+mutants: $(INSTALLED) ## Take each guard away and see the tests fail; writes the table in docs/reliability.md
+	@$(BIN)/python -m tests.mutants
 
 bench: $(INSTALLED) ## Measure everything (ONLY="counts cold": some); the table is kept in benchmarks/results.json
 	@$(BIN)/python -m benchmarks $(ONLY)
@@ -68,16 +77,17 @@ policies: $(INSTALLED) ## Record which calls each function makes in the function
 
 lock: $(INSTALLED) ## Pin what pyproject.toml asks for anew (UPGRADE=--upgrade: to the newest)
 	@$(COMPILE) $(UPGRADE) --output-file=requirements.txt pyproject.toml
-	@$(COMPILE) $(UPGRADE) --constraint=requirements.txt --extra=dev --output-file=requirements-dev.txt pyproject.toml
+	@$(COMPILE) $(UPGRADE) --constraint=requirements.txt --extra=dev --extra=cli --output-file=requirements-dev.txt \
+	  pyproject.toml client/pyproject.toml
 	@for peer in celery dramatiq taskiq; do \
 	  $(COMPILE) $(UPGRADE) --output-file=benchmarks/peers/$$peer.txt benchmarks/peers/$$peer.in || exit 1; done
 
 clean: ## Remove the local stage with its data, and what tools left behind (not .venv)
 	@[ ! -e .local/lock ] || $(PYTHON) -m local.only_one
-	@rm -rf .local .tools .chalice/deployed/local.json .chalice/deployments .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	@find app.py chalicelib infra local tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	@rm -rf .local .tools .chalice/deployed/local.json .chalice/deployments .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
+	@find app.py chalicelib client infra local tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
-$(INSTALLED): requirements.txt requirements-dev.txt
+$(INSTALLED): requirements.txt requirements-dev.txt client/pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) here: install Python 3.11 or later." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Python 3.11 or later is needed, this is $$($(PYTHON) --version). Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
@@ -86,10 +96,15 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 	@echo "Installing what requirements.txt and requirements-dev.txt pin into .venv ..."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -e client
 	@touch $@
 
-# For one test, which says so and is skipped when there is no npm or no network.
+# For two tests, which say so and are skipped when there is no npm or no network.
+$(AXE):
+	@! command -v npm >/dev/null || npm install --silent --no-save --no-package-lock --prefix .tools/axe-core-$(AXE_VERSION) \
+	  axe-core@$(AXE_VERSION) || echo "npm could not install axe-core: the accessibility test will be skipped."
+
 $(WSCAT):
-	@command -v npm >/dev/null || echo "No npm here: the wscat test will be skipped."
+	@command -v npm >/dev/null || echo "No npm here: the tests with wscat and axe-core will be skipped."
 	@! command -v npm >/dev/null || npm install --silent --no-save --no-package-lock --prefix .tools/wscat-$(WSCAT_VERSION) \
 	  wscat@$(WSCAT_VERSION) || echo "npm could not install wscat: its test will be skipped."

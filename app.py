@@ -1,6 +1,8 @@
 """Every route and event handler of the Task Processing Service, in the order data flows."""
 
 from collections.abc import Callable
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from chalice.app import (
@@ -16,10 +18,11 @@ from chalice.app import (
 
 from chalicelib import api, cors, events, responses
 from chalicelib.bootstrap import services
-from chalicelib.cursors import read_cursor, sign_cursor
+from chalicelib.cursors import Place
 from chalicelib.domain.caller import Caller, Scope
 from chalicelib.problems import view
 from chalicelib.settings import APP_NAME, Settings
+from chalicelib.web.routes import pages
 
 if Settings.deploying():
     # Only on the machine that deploys: infra/ is not in the zip.
@@ -65,7 +68,9 @@ def create_task() -> Response:
         task, replayed = services().tasks.create(who.owner, wanted, **trace), False
     else:
         task, replayed = services().tasks.create_once(who.owner, wanted, key, **trace)
-    return responses.created(task, services().box_office.for_task(who, task), replayed=replayed)
+    task, seconds = services().waiters.until(attrgetter("terminal"), task, api.preferred_wait(request()))
+    stream = services().box_office.for_task(who, task)
+    return responses.waited(responses.created(task, stream, replayed=replayed), seconds)
 
 
 @app.route("/tasks/batch", methods=["POST"], content_types=ANY)
@@ -80,22 +85,20 @@ def create_tasks() -> Response:
 @app.route("/tasks", methods=["GET"], content_types=ANY)
 @view
 def list_tasks() -> Response:
-    owner, query, keys = (
-        caller(Scope.READ).owner,
-        api.list_query(request()),
-        services().parameters.signing_keys,
-    )
-    before = read_cursor(keys, owner, query.filters, query.cursor) if query.cursor is not None else None
-    page = services().tasks.newest(owner, before=before, limit=query.limit, filters=query.filters)
-    cursor = page.position and sign_cursor(keys, owner, query.filters, page.position)
-    return responses.page(page.tasks, cursor)
+    owner, query = caller(Scope.READ).owner, api.list_query(request())
+    place = Place(services().parameters.signing_keys, owner, query.filters, query.cursor)
+    page = services().tasks.newest(owner, before=place.before, limit=query.limit, filters=query.filters)
+    return responses.page(page.tasks, place.next(page.position))
 
 
 @app.route("/tasks/{task_id}", methods=["GET"], content_types=ANY)
 @view
 def get_task(task_id: str) -> Response:
-    who = caller(Scope.READ)
-    return responses.found(request(), services().tasks.get(who.owner, task_id), who)
+    who, asked = caller(Scope.READ), request()
+    task = services().tasks.get(who.owner, task_id)
+    is_news = partial(responses.is_news, asked)
+    task, seconds = services().waiters.until(is_news, task, api.preferred_wait(asked))
+    return responses.waited(responses.found(asked, task, who), seconds)
 
 
 @app.route("/tasks/{task_id}", methods=["DELETE"], content_types=ANY)
@@ -103,6 +106,12 @@ def get_task(task_id: str) -> Response:
 def delete_task(task_id: str) -> Response:
     services().tasks.delete(caller(Scope.WRITE).owner, task_id)
     return responses.deleted()
+
+
+@app.route("/tasks/{task_id}/explain", methods=["GET"], content_types=ANY)
+@view
+def explain_task(task_id: str) -> Response:
+    return responses.plain(services().explanations.of(caller(Scope.READ).owner, task_id))
 
 
 @app.route("/tasks/{task_id}/cancel", methods=["POST"], content_types=ANY)
@@ -131,7 +140,63 @@ def create_ticket() -> Response:
 @view
 def list_task_types() -> Response:
     caller(Scope.READ)
-    return responses.task_types(services().task_types)
+    return responses.task_types(services().task_types, services().pauses.now())
+
+
+@app.route("/task-types/{name}/pause", methods=["POST"], content_types=ANY)
+@view
+def pause_task_type(name: str) -> Response:
+    who, reason = caller(Scope.ADMIN), api.pause_reason(request())
+    return responses.task_type(services().switch.pause(name, by=who.subject, reason=reason))
+
+
+@app.route("/task-types/{name}/resume", methods=["POST"], content_types=ANY)
+@view
+def resume_task_type(name: str) -> Response:
+    return responses.task_type(services().switch.resume(name, by=caller(Scope.ADMIN).subject))
+
+
+@app.route("/dead-letters", methods=["GET"], content_types=ANY)
+@view
+def list_dead_letters() -> Response:
+    owner, query = caller(Scope.ADMIN).owner, api.dead_letter_query(request())
+    place = Place(services().parameters.signing_keys, owner, query.list, query.cursor, bool)
+    found = services().dead_letter_browser.page(
+        owner, query.group, before=place.before, limit=query.limit, filters=query.filters
+    )
+    return responses.plain({found.name: found.views, "next_cursor": place.next(found.position)})
+
+
+@app.route("/redrives", methods=["POST"], content_types=ANY)
+@view
+def create_redrive() -> Response:
+    who, body = caller(Scope.WRITE), api.redrive(request())
+    if body.dry_run:
+        return responses.plain(services().redrives.dry_run(who.owner, body.wanted()))
+    return responses.redriving(services().redrives.start(who.owner, body.wanted(), by=who.subject))
+
+
+@app.route("/redrives", methods=["GET"], content_types=ANY)
+@view
+def list_redrives() -> Response:
+    owner, query = caller(Scope.READ).owner, api.page_query(request())
+    place = Place(services().parameters.signing_keys, owner, {"list": "redrives"}, query.cursor)
+    found, position = services().redrives.newest(owner, before=place.before, limit=query.limit)
+    views = [each.view() for each in found]
+    return responses.plain({"redrives": views, "next_cursor": place.next(position)})
+
+
+@app.route("/redrives/{redrive_id}", methods=["GET"], content_types=ANY)
+@view
+def get_redrive(redrive_id: str) -> Response:
+    return responses.plain(services().redrives.get(caller(Scope.READ).owner, redrive_id).view())
+
+
+@app.route("/redrives/{redrive_id}/abort", methods=["POST"], content_types=ANY)
+@view
+def abort_redrive(redrive_id: str) -> Response:
+    who = caller(Scope.WRITE)
+    return responses.plain(services().redrives.abort(who.owner, redrive_id, by=who.subject).view())
 
 
 @app.route("/stats", methods=["GET"], content_types=ANY)
@@ -141,12 +206,22 @@ def get_stats() -> Response:
     return responses.plain(services().stats.last(owner, minutes))
 
 
+@app.route("/openapi.json", methods=["GET"], content_types=ANY)
+@view
+def get_openapi() -> Response:
+    from chalicelib import openapi  # noqa: PLC0415 - its models are for this view alone
+
+    return responses.document(request(), openapi.text())
+
+
 @app.route("/health", methods=["GET"], content_types=ANY)
 @view
 def get_health() -> Response:
     services().task_table.ping()
     return responses.plain({"status": "ok", "stage": settings.stage})
 
+
+app.register_blueprint(pages)  # for people: the dashboard and the reference of the API
 
 for path in list(app.routes):
     # A page of an allowed origin asks before it sends a token.
@@ -213,8 +288,10 @@ def disconnect(event: WebsocketEvent) -> None:
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep(event: CloudWatchEvent) -> None:
-    """Act on every task that is due and that nobody else acted on."""
-    services().sweeper.sweep(events.ends_at(event.context, services().clock()))
+    """Act on every task that is due and that nobody else acted on; then go on with redrives."""
+    ends_at = events.ends_at(event.context, services().clock())
+    services().sweeper.sweep(ends_at)
+    services().redrives.advance(ends_at)
 
 
 @app.schedule(Rate(5, unit=Rate.MINUTES))

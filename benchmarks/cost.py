@@ -11,7 +11,7 @@ import io
 import json
 import os
 import tempfile
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -84,7 +84,7 @@ class EmulatedKit(Kit):
 class Bill:
     """Everything that is paid for, counted."""
 
-    units: Counter[str] = field(default_factory=Counter)
+    units: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def listen(self, kit: Kit) -> None:
         """Count what the kit's clients ask for from now on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,15 +18,27 @@ from chalicelib.domain.documents import nested_too_deep
 from chalicelib.domain.errors import FieldError, Invalid, Malformed, TooLarge
 from chalicelib.domain.ids import is_correlation_id
 from chalicelib.domain.new_task import NewTask
+from chalicelib.domain.timing import LONGEST_WAIT_SECONDS
 from chalicelib.domain.validation import field_errors, pointer
 from chalicelib.domain.watching import Watch
-from chalicelib.request_models import BatchRequest, ListQuery, StatsQuery, TaskRequest, TicketRequest
+from chalicelib.request_models import (
+    BatchRequest,
+    DeadLetterQuery,
+    ListQuery,
+    PageQuery,
+    PauseRequest,
+    RedriveRequest,
+    StatsQuery,
+    TaskRequest,
+    TicketRequest,
+)
 
 if TYPE_CHECKING:
     from chalicelib.tokens import Tokens
 
 BODY_LIMIT_BYTES = 256 * 1024
 IDEMPOTENCY_KEY_LIMIT = 255
+_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,9})\"?\s*(?:$|[,;])", re.IGNORECASE)
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -95,6 +108,15 @@ def idempotency_key(request: Request) -> str | None:
     return str(key)
 
 
+def preferred_wait(request: Request) -> int | None:
+    """The seconds to wait for a task (`Prefer: wait=5`, RFC 7240), as far as they are granted.
+
+    None when there is no such preference, or none that can be read: preferences are no demands.
+    """
+    found = _WAIT.search(request.headers.get("prefer", "")[:1000])
+    return None if found is None else min(int(found[1]), LONGEST_WAIT_SECONDS)
+
+
 def wanted_watch(request: Request) -> Watch:
     """What a ticket is to allow: everything, when the body does not say. Raises: Malformed, Invalid."""
     body = _validated(TicketRequest, _body(request) if request.raw_body else {})
@@ -105,9 +127,29 @@ def wanted_watch(request: Request) -> Watch:
     return watch
 
 
+def pause_reason(request: Request) -> str | None:
+    """Why a task type is to be paused, if the body says so. Raises: Malformed, Invalid."""
+    return _validated(PauseRequest, _body(request) if request.raw_body else {}).reason
+
+
 def list_query(request: Request) -> ListQuery:
     """What a list is to hold. Raises: Invalid."""
     return _validated(ListQuery, _but_owner(_query(request)))
+
+
+def redrive(request: Request) -> RedriveRequest:
+    """The redrive in the body. Raises: Malformed, TooLarge, UnsupportedMediaType, Invalid."""
+    return _validated(RedriveRequest, _body(request))
+
+
+def page_query(request: Request) -> PageQuery:
+    """Which page is wanted. Raises: Invalid."""
+    return _validated(PageQuery, _but_owner(_query(request)))
+
+
+def dead_letter_query(request: Request) -> DeadLetterQuery:
+    """Which dead letters are wanted. Raises: Invalid."""
+    return _validated(DeadLetterQuery, _but_owner(_query(request)))
 
 
 def stats_query(request: Request) -> StatsQuery:

@@ -6,12 +6,10 @@ no worker. Tests build their own with another clock.
 
 from __future__ import annotations
 
-import os
 import random
 import secrets
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,35 +17,33 @@ from typing import TYPE_CHECKING
 from chalicelib import observability
 from chalicelib.aws.alerts import Alerts
 from chalicelib.aws.clients import CONNECTIONS, Clients
-from chalicelib.aws.connection_table import ConnectionTable
-from chalicelib.aws.dead_letter_queue import QUEUE, DeadLetterQueue
 from chalicelib.aws.dead_letter_records import DeadLetterRecords
-from chalicelib.aws.document_table import DocumentTable
-from chalicelib.aws.due_index import DueIndex
-from chalicelib.aws.idempotency_keys import IdempotencyKeys
-from chalicelib.aws.limit_table import LimitTable
-from chalicelib.aws.parameters import Parameters
-from chalicelib.aws.rollup_table import RollupTable
+from chalicelib.aws.limit_table import WAITS_KEY, LimitTable
+from chalicelib.aws.pause_table import PauseTable
 from chalicelib.aws.secrets import Secrets
-from chalicelib.aws.task_list import TaskList
-from chalicelib.aws.task_queue import QueueUrls, TaskQueue
-from chalicelib.aws.task_table import TaskTable
-from chalicelib.aws.websocket import Sockets
 from chalicelib.box_office import BoxOffice
 from chalicelib.observability import Metrics
 from chalicelib.policies import quota_of, retry_of, timing_of
+from chalicelib.resources import Resources
 from chalicelib.services.connections import Connections
 from chalicelib.services.dead_letters import DeadLetterMonitor, Obituary
 from chalicelib.services.limits import Limits
+from chalicelib.services.pauses import Pauses
 from chalicelib.services.realtime import Push
 from chalicelib.services.stats import Stats
 from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.tasks import TaskService
+from chalicelib.services.threads import Threads, end_process
 from chalicelib.services.worker import Worker
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
     from chalicelib.domain.task_types import TaskTypes
+    from chalicelib.services.dead_letter_browser import DeadLetterBrowser
+    from chalicelib.services.explanations import Explanations
+    from chalicelib.services.redrives import Redrives
+    from chalicelib.services.switch import Switch
+    from chalicelib.services.waiters import Waiters
     from chalicelib.tokens import Tokens
 
 
@@ -55,12 +51,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _end_process() -> None:
-    """End this container at once, with every thread in it; Lambda starts a fresh one."""
-    os._exit(1)
-
-
-class Services:
+class Services(Resources):
     """Everything that the handlers delegate to."""
 
     def __init__(
@@ -70,22 +61,22 @@ class Services:
         clock: Callable[[], datetime] = _now,
         wait: Callable[[float], None] = time.sleep,
         draw: Callable[[], float] = random.random,
+        random_bits: Callable[[int], int] = secrets.randbits,
+        threads: Threads | None = None,
         poll_seconds: int = 1,
-        end_process: Callable[[], None] = _end_process,
+        end_process: Callable[[], None] = end_process,
         task_types: TaskTypes | None = None,
         clients: Clients | None = None,
     ) -> None:
+        self._run_threads = threads or Threads()
+        pool = self._run_threads.pool(CONNECTIONS, "aws")
+        super().__init__(settings, clients, pool, wait=wait, draw=draw, poll_seconds=poll_seconds)
         observability.configure(settings.log_level)
-        self.settings = settings
         self.metrics = Metrics(settings.stage)
-        self.clients = clients or Clients(settings.endpoint_url)
         self.timing = timing_of(settings)
         self.retry = retry_of(settings)
         self.clock = clock
-        self._rows = settings.resource("tasks")  # tasks, idempotency keys and dead letter records
-        self._wait = wait
-        self._draw = draw
-        self._poll_seconds = poll_seconds
+        self._random_bits = random_bits
         self._end_process = end_process
         self._task_types = task_types
 
@@ -103,7 +94,7 @@ class Services:
             timing=self.timing,
             metrics=self.metrics,
             clock=self.clock,
-            random_bits=secrets.randbits,
+            random_bits=self._random_bits,
             buckets=self.settings.task_buckets,
             due_buckets=self.settings.due_buckets,
         )
@@ -116,14 +107,16 @@ class Services:
             dead_letters=self.dead_letter_queue,
             obituary=self._obituary,
             task_types=self.task_types,
+            pauses=self.pauses,
             secrets=Secrets(self.clients.ssm, self.settings.parameter),
             retry=self.retry,
             timing=self.timing,
             metrics=self.metrics,
             threads=self._threads,
+            run_threads=self._run_threads,
             clock=self.clock,
             draw=self._draw,
-            claim_id=lambda: secrets.token_hex(4),
+            claim_id=lambda: f"{self._random_bits(32):08x}",
             end_process=self._end_process,
         )
 
@@ -135,14 +128,20 @@ class Services:
             queue=self.task_queue,
             obituary=self._obituary,
             task_types=self.task_types,
+            pauses=self.pauses,
             retry=self.retry,
             timing=self.timing,
             metrics=self.metrics,
             threads=self._threads,
+            bucket_threads=self._run_threads.pool(self.settings.due_buckets, "bucket"),
             buckets=self.settings.due_buckets,
             clock=self.clock,
             draw=self._draw,
         )
+
+    @cached_property
+    def pauses(self) -> Pauses:
+        return Pauses(PauseTable(self.clients.dynamodb, self._rows), self.clock)
 
     @cached_property
     def dead_letters(self) -> DeadLetterMonitor:
@@ -212,6 +211,63 @@ class Services:
             clock=self.clock,
         )
 
+    # --- For people: imported by the function that asks, because no other one does ---------------
+
+    @cached_property
+    def explanations(self) -> Explanations:
+        from chalicelib.services.explanations import Explanations  # noqa: PLC0415
+
+        return Explanations(
+            tasks=self.tasks,
+            queue=self.task_queue,
+            task_types=self.task_types,
+            pauses=self.pauses,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def dead_letter_browser(self) -> DeadLetterBrowser:
+        from chalicelib.aws.dead_letter_list import DeadLetterList  # noqa: PLC0415
+        from chalicelib.services.dead_letter_browser import DeadLetterBrowser  # noqa: PLC0415
+
+        deaths = DeadLetterList(self.clients.dynamodb, self._rows, self._threads)
+        return DeadLetterBrowser(deaths=deaths, tasks=self.task_table)
+
+    @cached_property
+    def redrives(self) -> Redrives:
+        from chalicelib.aws.redrive_table import RedriveTable  # noqa: PLC0415
+        from chalicelib.services.redrives import SIDE_BY_SIDE, Redrives  # noqa: PLC0415
+
+        return Redrives(
+            table=RedriveTable(self.clients.dynamodb, self._rows, self.timing.keep),
+            listing=self.task_list,
+            tasks=self.tasks,
+            limits=self.limits,
+            timing=self.timing,
+            threads=self._run_threads.pool(SIDE_BY_SIDE, "redrive"),
+            clock=self.clock,
+            wait=self._wait,
+            random_bits=self._random_bits,
+        )
+
+    @cached_property
+    def waiters(self) -> Waiters:
+        from chalicelib.services.waiters import Waiters  # noqa: PLC0415
+
+        return Waiters(
+            tasks=self.task_table,
+            table=LimitTable(self.clients.dynamodb, self.settings.resource("rollups"), WAITS_KEY),
+            waiters=self.settings.waiters,
+            clock=self.clock,
+            wait=self._wait,
+        )
+
+    @cached_property
+    def switch(self) -> Switch:
+        from chalicelib.services.switch import Switch  # noqa: PLC0415
+
+        return Switch(pauses=self.pauses, task_types=self.task_types, sweeper=self.sweeper, clock=self.clock)
+
     @cached_property
     def task_types(self) -> TaskTypes:
         if self._task_types is not None:
@@ -222,65 +278,9 @@ class Services:
 
         return TASK_TYPES
 
-    # --- AWS ------------------------------------------------------------------------------------
-
-    @cached_property
-    def task_table(self) -> TaskTable:
-        return TaskTable(self.clients.dynamodb, self._rows, self._documents, self._threads)
-
-    @cached_property
-    def task_list(self) -> TaskList:
-        return TaskList(self.clients.dynamodb, self._rows, self._threads, self.settings.task_buckets)
-
-    @cached_property
-    def due_index(self) -> DueIndex:
-        return DueIndex(self.clients.dynamodb, self.settings.resource("tasks"))
-
-    @cached_property
-    def task_queue(self) -> TaskQueue:
-        return TaskQueue(self.clients.sqs, self._queue_urls)
-
-    @cached_property
-    def dead_letter_queue(self) -> DeadLetterQueue:
-        return DeadLetterQueue(self.clients.sqs, self._queue_urls, self._poll_seconds)
-
-    @cached_property
-    def sockets(self) -> Sockets:
-        return Sockets(self.clients.websocket, lambda: self.parameters.websocket_endpoint)
-
-    @cached_property
-    def parameters(self) -> Parameters:
-        return Parameters(self.clients.ssm, self.settings.parameter)
-
-    @cached_property
-    def _documents(self) -> DocumentTable:
-        return DocumentTable(self.clients.dynamodb, self.settings.resource("documents"))
-
-    @cached_property
-    def _connection_table(self) -> ConnectionTable:
-        return ConnectionTable(self.clients.dynamodb, self.settings.resource("connections"))
-
-    @cached_property
-    def _rollups(self) -> RollupTable:
-        return RollupTable(self.clients.dynamodb, self.settings.resource("rollups"))
-
-    @cached_property
-    def _idempotency_keys(self) -> IdempotencyKeys:
-        return IdempotencyKeys(self.clients.dynamodb, self._rows, self._documents, self._wait, self._draw)
-
-    @cached_property
-    def _queue_urls(self) -> QueueUrls:
-        return QueueUrls(
-            self.clients.sqs, {name: self.settings.resource(name) for name in ("fast", "long", QUEUE)}
-        )
-
     @cached_property
     def _obituary(self) -> Obituary:
         return Obituary(self.task_table, self.dead_letter_queue, self.clock)
-
-    @cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="aws")
 
 
 _installed: list[Services] = []

@@ -24,6 +24,11 @@ class BoxOffice:
         self._parameters = parameters
         self._clock = clock
 
+    @property
+    def websocket_url(self) -> str:
+        """Where passes are used. Raises: Unavailable."""
+        return self._parameters.websocket_endpoint.replace("http", "ws", 1)
+
     def sell(self, caller: Caller, watch: Watch) -> Pass:
         """A pass for one connection, soon, that watches `watch` and no more. Raises: Unavailable."""
         connect_by = self._clock() + LIFETIME
@@ -38,8 +43,7 @@ class BoxOffice:
             session_until=caller.expires_at,
         )
         text = sign_ticket(self._parameters.signing_keys, ticket)
-        endpoint = self._parameters.websocket_endpoint.replace("http", "ws", 1)
-        return Pass(ticket=text, url=f"{endpoint}?ticket={text}", connect_by=ticket.connect_by)
+        return Pass(ticket=text, url=f"{self.websocket_url}?ticket={text}", connect_by=ticket.connect_by)
 
     def for_task(self, caller: Caller, task: Task) -> Pass | None:
         """A pass to watch one task, for a caller who may read; None too when none can be sold now.

@@ -16,11 +16,11 @@ EVERY_RESPONSE = {
 }
 _ALLOWED = {
     "Access-Control-Allow-Headers": (
-        "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Correlation-Id"
+        "Authorization, Content-Type, Idempotency-Key, If-None-Match, Prefer, X-Correlation-Id"
     ),
     "Access-Control-Allow-Methods": "DELETE, GET, POST",
     "Access-Control-Expose-Headers": (
-        "ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After"
+        "ETag, Idempotency-Replayed, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After"
     ),
     "Access-Control-Max-Age": "600",
 }

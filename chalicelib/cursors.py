@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from chalicelib.domain.documents import to_json
 from chalicelib.domain.errors import BadCursor
@@ -15,12 +15,41 @@ def sign_cursor(keys: Sequence[bytes], owner: str, filters: Mapping[str, str], p
     return sign(keys[0], _list(owner, filters), position)
 
 
-def read_cursor(keys: Sequence[bytes], owner: str, filters: Mapping[str, str], cursor: str) -> str:
+def read_cursor(
+    keys: Sequence[bytes],
+    owner: str,
+    filters: Mapping[str, str],
+    cursor: str,
+    is_position: Callable[[str], bool] = is_task_id,
+) -> str:
     """The position in a cursor that any of `keys` signed for this very list. Raises: BadCursor."""
     position = verified(keys, _list(owner, filters), cursor)
-    if position is None or not is_task_id(position):
+    if position is None or not is_position(position):
         raise BadCursor("The cursor was not made for this list: start again without one.")
     return position
+
+
+class Place:
+    """A place in one list of an owner, kept by the client as a cursor."""
+
+    def __init__(
+        self,
+        keys: Sequence[bytes],
+        owner: str,
+        filters: Mapping[str, str],
+        cursor: str | None,
+        is_position: Callable[[str], bool] = is_task_id,
+    ) -> None:
+        """The beginning, or where `cursor` says. Raises: BadCursor."""
+        self._keys = keys
+        self._owner = owner
+        self._filters = filters
+        #: The list goes on below this.
+        self.before = None if cursor is None else read_cursor(keys, owner, filters, cursor, is_position)
+
+    def next(self, position: str | None) -> str | None:
+        """The cursor of the page that goes on below `position`; None at the end."""
+        return None if position is None else sign_cursor(self._keys, self._owner, self._filters, position)
 
 
 def _list(owner: str, filters: Mapping[str, str]) -> str:

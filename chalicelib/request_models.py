@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -13,13 +13,16 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
     StrictInt,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.domain.new_task import DELAY_LIMIT, NewTask
-from chalicelib.domain.task import TaskStatus
+from chalicelib.domain.redrive import ALLOWED, DEFAULT_RATE, MOST_RATE, Action, RedriveFilter, Wanted
+from chalicelib.domain.task import ErrorKind, TaskStatus
 from chalicelib.domain.task_types import MAX_ATTEMPTS, NAME_LIMIT_CHARACTERS, TIMEOUT_LIMIT_SECONDS
 
 BATCH_LIMIT = 100
@@ -58,6 +61,10 @@ Time = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_in_
 Seconds = Annotated[float, BeforeValidator(_number)]
 Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 Name = Annotated[str, Field(min_length=1, max_length=NAME_LIMIT_CHARACTERS)]
+
+
+#: What a dead letter can be of: a death of a task, or a message that is not ours.
+DeathKind = Literal["exception", "timeout", "crashed", "poison", "rejected", "quarantined"]
 
 
 class _Request(BaseModel):
@@ -99,6 +106,12 @@ class TicketRequest(_Request):
     watch: str = Field("all", max_length=200)
 
 
+class PauseRequest(_Request):
+    """The body of `POST /task-types/{name}/pause`."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+
+
 class ListQuery(_Request):
     """The query of `GET /tasks`."""
 
@@ -113,6 +126,73 @@ class ListQuery(_Request):
         """The filters that were given."""
         given = {"status": self.status and self.status.value, "type": self.type, "tag": self.tag}
         return {name: value for name, value in given.items() if value is not None}
+
+
+class RedriveFilterRequest(_Request):
+    """Which tasks a redrive acts on."""
+
+    status: TaskStatus | None = None
+    type: Name | None = None
+    tag: Tag | None = None
+    error_kind: ErrorKind | None = None
+    group: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    created_before: Time | None = None
+    created_after: Time | None = None
+    all: StrictBool = False
+
+
+class RedriveRequest(_Request):
+    """The body of `POST /redrives`."""
+
+    action: Action = Action.RETRY
+    filter: RedriveFilterRequest = RedriveFilterRequest()
+    dry_run: StrictBool = False
+    rate: StrictInt = Field(DEFAULT_RATE, ge=1, le=MOST_RATE)
+
+    @model_validator(mode="after")
+    def _no_accident(self) -> RedriveRequest:
+        status = self.filter.status
+        if status is not None and status not in ALLOWED[self.action]:
+            allowed = ", ".join(sorted(each.value for each in ALLOWED[self.action]))
+            raise PydanticCustomError("wrong_status", f"{self.action} acts on tasks that are {allowed}")
+        if not self.filter.model_fields_set:
+            raise PydanticCustomError(
+                "no_filter", 'a filter is needed; send {"all": true} in it for all of your tasks'
+            )
+        return self
+
+    def wanted(self) -> Wanted:
+        """The same in the domain's words."""
+        chosen = self.filter.model_dump(exclude={"all"})
+        return Wanted(action=self.action, filter=RedriveFilter(**chosen), rate=self.rate)
+
+
+class PageQuery(_Request):
+    """The query of a list without filters."""
+
+    limit: int = Field(DEFAULT_PAGE, ge=1, le=PAGE_LIMIT)
+    cursor: str | None = None
+
+
+class DeadLetterQuery(_Request):
+    """The query of `GET /dead-letters`."""
+
+    type: Name | None = None
+    kind: DeathKind | None = None
+    group: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    limit: int = Field(DEFAULT_PAGE, ge=1, le=PAGE_LIMIT)
+    cursor: str | None = None
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """The filters of the records that were given."""
+        given = {"type": self.type, "kind": self.kind}
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def list(self) -> dict[str, str]:
+        """What names this very list, for its cursors."""
+        return {"list": "dead-letters", "group": self.group or "", **self.filters}
 
 
 class StatsQuery(_Request):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,8 @@ from chalice.app import Request, Response
 
 from chalicelib.domain.caller import Caller, Scope
 from chalicelib.domain.errors import TaskServiceError
+from chalicelib.domain.pauses import Pause
+from chalicelib.domain.redrive import Redrive
 from chalicelib.domain.task import Task
 from chalicelib.domain.task_types import TaskType
 from chalicelib.domain.task_view import task_audit, task_summary, task_view, timestamp
@@ -53,11 +56,28 @@ def _result(made: Task | Exception, number: int) -> dict[str, Any]:
 
 def found(request: Request, task: Task, caller: Caller) -> Response:
     """200 with the task, or 304 when the caller has this version; administrators see who did what to it."""
-    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-    if known & {etag(task), "*"}:
+    if is_known(request, task):
         return Response("", {"ETag": etag(task)}, 304)
     audit = {"audit": task_audit(task)} if caller.may(Scope.ADMIN) else {}
     return Response({**task_view(task), **audit}, {"ETag": etag(task)}, 200)
+
+
+def is_known(request: Request, task: Task) -> bool:
+    """Has the caller this version already, as If-None-Match says?"""
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    return bool(known & {etag(task), "*"})
+
+
+def is_news(request: Request, task: Task) -> bool:
+    """Is it what a waiting caller waits for: another version than the known one, or else the end?"""
+    return not is_known(request, task) if "if-none-match" in request.headers else task.terminal
+
+
+def waited(response: Response, seconds: int | None) -> Response:
+    """The response, which says that a wait of `seconds` was granted, if one was."""
+    if seconds is not None:
+        response.headers["Preference-Applied"] = f"wait={seconds}"
+    return response
 
 
 def changed(task: Task) -> Response:
@@ -75,19 +95,32 @@ def page(tasks: Sequence[Task], cursor: str | None) -> Response:
     return Response({"tasks": [task_summary(task) for task in tasks], "next_cursor": cursor}, status_code=200)
 
 
-def task_types(types: Iterable[TaskType[Any]]) -> Response:
+def task_types(types: Iterable[TaskType[Any]], paused: Mapping[str, Pause]) -> Response:
     """What tasks can be asked for."""
-    views = [
-        {
-            "name": each.name,
-            "description": each.description,
-            "lane": each.lane.value,
-            "payload_schema": each.payload_model.model_json_schema(),
-            "defaults": {"max_attempts": each.max_attempts, "timeout_seconds": each.timeout_seconds},
-        }
-        for each in types
-    ]
-    return Response({"task_types": views}, status_code=200)
+    return Response(
+        {"task_types": [_task_type(each, paused.get(each.name)) for each in types]}, status_code=200
+    )
+
+
+def task_type(switched: tuple[TaskType[Any], Pause | None]) -> Response:
+    """200 with a task type, paused or not."""
+    return Response(_task_type(*switched), status_code=200)
+
+
+def _task_type(each: TaskType[Any], pause: Pause | None) -> dict[str, Any]:
+    return {
+        "name": each.name,
+        "description": each.description,
+        "lane": each.lane.value,
+        "payload_schema": each.payload_model.model_json_schema(),
+        "defaults": {"max_attempts": each.max_attempts, "timeout_seconds": each.timeout_seconds},
+        "paused": None if pause is None else pause.view(),
+    }
+
+
+def redriving(redrive: Redrive) -> Response:
+    """202 with a redrive that was started."""
+    return Response(redrive.view(), {"Location": f"./redrives/{redrive.id}"}, 202)
 
 
 def ticket(made: Pass) -> Response:
@@ -102,6 +135,14 @@ def _pass(made: Pass) -> dict[str, str | None]:
 def plain(body: dict[str, Any]) -> Response:
     """200 with a JSON object."""
     return Response(body, status_code=200)
+
+
+def document(request: Request, text: str) -> Response:
+    """A public JSON document that seldom changes; 304 when the caller has it."""
+    tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"'
+    headers: Headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Type": "application/json"}
+    known = tag in request.headers.get("if-none-match", "")
+    return Response("" if known else text, headers, 304 if known else 200)
 
 
 def etag(task: Task) -> str:

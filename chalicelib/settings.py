@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 APP_NAME = "task-service"
+VERSION = "0.1.0"
 LOCAL_STAGE = "local"
 _CHOICES = {"LOG_LEVEL": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "AUTH": ("on", "off")}
 _MOST = {
@@ -24,6 +25,7 @@ _MOST = {
     "POST_BURST": 1_000_000,
     "OPEN_TASKS": 10**9,
     "CONNECTIONS": 100_000,
+    "WAITERS": 1000,
 }
 #: An owner who used up a burst is let in again within this.
 _MAX_BURST_SECONDS = 86_400
@@ -63,12 +65,17 @@ class Settings:
     scope_claim: str = "scope"  #: the claim with the scopes
     scope_prefix: str = ""  #: what the issuer writes before a scope, such as Cognito's "my-api/"
     token_leeway_seconds: float = 30.0  #: how far the clocks of issuer and service may differ
+    oidc_client_id: str = ""  #: as whom the dashboard signs people in at the provider
+    oidc_authorization_endpoint: str = ""  #: where it sends them
+    oidc_token_endpoint: str = ""  #: where it gets their token
+    oidc_scope: str = ""  #: what it asks for; none: openid, and to read and write tasks
     cors_origins: tuple[str, ...] = ()  #: origins whose pages may call the API
 
     posts_per_second: float = 200.0  #: tasks that one owner may post, in the long run
     post_burst: int = 1000  #: and at once
     open_tasks: int = 10_000  #: tasks of one owner that have not finished
     connections: int = 500  #: WebSockets of one owner
+    waiters: int = 20  #: requests of one owner that may wait for their task at once
 
     #: Private hosts that fetching task types may reach all the same.
     fetch_allowed_hosts: tuple[str, ...] = ()
@@ -102,10 +109,27 @@ class Settings:
             )
         if self.jwks_url and not self.jwks_url.startswith("https://") and self.stage != LOCAL_STAGE:
             raise SettingsError(f"JWKS_URL={self.jwks_url!r}: https is needed")
+        self._check_sign_in()
         if self.post_burst > _MAX_BURST_SECONDS * self.posts_per_second:
             raise SettingsError(
                 f"POST_BURST={self.post_burst}: at most what POSTS_PER_SECOND allows in a day is needed"
             )
+
+    def _check_sign_in(self) -> None:
+        endpoints = (self.oidc_authorization_endpoint, self.oidc_token_endpoint)
+        if self.oidc_client_id and not (self.jwks_url and all(endpoints)):
+            raise SettingsError(
+                "OIDC_CLIENT_ID without OIDC_AUTHORIZATION_ENDPOINT, OIDC_TOKEN_ENDPOINT and JWKS_URL: "
+                "nobody could sign in"
+            )
+        for endpoint in filter(None, endpoints):
+            if not endpoint.startswith("https://") and self.stage != LOCAL_STAGE:
+                raise SettingsError(f"{endpoint!r}: https is needed to sign in")
+
+    @property
+    def sign_in_scope(self) -> str:
+        """The scopes that the dashboard asks the provider for."""
+        return self.oidc_scope or f"openid {self.scope_prefix}tasks:read {self.scope_prefix}tasks:write"
 
     @classmethod
     def current(cls) -> Settings:

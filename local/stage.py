@@ -36,6 +36,11 @@ class Endpoints:
     aws_endpoint: str
     token: str  #: allows everything to the owner "default"
 
+    @property
+    def dashboard(self) -> str:
+        """A link that signs in: what is behind the # stays in the browser."""
+        return f"{self.http}/#token={self.token}"
+
     def write(self, file: Path) -> None:
         """Put them into `file` at once: who reads it sees all of it or none."""
         draft = file.with_suffix(".tmp")

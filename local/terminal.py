@@ -28,6 +28,7 @@ class Terminal:
     def ready(self, endpoints: Endpoints, seconds: float, probe_seconds: float) -> None:
         """Where the service is and what to try first."""
         lines = {
+            "Dashboard": endpoints.dashboard,
             "HTTP": endpoints.http,
             "WebSocket": endpoints.websocket,
             "Token": f"export TOKEN={endpoints.token}",

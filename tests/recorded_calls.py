@@ -56,11 +56,12 @@ class Calls:
             with self._lock:
                 self._running.remove(function)
 
-    def _note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+    def _note(self, **event: Any) -> None:
+        model = event["model"]
         with self._lock:
             if self._running:
                 service = model.service_model.service_name
-                self.made |= {(self._running[-1], service, *part) for part in _parts(params, model)}
+                self.made |= {(self._running[-1], service, *part) for part in _parts(event["params"], model)}
 
 
 def _parts(params: dict[str, Any], model: Any) -> list[tuple[str, str]]:
@@ -168,7 +169,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_testnodedown(node: Any) -> None:
     """Take over what a worker process of xdist has heard."""
     output = getattr(node, "workeroutput", {})
-    node.config.stash[_MADE] |= {tuple(call) for call in output.get("calls", [])}
+    node.config.stash[_MADE].update(tuple(call) for call in output.get("calls", []))
     node.config.stash[_WHOLE] |= output.get("whole", False)
 
 
@@ -176,7 +177,8 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     config = session.config
     if hasattr(config, "workeroutput"):
-        config.workeroutput.update(calls=sorted(config.stash[_MADE]), whole=config.stash[_WHOLE])
+        made = config.stash[_MADE]
+        config.workeroutput.update(calls=sorted(made), whole=config.stash[_WHOLE])
     elif exitstatus == pytest.ExitCode.OK:
         if config.getoption("--record-calls"):
             kept = set() if config.stash[_WHOLE] else flat(recorded_calls())
@@ -193,4 +195,5 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pyte
 
 def _unused(config: pytest.Config) -> set[Call]:
     """Recorded calls that no test made; none when a test that makes them may not have run."""
-    return flat(recorded_calls()) - config.stash[_MADE] if config.stash[_WHOLE] else set()
+    made = config.stash[_MADE]
+    return flat(recorded_calls()) - made if config.stash[_WHOLE] else set()

@@ -7,6 +7,7 @@ small item leads from the connection's id to the owner, for messages that carry 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,11 @@ class ConnectionTable:
             return self._add_once(ticket_id, pointer, item)
         # The pointer first: whatever can be pushed to can also be found and removed.
         self._client.put_item(TableName=self._table, Item=pointer)
-        self._client.put_item(TableName=self._table, Item=item)
+        # A connection's id is fresh: a refusal is our own first copy, which may have subscriptions by now.
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.put_item(
+                TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(pk)"
+            )
         return True
 
     def _add_once(self, ticket_id: str, pointer: Row, item: Row) -> bool:
@@ -183,4 +188,5 @@ def _connection(owner: str, row: Mapping[str, Any]) -> Connection:
         batch=row["batch"]["BOOL"],
         subscriptions=frozenset(row.get("subscriptions", {}).get("SS", ())),
         failures=int(row.get("failures", {"N": "0"})["N"]),
+        known_since=moment_of(row["ttl"]) - KEPT,
     )

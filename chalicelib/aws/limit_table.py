@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Sorts before every minute of the rollups.
 LIMITS_KEY = "#limits"
+#: The bucket of waiting time is an item of its own.
+WAITS_KEY = "#waits"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -36,9 +38,10 @@ class Usage:
 class LimitTable:
     """Buckets and counts by owner."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
+    def __init__(self, client: DynamoDBClient, table: str, key: str = LIMITS_KEY) -> None:
         self._client = client
         self._table = table
+        self._key = key
 
     def take(self, owner: str, now: datetime, cost: timedelta, depth: timedelta) -> tuple[bool, Usage]:
         """Take `cost` from a bucket that is `depth` deep; was it granted, and the usage as it is now.
@@ -61,13 +64,22 @@ class LimitTable:
             {":cost": cost // _MICROSECOND, ":latest": _microseconds(now + depth - cost)},
         )
 
+    def give_back(self, owner: str, cost: timedelta) -> None:
+        """Put back what was taken and not used."""
+        self._write(
+            owner,
+            "SET full_at = full_at - :cost",
+            "attribute_exists(full_at)",
+            {":cost": cost // _MICROSECOND},
+        )
+
     def _write(
         self, owner: str, expression: str, condition: str, values: Mapping[str, int]
     ) -> tuple[bool, Usage]:
         try:
             answer = self._client.update_item(
                 TableName=self._table,
-                Key={"pk": {"S": owner}, "sk": {"S": LIMITS_KEY}},
+                Key={"pk": {"S": owner}, "sk": {"S": self._key}},
                 UpdateExpression=expression,
                 ConditionExpression=condition,
                 ExpressionAttributeValues={name: {"N": str(value)} for name, value in values.items()},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws.task_row import from_row, partition_key
@@ -46,14 +46,22 @@ class TaskList:
         """
         # Twice the fair share of each bucket: ids are spread at random, so a page is nearly always full.
         examine = EXAMINED_WITH_FILTERS if filters else 2 * limit
-        share = min(-(-examine // self._buckets) + 1, 1000)
+        page = self._examined(owner, before, examine, filters)
+        if len(page.tasks) > limit:
+            return replace(page, tasks=page.tasks[:limit], position=page.tasks[limit - 1].id)
+        return page
+
+    def stretch(self, owner: str, *, before: str | None) -> Page:
+        """All tasks of the next 400 rows or so, newest first, ids below `before`."""
+        return self._examined(owner, before, EXAMINED_WITH_FILTERS, {})
+
+    def _examined(self, owner: str, before: str | None, rows: int, filters: Mapping[str, str]) -> Page:
+        share = min(-(-rows // self._buckets) + 1, 1000)
         parts = self._parts(owner, before, share, filters, forward=False)
         # A bucket that was not read to its end hides what lies below the last row it examined.
         frontier = max((part.position for part in parts if part.position is not None), default="")
         tasks = [task for part in parts for task in part.tasks if task.id >= frontier]
         tasks.sort(key=lambda task: task.id, reverse=True)
-        if len(tasks) > limit:
-            return Page(tasks=tasks[:limit], position=tasks[limit - 1].id, unreadable=_left_out(parts))
         return Page(tasks=tasks, position=frontier or None, unreadable=_left_out(parts))
 
     def created_after(self, owner: str, task_id: str, limit: int) -> Page:

@@ -6,24 +6,24 @@ says that somebody else moved the task first, and the caller knows what that mea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from chalicelib.aws.batch_get import batch_get
+from chalicelib.aws.claim import WAITING, claim_request
 from chalicelib.aws.document_table import DocumentTable
+from chalicelib.aws.expressions import names as _names
+from chalicelib.aws.expressions import number as _count
+from chalicelib.aws.expressions import refused_row as _refused_row
 from chalicelib.aws.task_row import Row, attributes, encode, from_row, is_same_write, row_key, to_row
 from chalicelib.domain.task import Progress, Refused, Task, TaskStatus
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import UpdateItemInputTypeDef
-
-_WAITING = ("queued", "scheduled", "retrying")
 
 
 class TaskTable:
@@ -67,6 +67,13 @@ class TaskTable:
         keys = [row_key(owner, task_id) for owner, task_id in dict.fromkeys(names)]
         return [from_row(row) for row in batch_get(self._client, self._table, keys)]
 
+    def deaths(self, names: Sequence[tuple[str, str]]) -> set[str]:
+        """The deaths, as `id#redrive_count`, of those of the (owner, id) that are dead now."""
+        keys = [row_key(owner, task_id) for owner, task_id in dict.fromkeys(names)]
+        rows = batch_get(self._client, self._table, keys, ("sk", "status", "redrive_count"))
+        failed = {"S": TaskStatus.FAILED.value}
+        return {f"{row['sk']['S']}#{row['redrive_count']['N']}" for row in rows if row["status"] == failed}
+
     # --- A1: create -----------------------------------------------------------------------------
 
     def create(self, task: Task) -> None:
@@ -87,43 +94,31 @@ class TaskTable:
     # --- T1 to T7: what a worker writes ---------------------------------------------------------
 
     def claim(
-        self, owner: str, task_id: str, *, now: datetime, margin: timedelta, claim_id: str
-    ) -> Task | None:
-        """Take the lease of a task that may start now; None when it may not, for whatever reason (T1).
+        self,
+        owner: str,
+        task_id: str,
+        *,
+        now: datetime,
+        margin: timedelta,
+        claim_id: str,
+        paused: Collection[str] = (),
+    ) -> Task | Refused:
+        """Take the lease of a task that may start now, and whose type is not `paused` (T1).
 
         The lease lasts for the task's own timeout and `margin`. `claim_id` is drawn by the caller: with it a
-        claim whose answer was lost knows itself again.
+        claim whose answer was lost knows itself again. `Refused` tells the task only when its type is paused.
         """
+        request = claim_request(
+            row_key(owner, task_id), now=now, until=now + margin, claim_id=claim_id, paused=sorted(paused)
+        )
         try:
-            answer = self._client.update_item(
-                TableName=self._table,
-                Key=row_key(owner, task_id),
-                UpdateExpression=(
-                    "SET #status = :running, #version = #version + :one, #lease = #lease + :one,"
-                    " #attempt = #attempt + :one, lease_until = :until + timeout_seconds,"
-                    " started_at = :now, updated_at = :now, claim_id = :claim REMOVE #progress"
-                ),
-                ConditionExpression=(
-                    "#status IN (:queued, :scheduled, :retrying) AND run_at <= :now"
-                    " AND (attribute_not_exists(expires_at) OR expires_at > :now)"
-                ),
-                ExpressionAttributeNames=_names("status", "version", "lease", "attempt", "progress"),
-                ExpressionAttributeValues={
-                    **{f":{status}": {"S": status} for status in (*_WAITING, "running")},
-                    ":one": {"N": "1"},
-                    ":now": encode("updated_at", now),
-                    ":until": encode("lease_until", now + margin),
-                    ":claim": {"S": claim_id},
-                },
-                ReturnValues="ALL_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
+            row: Row = self._client.update_item(TableName=self._table, **request)["Attributes"]
         except self._client.exceptions.ConditionalCheckFailedException as refusal:
-            row = _refused_row(refusal)
-            if not row or row.get("claim_id") != {"S": claim_id} or row["status"] != {"S": "running"}:
-                return None
-        else:
-            row = answer["Attributes"]
+            found = _refused_row(refusal) or {}
+            if found.get("claim_id") != {"S": claim_id} or found["status"] != {"S": "running"}:
+                held = found.get("type", {}).get("S") in paused
+                return Refused(current=from_row(found) if held else None)
+            row = found
         return self.load([from_row(row)])[0]
 
     def extend(
@@ -192,7 +187,7 @@ class TaskTable:
             after,
             "#status IN (:queued, :scheduled, :retrying) AND #lease = :lease",
             _names("status", "lease"),
-            {**{f":{status}": {"S": status} for status in _WAITING}, ":lease": _count(lease)},
+            {**{f":{status}": {"S": status} for status in WAITING}, ":lease": _count(lease)},
         )
 
     def delete(self, seen: Task) -> bool:
@@ -229,7 +224,7 @@ class TaskTable:
         removes = [f"#{name}" for name in sorted(changed) if name not in new]
         values = {**values, **{f":new_{name}": new[name] for name in changed if name in new}}
         names = {**names, **_names(*changed)}
-        if public - {"due_at"}:
+        if public - {"due_at", "due_bucket"}:
             sets.append("#version = #version + :one")
             names["#version"] = "version"
             values[":one"] = {"N": "1"}
@@ -270,21 +265,6 @@ class TaskTable:
             row = _refused_row(refusal)
             return Refused(current=from_row(row) if row else None)
         return from_row(answer["Attributes"])
-
-
-def _refused_row(refusal: ClientError) -> Row | None:
-    """The row as it was, which DynamoDB sends along with a refusal; None when there is none."""
-    response: Any = refusal.response
-    row: Row | None = response.get("Item")
-    return row
-
-
-def _names(*attributes: str) -> dict[str, str]:
-    return {f"#{name}": name for name in attributes}
-
-
-def _count(number: int) -> dict[str, str]:
-    return {"N": str(number)}
 
 
 def _mine(task: Task) -> Row:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,10 +21,14 @@ class Sockets:
     ) -> None:
         self._client_for = client_for
         self._endpoint = endpoint
+        self._made: ApiGatewayManagementApiClient | None = None
 
-    @cached_property
+    @property
     def _client(self) -> ApiGatewayManagementApiClient:
-        return self._client_for(self._endpoint())
+        # No cached_property: in Python 3.11 its lock, one for all instances, is held while SSM is asked.
+        if self._made is None:
+            self._made = self._client_for(self._endpoint())
+        return self._made
 
     def send(self, connection_id: str, frame: str) -> None:
         """Post one frame. Raises: ConnectionGone, or SendFailed when it may work later."""

@@ -141,6 +141,16 @@ class DeadLetterRecord:
     recorded_at: datetime
     correlation_id: str | None = None  #: for the logs; it is not stored
 
+    @property
+    def task_id(self) -> str | None:
+        """The task that died; None for a message that is not ours."""
+        return None if self.kind == QUARANTINED else self.key.partition("#")[0]
+
+    @property
+    def redrive_count(self) -> int:
+        """The life that ended; 0 for a message that is not ours."""
+        return 0 if self.kind == QUARANTINED else int(self.key.partition("#")[2])
+
     @classmethod
     def of(cls, letter: DeadLetter, now: datetime) -> DeadLetterRecord:
         """The record of a death."""

@@ -9,6 +9,7 @@
     ├── Forbidden                the token does not allow it
     ├── NotFound                 no such task for this owner
     ├── TransitionNotAllowed     the task's status does not allow it
+    │   └── AlreadyRunning       another one does the same
     ├── UnsupportedMediaType     the body is not JSON
     ├── TooLarge                 the body is over the limit
     ├── TooMany                  the owner's limit is reached: later
@@ -90,6 +91,12 @@ class TransitionNotAllowed(TaskServiceError):
     """The task's status does not allow what was asked."""
 
     code = "transition_not_allowed"
+
+
+class AlreadyRunning(TransitionNotAllowed):
+    """What was asked for is being done already."""
+
+    code = "already_running"
 
 
 class UnsupportedMediaType(TaskServiceError):

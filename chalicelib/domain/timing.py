@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 KEEP_MESSAGE = timedelta(seconds=30)
 #: SQS delays a message by at most this; a later start is left to the sweep.
 SEND_AHEAD = timedelta(minutes=15)
+#: No request waits longer for a task: API Gateway gives up after 29 s.
+LONGEST_WAIT_SECONDS = 20
 #: The time until a waiting task is sent again doubles from the one to the other.
 RESEND_FIRST = timedelta(seconds=60)
 RESEND_LAST = timedelta(minutes=15)

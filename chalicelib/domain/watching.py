@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.domain.ids import is_task_id
@@ -11,6 +11,8 @@ from chalicelib.domain.task import Task
 
 #: One connection may subscribe to this many tasks by name.
 MAX_SUBSCRIPTIONS = 100
+#: $connect takes at most 29 s, and clocks differ.
+OPENING = timedelta(seconds=60)
 
 
 class ConnectionGone(Exception):
@@ -63,10 +65,15 @@ class Connection:
     batch: bool = False  #: wants one frame a batch instead of one a version
     subscriptions: frozenset[str] = frozenset()  #: ids of tasks it subscribed to
     failures: int = 0  #: batches in a row that could not be delivered
+    known_since: datetime | None = None  #: when its $connect stored it; its client is there a little later
 
     def is_over(self, now: datetime) -> bool:
         """Has the token that it came with ended?"""
         return self.until is not None and self.until <= now
+
+    def may_be_opening(self, now: datetime) -> bool:
+        """Is it so new that API Gateway may not have opened it yet, and calls it gone?"""
+        return self.known_since is not None and now < self.known_since + OPENING
 
     def may_see(self, task: Task) -> bool:
         """May this connection know of `task`?"""

@@ -158,6 +158,10 @@ class Push:
     def _settle(self, connection: Connection, failures: Sequence[Exception]) -> bool:
         """Do what the outcomes of a connection ask for; False when the batch is to come again for it."""
         if any(isinstance(failure, ConnectionGone) for failure in failures):
+            if connection.may_be_opening(self._clock()):
+                # Forgotten now, it would open and hear nothing. Its client syncs when it is there.
+                log.info("Connection not open yet", action="connection_opening", connection_id=connection.id)
+                return True
             self._connections.remove(connection.id)
             log.info("Connection gone", action="connection_gone", connection_id=connection.id)
         elif failures:

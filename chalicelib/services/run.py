@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
@@ -19,6 +18,7 @@ from chalicelib.domain.task import ErrorKind, Progress, Refused, Task, TaskError
 from chalicelib.domain.task_types import TaskType
 from chalicelib.domain.timing import Timing
 from chalicelib.observability import log
+from chalicelib.services.threads import Threads
 
 if TYPE_CHECKING:
     from chalicelib.aws.secrets import Secrets
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 PROGRESS_INTERVAL = timedelta(seconds=1)
 #: A result over this many bytes is refused: with its row it must fit DynamoDB's 400 KB.
 RESULT_LIMIT_BYTES = 256 * 1024
-#: The deadline is looked at this often, since progress may have moved it.
-_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,7 @@ class Run:
         *,
         tasks: TaskTable,
         secrets: Secrets,
+        threads: Threads,
         clock: Callable[[], datetime],
         timing: Timing,
         ends_at: datetime,
@@ -76,6 +75,7 @@ class Run:
         self._deadline = min(task.lease_until - timing.lease_margin, ends_at - timing.reserve)
         self._tasks = tasks
         self._secrets = secrets
+        self._threads = threads
         self._clock = clock
         self._timing = timing
         self._ends_at = ends_at
@@ -144,21 +144,15 @@ class Run:
 
     def execute(self, task_type: TaskType[Any]) -> Outcome:
         """Call the task type in a thread of its own, until it answers or its deadline has passed."""
-        answered = Event()
         outcomes: list[Outcome] = []
-
-        def call() -> None:
-            outcomes.append(self._call(task_type))
-            answered.set()
-
-        context = copy_context()  # so that its lines carry the ids that are bound here
-        Thread(target=context.run, args=(call,), name=f"task-{self.task.id}", daemon=True).start()
-        while not answered.wait(min(self.remaining_seconds(), _LOOK_SECONDS)):
-            if self._clock() >= self._deadline and not answered.is_set():
-                self.abandoned = True
-                limit = f"{self.task.timeout_seconds:g} s without progress, or the end of the invocation"
-                message = f"The run was stopped at its deadline: {limit}."
-                return Failure(TaskError.of(ErrorKind.TIMEOUT, message))
+        name = f"task-{self.task.id}"
+        if not self._threads.beside(
+            lambda: outcomes.append(self._call(task_type)), name, self.remaining_seconds
+        ):
+            self.abandoned = True
+            limit = f"{self.task.timeout_seconds:g} s without progress, or the end of the invocation"
+            message = f"The run was stopped at its deadline: {limit}."
+            return Failure(TaskError.of(ErrorKind.TIMEOUT, message))
         return outcomes[0]
 
     def last_word(self) -> Task:

@@ -9,6 +9,9 @@ Every live task has a due time, and every minute the sweep looks at what is due,
     S5  running, lease held              look again when the lease ends
     S6  failed, dead letter not sent     send it
 
+A task that waits and whose type is paused is parked instead of sent; what was parked comes back by itself
+once its type is resumed.
+
 Each write asks that the row is still as it was read, so sweeps may overlap. The row is written first and
 the message sent second: a crash in between leaves a due row, never a lost one.
 """
@@ -16,11 +19,12 @@ the message sent second: a crash in between leaves a due row, never a lost one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from chalicelib.domain.pauses import PARKED, SETTLED, at_home, lot_of, lots_of, parked
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.task import ErrorKind, Refused, Task, TaskError
 from chalicelib.domain.task_types import TaskTypes
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.due_index import DueIndex
     from chalicelib.aws.task_queue import TaskQueue
     from chalicelib.aws.task_table import TaskTable
+    from chalicelib.services.pauses import Pauses
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +59,12 @@ class Sweeper:
         queue: TaskQueue,
         obituary: Obituary,
         task_types: TaskTypes,
+        pauses: Pauses,
         retry: RetryPolicy,
         timing: Timing,
         metrics: Metrics,
         threads: Executor,
+        bucket_threads: Executor,  #: others, because the work of a bucket waits for `threads`
         buckets: int,
         clock: Callable[[], datetime],
         draw: Callable[[], float],
@@ -67,10 +74,12 @@ class Sweeper:
         self._queue = queue
         self._obituary = obituary
         self._task_types = task_types
+        self._pauses = pauses
         self._retry = retry
         self._timing = timing
         self._metrics = metrics
         self._threads = threads
+        self._bucket_threads = bucket_threads
         self._buckets = buckets
         self._clock = clock
         self._draw = draw
@@ -81,33 +90,59 @@ class Sweeper:
         Answers the number of tasks acted on.
         """
         stop_at = min(self._clock() + self._timing.sweep, ends_at - self._timing.reserve)
-        with ThreadPoolExecutor(self._buckets, thread_name_prefix="bucket") as buckets:
-            acted = sum(
-                buckets.map(carried(lambda bucket: self._sweep_bucket(bucket, stop_at)), range(self._buckets))
-            )
+        acted = self._in_buckets(lambda bucket: self._sweep_bucket(bucket, stop_at))
+        for ended in self._pauses.ended():
+            acted += (back := self.bring_back(ended.task_type, stop_at))
+            now = self._clock()
+            if not back and ended.resumed_at is not None and ended.resumed_at + SETTLED <= now < stop_at:
+                self._pauses.forget(ended)
         log.info("Sweep finished", action="sweep_finished", acted=acted)
         return acted
 
+    def bring_back(self, task_type: str, stop_at: datetime) -> int:
+        """Send parked tasks of a type that is no longer paused, until `stop_at`; how many is answered."""
+        return self._in_buckets(lambda bucket: self._empty(lot_of(bucket, task_type), task_type, stop_at))
+
+    def _in_buckets(self, act: Callable[[int], int]) -> int:
+        return sum(self._bucket_threads.map(carried(act), range(self._buckets)))
+
     def _sweep_bucket(self, bucket: int, stop_at: datetime) -> int:
         acted = 0
-        for names in self._due.until(bucket, self._clock()):
+        for each in (bucket, *lots_of(bucket)):
+            for names in self._due.until(each, self._clock()):
+                if self._clock() >= stop_at:
+                    log.warning("Sweep ran out of time", action="sweep_cut", bucket=each)
+                    return acted
+                acted += self._sweep_rows(read_many(self._tasks, names))
+        return acted
+
+    def _empty(self, lot: int, task_type: str, stop_at: datetime) -> int:
+        """Send the tasks of a type that are parked in a lot."""
+        acted = 0
+        for names in self._due.until(lot, self._clock() + PARKED + SETTLED):
             if self._clock() >= stop_at:
-                log.warning("Sweep ran out of time", action="sweep_cut", bucket=bucket)
                 break
-            acted += self._sweep_rows(read_many(self._tasks, names))
+            rows = read_many(self._tasks, names)
+            tasks = [task for task in rows if task.waiting and task.type == task_type]
+            acted += self._act_on(tasks, self._clock())
         return acted
 
     def _sweep_rows(self, tasks: Sequence[Task]) -> int:
-        """Act on one page of rows: all writes, then the messages."""
+        """Act on those of a page of rows that are due."""
         now = self._clock()
         due = [task for task in tasks if task.due_at is not None and task.due_at <= now]
         if not due:
             return 0
         lag = max((now - task.due_at).total_seconds() for task in due if task.due_at is not None)
         self._metrics.add("SweepLag", lag, "Seconds")
+        return self._act_on(due, now)
+
+    def _act_on(self, tasks: Sequence[Task], now: datetime) -> int:
+        """Act on tasks, whenever they are due: all writes, then the messages; how many is answered."""
+        self._pauses.paused()  # asked once, and not by each thread
         wakes = [
             wake
-            for wake in self._threads.map(carried(lambda task: self._act(task, now)), due)
+            for wake in self._threads.map(carried(lambda task: self._act(task, now)), tasks)
             if wake is not None
         ]
         if wakes:
@@ -123,7 +158,7 @@ class Sweeper:
                 )
             if failed:
                 log.warning("Messages not sent", action="send_failed", count=failed)
-        return len(due)
+        return len(tasks)
 
     def _act(self, task: Task, now: datetime) -> _Wake | None:
         """The first case that fits. One row's trouble must not stop the sweep: it stays due."""
@@ -149,6 +184,9 @@ class Sweeper:
         wait = task.run_at - now
         if wait > self._timing.lookahead:
             self._write(task, task.look_again(now, task.due(task.run_at - self._timing.lookahead)))
+            return None
+        if task.type in self._pauses.paused():
+            self._tasks.replace_due(task, parked(task, now))
             return None
         if wait > timedelta(0):
             return self._sent(
@@ -179,7 +217,7 @@ class Sweeper:
 
     def _write(self, seen: Task, after: Task) -> Task | None:
         """The stored task; None when somebody moved it since it was read, who then looks after it."""
-        stored = self._tasks.replace_due(seen, after)
+        stored = self._tasks.replace_due(seen, at_home(after))
         return None if isinstance(stored, Refused) else stored
 
     @staticmethod

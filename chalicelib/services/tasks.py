@@ -173,9 +173,9 @@ class TaskService:
 
     # --- Read -----------------------------------------------------------------------------------
 
-    def get(self, owner: str, task_id: str) -> Task:
-        """The task with its payload and result. Raises: NotFound."""
-        return self._seen(owner, task_id, documents=True)
+    def get(self, owner: str, task_id: str, *, documents: bool = True) -> Task:
+        """The task with its payload and result, or without these `documents`. Raises: NotFound."""
+        return self._seen(owner, task_id, documents=documents)
 
     def newest(self, owner: str, *, before: str | None, limit: int, filters: Mapping[str, str]) -> Page:
         """A page of the owner's tasks, newest first."""
@@ -206,15 +206,18 @@ class TaskService:
             log.about(task).info("Task canceled", action="task_cancel", status=task.status.value)
         return task
 
-    def retry(self, owner: str, task_id: str, *, by: str | None = None) -> Task:
+    def retry(self, owner: str, task_id: str, *, by: str | None = None, life: int | None = None) -> Task:
         """Give a task that failed, was canceled or expired its next life (A5). `by` is who asked.
 
+        With a `life`, only a task that is still in it (`redrive_count`).
         Raises: NotFound; TransitionNotAllowed; Unavailable.
         """
         seen = self._announced(self._seen(owner, task_id))
-        next_life = seen.redrive_count + 1
+        next_life = (seen.redrive_count if life is None else life) + 1
 
         def change(task: Task) -> Task:
+            if life is not None and task.redrive_count != life:
+                raise TransitionNotAllowed("The task has another life by now.")
             return task.redrive(self._clock(), self._timing.grace, by)
 
         def is_done(task: Task) -> bool:

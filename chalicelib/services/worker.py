@@ -1,6 +1,6 @@
 """Running tasks: claim, run the task type, record the outcome.
 
-    message ─> claim ─refused──────────────────────> ack: the row has its due_at
+    message ─> claim ─refused──────────────────────> ack: the row has its due_at; of a paused type: parked
                  └─> run ─result──────────────────> succeeded, ack
                        ├─Snooze, error────────────> scheduled, retrying; the message is kept for a short wait
                        ├─last attempt, NonRetryable> failed, dead letter, ack
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from chalicelib.domain.messages import NotOurs, QueueMessage, WakeUp
 from chalicelib.domain.outcomes import Cancel, Snooze
+from chalicelib.domain.pauses import parked
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.task import ErrorKind, Refused, Task, TaskError, TaskStatus
 from chalicelib.domain.task_types import TaskType, TaskTypes
@@ -27,12 +28,15 @@ from chalicelib.domain.timing import KEEP_MESSAGE, Timing
 from chalicelib.observability import Metrics, bound, carried, log
 from chalicelib.services.dead_letters import Obituary
 from chalicelib.services.run import Failure, Lost, Outcome, Run, Success
+from chalicelib.services.run_notes import RunNotes
+from chalicelib.services.threads import Threads
 
 if TYPE_CHECKING:
     from chalicelib.aws.dead_letter_queue import DeadLetterQueue
     from chalicelib.aws.secrets import Secrets
     from chalicelib.aws.task_queue import TaskQueue
     from chalicelib.aws.task_table import TaskTable
+    from chalicelib.services.pauses import Pauses
 
 #: Less than this left of an invocation starts nothing.
 _LEAST = timedelta(seconds=1)
@@ -67,11 +71,13 @@ class Worker:
         dead_letters: DeadLetterQueue,
         obituary: Obituary,
         task_types: TaskTypes,
+        pauses: Pauses,
         secrets: Secrets,
         retry: RetryPolicy,
         timing: Timing,
         metrics: Metrics,
         threads: Executor,
+        run_threads: Threads,
         clock: Callable[[], datetime],
         draw: Callable[[], float],
         claim_id: Callable[[], str],
@@ -82,11 +88,14 @@ class Worker:
         self._dead_letters = dead_letters
         self._obituary = obituary
         self._task_types = task_types
+        self._pauses = pauses
         self._secrets = secrets
         self._retry = retry
         self._timing = timing
         self._metrics = metrics
+        self._notes = RunNotes(metrics, clock)
         self._threads = threads
+        self._run_threads = run_threads
         self._clock = clock
         self._draw = draw
         self._claim_id = claim_id
@@ -99,6 +108,7 @@ class Worker:
         the process ends itself: the run's thread must not go on into the next invocation.
         """
         batch = _Batch(lane=lane, ends_at=ends_at)
+        self._pauses.paused()  # asked once, and not by each thread
         kept = list(self._threads.map(carried(lambda message: self._receive(message, batch)), messages))
         if batch.abandoned:
             for run in batch.abandoned:
@@ -141,21 +151,36 @@ class Worker:
         """Claim the task and run it, unless too little of the invocation is left for that."""
         if batch.ends_at - self._timing.reserve - self._clock() < _LEAST:
             return _Keep(0)
-        task = self._tasks.claim(
-            wake_up.owner,
-            wake_up.task_id,
-            now=self._clock(),
-            margin=self._timing.lease_margin,
-            claim_id=self._claim_id(),
-        )
+        task = self._claim(wake_up)
         if task is None:
             log.info("Claim refused", action="claim_refused")
             return None
         return self._run(task, batch)
 
+    def _claim(self, wake_up: WakeUp) -> Task | None:
+        """The task, if it may run now. One of a paused type is parked, unless the pause just ended."""
+        for _ in range(2):
+            task = self._tasks.claim(
+                wake_up.owner,
+                wake_up.task_id,
+                now=self._clock(),
+                margin=self._timing.lease_margin,
+                claim_id=self._claim_id(),
+                paused=self._pauses.paused(),
+            )
+            if isinstance(task, Task):
+                return task
+            held = task.current
+            if held is None or not held.waiting:
+                break
+            if self._pauses.confirmed(held.type):
+                self._tasks.replace_due(held, parked(held, self._clock()))
+                break
+        return None
+
     def _run(self, task: Task, batch: _Batch) -> _Keep | None:
         run = self._new_run(task, batch.ends_at)
-        self._note_start(run)
+        self._notes.started(run)
         outcome = self._execute(run)
         if run.abandoned:
             batch.abandoned.append(run)
@@ -166,6 +191,7 @@ class Worker:
             task,
             tasks=self._tasks,
             secrets=self._secrets,
+            threads=self._run_threads,
             clock=self._clock,
             timing=self._timing,
             ends_at=ends_at,
@@ -234,45 +260,8 @@ class Worker:
         if isinstance(stored, Refused):
             run.log.warning("Lease lost, outcome dropped", action="lease_lost", lease=run.task.lease)
             return None
-        self._note_end(run, stored)
+        self._notes.ended(run, stored)
         return stored
-
-    # --- What is seen from outside --------------------------------------------------------------
-
-    def _note_start(self, run: Run) -> None:
-        task = run.task
-        assert task.started_at is not None
-        waited = max(0.0, (task.started_at - task.run_at).total_seconds())
-        self._metrics.add("QueueWait", waited * 1000, "Milliseconds", TaskType=task.type)
-        run.log.info(
-            "Task started",
-            action="task_started",
-            attempt=task.attempt,
-            lease=task.lease,
-            waited_ms=round(waited * 1000),
-        )
-
-    def _note_end(self, run: Run, stored: Task) -> None:
-        assert run.task.started_at is not None
-        took = (self._clock() - run.task.started_at).total_seconds() * 1000
-        self._metrics.add("RunTime", took, "Milliseconds", TaskType=stored.type)
-        self._metrics.add(_METRIC[stored.status], 1, TaskType=stored.type)
-        run.log.info(
-            "Run finished",
-            action=f"task_{stored.status.value}",
-            attempt=run.task.attempt,
-            duration_ms=round(took),
-            **({} if stored.error is None else {"error_kind": stored.error.kind.value}),
-        )
-
-
-_METRIC = {
-    TaskStatus.SUCCEEDED: "TasksSucceeded",
-    TaskStatus.FAILED: "TasksFailed",
-    TaskStatus.CANCELED: "TasksCanceled",
-    TaskStatus.RETRYING: "TasksRetried",
-    TaskStatus.SCHEDULED: "TasksSnoozed",
-}
 
 
 def _canceled(reason: str) -> TaskError | None:

@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
@@ -14,12 +15,13 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.session import Session
 from websockets.sync.client import ClientConnection, connect
 
 from local.deployer import Deployer
 from local.emulator import Emulator, free_port
 from local.probe import run_probe
-from local.stage import Endpoints, LocalStage
+from local.stage import PREFIX, Endpoints, LocalStage
 
 ROOT: Final = Path(__file__).parents[2]
 PATIENCE_SECONDS: Final = 60.0
@@ -95,6 +97,27 @@ class Service:
     def client(self, name: str) -> Any:
         """A client of an AWS service underneath."""
         return self.emulator.client(name)
+
+    def cut_connections(self, owner: str) -> int:
+        """Close an owner's WebSockets, as API Gateway does after two hours; how many there were.
+
+        One whose client was too fast for its disconnect to be stored is gone already.
+        """
+        connected = self.client("dynamodb").query(
+            TableName=f"{PREFIX}-connections",
+            KeyConditionExpression="pk = :owner",
+            ExpressionAttributeValues={":owner": {"S": f"owner#{owner}"}},
+        )
+        session = Session()
+        session.set_credentials("test", "test")
+        endpoint = self.endpoints.websocket.replace("ws", "http", 1)
+        sockets: Any = session.create_client("apigatewaymanagementapi", "us-east-1", endpoint_url=endpoint)
+        cut = 0
+        for item in connected["Items"]:
+            with suppress(sockets.exceptions.GoneException):
+                sockets.delete_connection(ConnectionId=item["sk"]["S"])
+                cut += 1
+        return cut
 
 
 def await_value(look: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:

@@ -138,7 +138,7 @@ def test_a_function_may_do_its_own_work(service: Service, function: str, act: Ca
         # Only what checks tokens may see their keys.
         ("run_tasks", Role.read_token_keys),
         ("push_updates", Role.read_token_keys),
-        ("api_handler", Role.find_due),
+        ("run_tasks", Role.find_due),
         ("api_handler", Role.scan_tasks),
         ("sweep", Role.become_administrator),
     ],

@@ -78,7 +78,7 @@ def kill_worker(kit: Kit, task: dict[str, Any]) -> None:
     claimed = kit.services.task_table.claim(
         kit.owner, task["id"], now=kit.clock(), margin=kit.services.timing.lease_margin, claim_id="killed"
     )
-    assert claimed is not None
+    assert isinstance(claimed, Task)
 
 
 def break_row(kit: Kit, task_id: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.outcomes import Cancel, NonRetryable, Snooze
+from chalicelib.domain.task import Task
 from chalicelib.domain.task_types import TaskContext, TaskTypes
 from tests.functional.behind import row
 from tests.functional.conftest import Handlers, Http
@@ -149,7 +150,7 @@ class TestRaces:
             claimed = other.task_table.claim(
                 kit.owner, task["id"], now=kit.clock(), margin=kit.services.timing.lease_margin, claim_id="x"
             )
-            assert claimed is not None
+            assert isinstance(claimed, Task)
 
         wire.before("UpdateItem", claim)
         asked = cancel(http, task)

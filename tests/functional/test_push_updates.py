@@ -147,6 +147,7 @@ class TestTrouble:
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         handlers.connect("c1")
+        kit.clock.advance(61)
         sockets.fail("c1", 410)
         kit.create("test.fast")
         handlers.push()
@@ -197,6 +198,7 @@ class TestTrouble:
         for name in names:
             handlers.connect(name)
         sockets.fail("c7", 500)
+        kit.clock.advance(61)
         sockets.fail("c8", 410)
         task = kit.create("test.fast")
         with pytest.raises(Exception, match="1 of 50 connections"):

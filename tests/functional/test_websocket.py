@@ -196,6 +196,18 @@ class TestSubscribe:
         handlers.say("c1", {"action": "subscribe", "task_id": task["id"]})
         assert [told["status"] for told in sockets.tasks("c1")] == ["canceled"]
 
+    def test_a_late_copy_of_the_connect_does_not_end_it(
+        self, kit: Kit, handlers: Handlers, sockets: SocketServer
+    ) -> None:
+        task = kit.create("demo.sleep", {"seconds": 1})
+        handlers.stream()
+        handlers.connect("c1", watch="none")
+        handlers.say("c1", {"action": "subscribe", "task_id": task["id"]})
+        handlers.connect("c1", watch="none")
+        kit.services.tasks.cancel(kit.owner, task["id"])
+        handlers.push()
+        assert [task["status"] for task in sockets.tasks("c1")] == ["queued", "canceled"]
+
     def test_there_is_an_end_to_it(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:

@@ -55,6 +55,16 @@ class TestResults:
             "versions"
         ].keys()
 
+    def test_a_part_names_its_whole(self, tmp_path: Path) -> None:
+        file = tmp_path / "results.json"
+        write([Row(what="cold start", ours=9), Row(what="  modules", ours=400)], file)
+        names = [row["what"] for row in json.loads(file.read_text())["rows"]]
+        assert names == ["cold start", "cold start: modules"]
+
+    def test_those_that_are_committed_name_each_row_once(self) -> None:
+        names = [row["what"] for row in json.loads(RESULTS.read_text())["rows"]]
+        assert len(names) == len(set(names))
+
     def test_those_that_are_committed_give_a_reason_for_each_missed_target(self) -> None:
         kept: dict[str, Any] = json.loads(RESULTS.read_text())
         assert kept["rows"]

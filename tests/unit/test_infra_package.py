@@ -54,7 +54,12 @@ def build(project: Path) -> Path:
 
 def test_it_holds_the_app_and_the_part_of_chalice_that_runs_it(project: Path) -> None:
     names = set(zipfile.ZipFile(build(project)).namelist())
-    sources = {str(file.relative_to(PROJECT)) for file in (PROJECT / "chalicelib").rglob("*.py")}
+    web = PROJECT / "chalicelib" / "web"
+    files = {
+        *(PROJECT / "chalicelib").rglob("*.py"),
+        *(file for file in web.rglob("*.*") if file.suffix != ".pyc"),
+    }
+    sources = {str(file.relative_to(PROJECT)) for file in files | set(web.glob("vendor/LICENSE-*"))}
     assert names == {"app.py", "chalice/__init__.py", "chalice/app.py"} | sources
 
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
-from chalicelib.settings import Settings, SettingsError
+from chalicelib.settings import VERSION, Settings, SettingsError
 
 README = Path(__file__).parents[2] / "README.md"
 NUMBERS = [field.name for field in fields(Settings) if str(field.type) in ("int", "float")]
+SIGN_IN = {
+    "JWKS_URL": "https://id.example/keys",
+    "TOKEN_ISSUER": "https://id.example",
+    "TOKEN_AUDIENCE": "tasks",
+    "OIDC_CLIENT_ID": "dashboard",
+    "OIDC_AUTHORIZATION_ENDPOINT": "https://id.example/authorize",
+    "OIDC_TOKEN_ENDPOINT": "https://id.example/token",
+}
 WHOLE_NUMBERS = [field.name for field in fields(Settings) if str(field.type) == "int"]
 
 
@@ -162,3 +171,22 @@ class TestNames:
     def test_settings_do_not_change(self) -> None:
         with pytest.raises(AttributeError):
             Settings(stage="prod").stage = "dev"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("missing", ["JWKS_URL", "OIDC_AUTHORIZATION_ENDPOINT", "OIDC_TOKEN_ENDPOINT"])
+def test_a_sign_in_that_cannot_work_is_refused(missing: str) -> None:
+    provider = {name: value for name, value in SIGN_IN.items() if name != missing}
+    with pytest.raises(SettingsError, match="OIDC_CLIENT_ID without"):
+        Settings.from_env(provider)
+
+
+def test_a_sign_in_without_tls_is_for_the_local_stage_alone() -> None:
+    plain = SIGN_IN | {"OIDC_TOKEN_ENDPOINT": "http://id.example/token"}
+    assert Settings.from_env(plain | {"STAGE": "local"}).oidc_client_id
+    with pytest.raises(SettingsError, match="https is needed"):
+        Settings.from_env(plain | {"STAGE": "prod"})
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    assert project["project"]["version"] == VERSION

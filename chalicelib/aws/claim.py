@@ -1,0 +1,43 @@
+"""The request of a claim (T1): the one write that takes a task's lease."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from chalicelib.aws.expressions import names
+from chalicelib.aws.task_row import Row, encode
+
+#: The statuses that can be claimed, as rows have them.
+WAITING = ("queued", "scheduled", "retrying")
+
+
+def claim_request(key: Row, *, now: datetime, until: datetime, claim_id: str, paused: Sequence[str]) -> Any:
+    """The update that takes a task's lease, which ends at `until` and the task's own timeout."""
+    types = {f":paused{index}": {"S": name} for index, name in enumerate(paused)}
+    attributes = ("status", "version", "lease", "attempt", "progress", *(("type",) if types else ()))
+    return {
+        "Key": key,
+        "UpdateExpression": (
+            "SET #status = :running, #version = #version + :one, #lease = #lease + :one,"
+            " #attempt = #attempt + :one, lease_until = :until + timeout_seconds,"
+            " started_at = :now, updated_at = :now, claim_id = :claim REMOVE #progress"
+        ),
+        "ConditionExpression": (
+            "#status IN (:queued, :scheduled, :retrying) AND run_at <= :now"
+            " AND (attribute_not_exists(expires_at) OR expires_at > :now)"
+            + (f" AND NOT #type IN ({', '.join(types)})" if types else "")
+        ),
+        "ExpressionAttributeNames": names(*attributes),
+        "ExpressionAttributeValues": {
+            **types,
+            **{f":{status}": {"S": status} for status in (*WAITING, "running")},
+            ":one": {"N": "1"},
+            ":now": encode("updated_at", now),
+            ":until": encode("lease_until", until),
+            ":claim": {"S": claim_id},
+        },
+        "ReturnValues": "ALL_NEW",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }

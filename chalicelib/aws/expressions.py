@@ -1,0 +1,24 @@
+"""The pieces of DynamoDB's requests and answers that every table needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+
+def names(*attributes: str) -> dict[str, str]:
+    """Placeholders for attribute names, some of which are reserved words."""
+    return {f"#{name}": name for name in attributes}
+
+
+def number(value: int) -> dict[str, str]:
+    """A number as an attribute value."""
+    return {"N": str(value)}
+
+
+def refused_row(refusal: ClientError) -> dict[str, Any] | None:
+    """The row as it was, which DynamoDB sends along with a refusal; None when there is none."""
+    response: Any = refusal.response
+    row: dict[str, Any] | None = response.get("Item")
+    return row

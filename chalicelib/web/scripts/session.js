@@ -1,0 +1,108 @@
+// Who looks at the page, and what they may do. The token is kept for this tab only.
+
+import { Observable } from "./observable.js";
+import { finishSignIn, startSignIn } from "./oidc.js";
+
+const KEPT = "token";
+
+export class Session extends Observable {
+  constructor(config) {
+    super();
+    this.auth = config.auth;
+    this.isLocal = config.stage === "local";
+    this.token = null;
+    this.problem = null; // why nobody is signed in, in a sentence
+  }
+
+  /** Takes what the address or this tab's memory holds. */
+  async begin() {
+    if (this.auth.mode === "off") return;
+    const linked = new URLSearchParams(location.hash.slice(1)).get("token");
+    if (linked) history.replaceState(null, "", location.pathname + location.search);
+    // Only the local stage prints such links: elsewhere they could sign people in as somebody else.
+    if (linked && this.isLocal && this.use(linked)) return;
+    if (this.auth.mode === "oidc") {
+      try {
+        const token = await finishSignIn(this.auth);
+        if (token && this.use(token)) return;
+      } catch (error) {
+        this.problem = error.message;
+      }
+    }
+    this.token = sessionStorage.getItem(KEPT);
+    if (this.token && isOver(claimsOf(this.token))) this.refused(this.token);
+  }
+
+  /** Signs in with a token; false, and a `problem`, when it cannot be one. */
+  use(token) {
+    const claims = claimsOf(token);
+    this.problem = claims === null ? "That is not a token: three parts with two dots are needed."
+      : isOver(claims) ? "That token has expired." : null;
+    if (this.problem === null) {
+      this.token = token;
+      sessionStorage.setItem(KEPT, token);
+    }
+    this.changed();
+    return this.problem === null;
+  }
+
+  /** Sends the browser to the provider, which sends it back here. */
+  signIn() {
+    return startSignIn(this.auth);
+  }
+
+  signOut() {
+    sessionStorage.removeItem(KEPT);
+    this.token = null;
+    this.problem = null;
+    this.changed();
+  }
+
+  /** The service did not take `token`. */
+  refused(token) {
+    if (token !== this.token) return; // an answer to a question of before
+    this.signOut();
+    this.problem = isOver(claimsOf(token)) ? "Your session has ended." : "The service did not accept the token.";
+  }
+
+  get isSignedIn() {
+    return this.auth.mode === "off" || this.token !== null;
+  }
+
+  /** The name in the token. */
+  get name() {
+    return claimsOf(this.token)?.sub ?? null;
+  }
+
+  get mayWrite() {
+    return this.#may("tasks:write");
+  }
+
+  get mayAdminister() {
+    return this.#may("tasks:admin");
+  }
+
+  /** Decides what is shown, and nothing else: what is allowed, the service decides. */
+  #may(scope) {
+    if (this.auth.mode === "off") return true;
+    const granted = claimsOf(this.token)?.[this.auth.scope_claim] ?? "";
+    const scopes = Array.isArray(granted) ? granted : String(granted).split(" ");
+    return [scope, "tasks:admin"].some((each) => scopes.includes(this.auth.scope_prefix + each));
+  }
+}
+
+/** What a token says, unchecked; null when it is none. */
+function claimsOf(token) {
+  try {
+    const bytes = Uint8Array.from(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")), (each) =>
+      each.charCodeAt(0),
+    );
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return null;
+  }
+}
+
+function isOver(claims) {
+  return claims !== null && typeof claims.exp === "number" && claims.exp * 1000 <= Date.now();
+}

@@ -1,0 +1,25 @@
+// The states of a task, and the times that follow from its fields.
+
+export const STATUSES = [
+  "scheduled", "queued", "running", "retrying", "succeeded", "failed", "canceled", "expired",
+];
+const FINAL = new Set(["succeeded", "failed", "canceled", "expired"]);
+
+export const isFinal = (task) => FINAL.has(task.status);
+export const canCancel = (task) => !isFinal(task) && !task.cancel_requested;
+export const canRetry = (task) => isFinal(task) && task.status !== "succeeded";
+
+/** Milliseconds from when the task could have started to when its last attempt did; null before that. */
+export function waitTime(task) {
+  if (!task.started_at) return null;
+  return Math.max(0, Date.parse(task.started_at) - Date.parse(task.run_at ?? task.queued_at ?? task.created_at));
+}
+
+/** Milliseconds that the last attempt took, or has taken until `now`; null when none runs or ran. */
+export function runTime(task, now) {
+  if (!task.started_at) return null;
+  const started = Date.parse(task.started_at);
+  if (task.status === "running") return Math.max(0, now - started);
+  const ended = task.finished_at ?? task.updated_at;
+  return task.status === "succeeded" || task.status === "failed" ? Date.parse(ended) - started : null;
+}

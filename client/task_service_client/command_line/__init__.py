@@ -1,0 +1,31 @@
+"""`tasks`: the Task Processing Service on the command line.
+
+Exit codes: 0 it succeeded; 1 the task failed, or the service refused or did not answer; 2 the command was
+wrong; 3 the task was canceled or expired; 4 --timeout came first; 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from task_service_client.client import Client
+
+
+def main(arguments: Sequence[str] | None = None, make_client: Callable[..., Client] = Client) -> int:
+    """Run one command; its exit code. `make_client` is for tests."""
+    try:
+        from task_service_client.command_line.app import run  # noqa: PLC0415 - typer and rich are an extra
+    except ModuleNotFoundError as error:
+        if error.name not in ("typer", "rich"):
+            raise
+        message = 'tasks: the command line is not installed: pip install "task-service-client[cli]"\n'
+        sys.stderr.write(message)
+        return 2
+    try:
+        return run(sys.argv[1:] if arguments is None else arguments, make_client)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. What is buffered must not fail at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

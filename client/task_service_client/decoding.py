@@ -1,0 +1,48 @@
+"""From JSON to the values of `models`, by the types of their fields."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Self, get_args, get_origin, get_type_hints
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decoded:
+    """A value that came as JSON."""
+
+    json: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)  #: as it came
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Self:
+        """The value of an answer; fields that are missing have their defaults, unknown ones are ignored."""
+        kind: Any = cls  # a class of Self is no Hashable to mypy
+        readers = _readers_of(kind)
+        known = {name: readers[name](plain[name]) for name in readers.keys() & plain.keys()}
+        return cls(json=plain, **known)
+
+
+Reader = Callable[[Any], Any]
+
+
+@cache
+def _readers_of(cls: type[Decoded]) -> Mapping[str, Reader]:
+    hints = get_type_hints(cls, vars(sys.modules[cls.__module__]))
+    return {each.name: _reader(hints[each.name]) for each in fields(cls) if each.name != "json"}
+
+
+def _reader(hint: Any) -> Reader:
+    """How a value of this type is read; null is None whatever the type."""
+    inner = next((each for each in get_args(hint) if each is not type(None)), hint)
+    if get_origin(hint) is tuple:
+        item = _reader(inner)
+        return lambda values: tuple(item(each) for each in values or ())
+    chosen = inner if type(None) in get_args(hint) else hint
+    if chosen is datetime:
+        return lambda text: None if text is None else datetime.fromisoformat(text)
+    if is_dataclass(chosen) and isinstance(chosen, type) and issubclass(chosen, Decoded):
+        return lambda plain: None if plain is None else chosen.from_json(plain)
+    return lambda value: value

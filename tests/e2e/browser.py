@@ -1,0 +1,120 @@
+"""People in front of the dashboard, each with a browser window and tasks of their own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, sync_playwright
+
+from chalicelib.domain.caller import Scope
+from tests.e2e.conftest import Answer, Service, await_value
+from tests.e2e.test_pipeline import invoke
+
+_NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM: Final = next(filter(None, map(shutil.which, _NAMES)), None)
+needs_chromium: Final = pytest.mark.skipif(
+    CHROMIUM is None, reason="there is no Chromium: on Debian, apt-get install chromium"
+)
+PATIENCE_MS: Final = 20_000
+#: What Chromium writes about an answer that is no success. The page shows those to the person.
+_REFUSAL: Final = "Failed to load resource"
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser, for as long as a module's tests last: its event loop would be in the way of others."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """Somebody with a token, a browser window, and no tasks yet."""
+
+    service: Service
+    context: BrowserContext
+    page: Page
+    owner: str
+    token: str
+    errors: list[str]  #: whatever the page complained about
+
+    def open(self, *, at: str = "", **place: str) -> None:
+        """Follow the link that signs in, to a place within the page."""
+        query = f"?{urlencode(place)}" if place else ""
+        self.page.goto(f"{self.service.endpoints.http}/{at}{query}#token={self.token}")
+
+    def open_live(self, **place: str) -> None:
+        """Open the page and wait until updates come in."""
+        self.open(**place)
+        self.wait_until_live()
+
+    def wait_until_live(self) -> None:
+        self.page.locator(".connection.live").wait_for()
+
+    def call(self, method: str, path: str, body: Any = None) -> Answer:
+        """What a program with the same token does meanwhile."""
+        return self.service.call(method, path, body, {"Authorization": f"Bearer {self.token}"})
+
+    def post(self, task_type: str, payload: Any = None, **options: Any) -> Any:
+        answer = self.call("POST", "/tasks", {"type": task_type, "payload": payload or {}, **options})
+        assert answer.status == 201, answer.text
+        return answer.json
+
+    def wait_for(self, task: dict[str, Any], status: str) -> None:
+        await_value(lambda: self.call("GET", f"/tasks/{task['id']}").json["status"] == status or None)
+
+    def bury(self, *tasks: dict[str, Any]) -> None:
+        """Have the deaths of failed tasks recorded now instead of within five minutes."""
+        for task in tasks:
+            await_value(lambda: self.call("GET", f"/tasks/{task['id']}").json["dead_lettered_at"])  # noqa: B023
+        invoke(self.service, "watch_dead_letters")
+
+    def cut_connections(self) -> None:
+        """End the page's connection, as the service does with one that it cannot serve."""
+        self.service.cut_connections(self.owner)
+
+    def row(self, task: dict[str, Any]) -> Locator:
+        """The task's line in the list."""
+        return self.page.locator(".task", has_text=task["id"][-8:])
+
+    def field(self, name: str) -> Locator:
+        """A field of the form for a new task."""
+        return self.page.get_by_role("dialog").get_by_role("textbox", name=name, exact=True)
+
+    @property
+    def detail(self) -> Locator:
+        return self.page.get_by_role("complementary", name="Task", exact=True)
+
+
+@contextmanager
+def person(browser: Browser, service: Service, *scopes: Scope, **window: Any) -> Iterator[Person]:
+    """Somebody with `scopes` (all) in a new window. The page is to have made no errors when they leave."""
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **window})
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    errors: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error" and not message.text.startswith(_REFUSAL):
+            errors.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    owner = f"person-{uuid4().hex[:8]}"
+    token = service.stage.token(owner, scopes or tuple(Scope))
+    try:
+        yield Person(service=service, context=context, page=page, owner=owner, token=token, errors=errors)
+        assert not errors
+    finally:
+        context.close()

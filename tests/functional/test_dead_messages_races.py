@@ -1,0 +1,47 @@
+"""A bounced message and its task: between the monitor's look at the row and its verdict, the row moved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+
+from chalicelib.domain.task import ErrorKind, TaskError
+from tests.functional.behind import row, send_message
+from tests.functional.conftest import Handlers
+from tests.functional.scripted import Script
+from tests.kit import Kit
+from tests.wire import Wire
+
+
+class TestSomebodyWasFaster:
+    def test_an_attempt_was_made_and_waits_for_the_next(
+        self, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
+        task = kit.create("test.fast")
+        table, error = kit.new_services().task_table, TaskError.of(ErrorKind.EXCEPTION, "oops")
+
+        def fail_once() -> None:
+            claimed = table.claim(
+                kit.owner, task["id"], now=kit.clock(), margin=timedelta(seconds=15), claim_id="other"
+            )
+            assert claimed is not None
+            after = claimed.retry_later(kit.clock(), error, timedelta(seconds=1), timedelta(seconds=120))
+            table.finish(claimed, after, unless_cancel_requested=True)
+
+        self._bounce(kit, handlers, task["id"], fail_once)
+        assert row(kit, task["id"]).status == "retrying"
+
+    def test_it_was_canceled(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+        task = kit.create("test.fast")
+        other = kit.new_services().tasks
+        self._bounce(kit, handlers, task["id"], lambda: other.cancel(kit.owner, task["id"]))
+        assert row(kit, task["id"]).status == "canceled"
+
+    @staticmethod
+    def _bounce(kit: Kit, handlers: Handlers, task_id: str, meanwhile: Callable[[], object]) -> None:
+        send_message(kit, "dead-letters", json.dumps({"owner": kit.owner, "id": task_id, "lease": 0}))
+        wire = Wire(kit.services)
+        wire.before("UpdateItem", meanwhile)
+        handlers.watch_dead_letters()
+        assert len(wire.sent("UpdateItem")) == 1

@@ -1,0 +1,218 @@
+"""Prefer: wait=N on POST /tasks and GET /tasks/{id}: a fast task's result in one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chalicelib import bootstrap
+from chalicelib.domain.new_task import NewTask
+from tests.functional.conftest import FAR, Handlers, Http
+from tests.functional.scripted import Script
+from tests.kit import Kit
+from tests.wire import Wire
+
+APPLIED = "Preference-Applied"
+
+
+@pytest.fixture
+def meanwhile(kit: Kit) -> list[Callable[[], Any]]:
+    """What happens each time that somebody waits; the clock goes on, too."""
+    acts: list[Callable[[], Any]] = []
+
+    def wait(seconds: float) -> None:
+        kit.clock.advance(seconds)
+        for act in acts:
+            act()
+
+    kit.services = kit.new_services(wait=wait)
+    bootstrap.install(kit.services)
+    return acts
+
+
+def run_all(kit: Kit) -> Callable[[], None]:
+    def run() -> None:
+        for task in kit.waiting():
+            kit.deliver(task)
+
+    return run
+
+
+class TestPost:
+    def test_a_fast_task_answers_with_its_result(
+        self, http: Http, kit: Kit, script: Script, meanwhile: list[Any]
+    ) -> None:
+        script.returns({"big": "x" * 2000})
+        meanwhile.append(run_all(kit))
+        answer = http.post("/tasks", {"type": "test.fast"}, prefer="wait=5")
+        assert (answer.status_code, answer.json_body["status"]) == (201, "succeeded")
+        assert answer.json_body["result"] == {"big": "x" * 2000}
+        assert answer.headers[APPLIED] == "wait=5"
+        assert answer.headers["ETag"] == '"v3"'
+        assert "stream" in answer.json_body
+
+    def test_a_slow_one_answers_as_it_is_when_the_time_is_over(
+        self, http: Http, kit: Kit, script: Script, meanwhile: list[Any]
+    ) -> None:
+        started = kit.clock()
+        answer = http.post("/tasks", {"type": "test.fast"}, prefer="wait=5")
+        assert (answer.status_code, answer.json_body["status"]) == (201, "queued")
+        assert answer.headers[APPLIED] == "wait=5"
+        assert (kit.clock() - started).total_seconds() == pytest.approx(5)
+
+    def test_a_replay_waits_for_the_task_that_is_there(
+        self, http: Http, kit: Kit, script: Script, meanwhile: list[Any]
+    ) -> None:
+        http.post("/tasks", {"type": "test.fast"}, idempotency_key="one")
+        meanwhile.append(run_all(kit))
+        answer = http.post("/tasks", {"type": "test.fast"}, idempotency_key="one", prefer="wait=5")
+        assert (answer.status_code, answer.json_body["status"]) == (200, "succeeded")
+
+    def test_an_answer_is_not_lost_with_what_it_waits_by(
+        self, http: Http, kit: Kit, script: Script, meanwhile: list[Any]
+    ) -> None:
+        wire = Wire(kit.services)
+        wire.refuse("GetItem")
+        answer = http.post("/tasks", {"type": "test.fast"}, prefer="wait=5")
+        assert (answer.status_code, answer.json_body["status"]) == (201, "queued")
+        assert APPLIED not in answer.headers
+
+    def test_it_costs_one_write_and_one_back_and_few_reads(
+        self, http: Http, kit: Kit, script: Script, meanwhile: list[Any]
+    ) -> None:
+        http.post("/tasks", {"type": "test.fast"})
+        wire = Wire(kit.services)
+        meanwhile.append(run_all(kit))
+        task = kit.create("test.fast")
+        wire.forget()
+        http.get(f"/tasks/{task['id']}", prefer="wait=5")
+        takes = [sent for sent in wire.sent("UpdateItem") if sent["TableName"].endswith("rollups")]
+        assert len(takes) == 2
+        http.post("/tasks", {"type": "test.fast"}, prefer="wait=20")
+        meanwhile.clear()
+        wire.forget()
+        http.post("/tasks", {"type": "test.fast"}, prefer="wait=20")
+        assert len(wire.sent("GetItem")) < 50
+
+
+class TestGet:
+    def test_it_waits_for_the_end(self, http: Http, kit: Kit, script: Script, meanwhile: list[Any]) -> None:
+        task = kit.create("test.fast")
+        meanwhile.append(run_all(kit))
+        answer = http.get(f"/tasks/{task['id']}", prefer="wait=5")
+        assert (answer.status_code, answer.json_body["status"]) == (200, "succeeded")
+        assert answer.headers[APPLIED] == "wait=5"
+
+    def test_a_finished_task_is_answered_at_once(
+        self, http: Http, kit: Kit, handlers: Handlers, script: Script, meanwhile: list[Any]
+    ) -> None:
+        task = kit.create("test.fast")
+        handlers.run(task)
+        started, wire = kit.clock(), Wire(kit.services)
+        assert http.get(f"/tasks/{task['id']}", prefer="wait=20").headers[APPLIED] == "wait=20"
+        assert kit.clock() == started
+        assert wire.counts() == {"GetItem": 1}
+
+    def test_with_a_known_version_it_waits_for_another(
+        self, http: Http, kit: Kit, script: Script, meanwhile: list[Any]
+    ) -> None:
+        task = kit.create("test.fast", delay_seconds=60)
+        meanwhile.append(lambda: http.post(f"/tasks/{task['id']}/cancel"))
+        answer = http.get(f"/tasks/{task['id']}", prefer="wait=5", if_none_match='"v1"')
+        assert (answer.status_code, answer.json_body["version"]) == (200, 2)
+
+    def test_with_an_old_version_it_does_not_wait(
+        self, http: Http, kit: Kit, script: Script, meanwhile: list[Any]
+    ) -> None:
+        task = kit.create("test.fast")
+        started = kit.clock()
+        answer = http.get(f"/tasks/{task['id']}", prefer="wait=5", if_none_match='"v0"')
+        assert (answer.status_code, kit.clock()) == (200, started)
+
+    def test_without_news_it_is_a_304_in_the_end(
+        self, http: Http, kit: Kit, script: Script, meanwhile: list[Any]
+    ) -> None:
+        task = kit.create("test.fast")
+        answer = http.get(f"/tasks/{task['id']}", prefer="wait=5", if_none_match='"v1"')
+        assert (answer.status_code, answer.headers[APPLIED]) == (304, "wait=5")
+
+    def test_a_task_that_is_deleted_meanwhile_is_answered_as_it_was(
+        self, http: Http, kit: Kit, handlers: Handlers, script: Script, meanwhile: list[Any]
+    ) -> None:
+        task = kit.create("test.fast")
+        handlers.run(task)
+        meanwhile.append(lambda: http.delete(f"/tasks/{task['id']}"))
+        answer = http.get(f"/tasks/{task['id']}", prefer="wait=5", if_none_match='"v3"')
+        assert answer.status_code == 304
+
+    def test_an_unknown_task_is_not_waited_for(self, http: Http, kit: Kit, meanwhile: list[Any]) -> None:
+        started = kit.clock()
+        answer = http.get("/tasks/0190163d-8694-739b-aea5-966c26f8ad01", prefer="wait=5")
+        assert (answer.status_code, kit.clock()) == (404, started)
+
+
+class TestPreference:
+    @pytest.mark.parametrize(
+        ("prefer", "applied"),
+        [
+            ("wait=0", "wait=0"),
+            ("wait=21", "wait=20"),
+            ("wait=999999999", "wait=20"),
+            ('respond-async, WAIT = "1"', "wait=1"),
+            ("wait=1; foo", "wait=1"),
+            ("wait=-1", None),
+            ("wait=1.5", None),
+            ("wait=", None),
+            ("wait=ten", None),
+            ("await=1", None),
+            ("wait=12345678901234567890", None),
+            ("return=minimal", None),
+        ],
+    )
+    def test_what_cannot_be_read_is_no_preference(
+        self, http: Http, kit: Kit, meanwhile: list[Any], prefer: str, applied: str | None
+    ) -> None:
+        task = kit.create("demo.sleep", {"seconds": 1})
+        answer = http.get(f"/tasks/{task['id']}", prefer=prefer)
+        assert (answer.status_code, answer.headers.get(APPLIED)) == (200, applied)
+
+
+class TestCap:
+    @pytest.fixture
+    def crowd(self, kit: Kit, http: Http) -> list[str | None]:
+        """Requests that came while others waited, each in the middle of the one before: what was applied."""
+        applied: list[str | None] = []
+        task = kit.create("demo.sleep", {"seconds": 1})
+
+        def wait(seconds: float) -> None:
+            if len(applied) < 25:
+                applied.append("")
+                number = len(applied) - 1
+                applied[number] = http.get(f"/tasks/{task['id']}", prefer="wait=20").headers.get(APPLIED)
+            kit.clock.advance(20)
+
+        kit.services = kit.new_services(wait=wait)
+        bootstrap.install(kit.services)
+        http.get(f"/tasks/{task['id']}", prefer="wait=20")
+        return applied
+
+    def test_beyond_it_the_answer_is_plain_and_at_once(self, crowd: list[str | None]) -> None:
+        # The first is the one that all others came into; the 21st finds no place.
+        assert crowd[:19] == ["wait=20"] * 19
+        assert crowd[19] is None
+        assert len(crowd) == 20
+
+    def test_others_wait_all_the_same(self, crowd: list[str | None], kit: Kit, http: Http) -> None:
+        task = kit.services.tasks.create("bob", NewTask(type="demo.sleep", payload={"seconds": 1}))
+        bob = http.as_(kit.token(owner="bob", exp=FAR))
+        assert bob.get(f"/tasks/{task.id}", prefer="wait=20").headers[APPLIED] == "wait=20"
+
+    def test_a_place_is_free_again_when_a_wait_is_over(
+        self, http: Http, kit: Kit, meanwhile: list[Any]
+    ) -> None:
+        task = kit.create("demo.sleep", {"seconds": 1})
+        for _ in range(30):  # one after the other
+            answer = http.get(f"/tasks/{task['id']}", prefer="wait=20")
+            assert answer.headers[APPLIED] == "wait=20"

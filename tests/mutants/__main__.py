@@ -1,0 +1,138 @@
+"""Take each guard away in turn, and see who notices: `python -m tests.mutants [PATTERN OF GUARDS]`.
+
+Each mutant is a copy of the tree without one guard. The simulation and the tests run on it, each until
+something fails; a mutant that neither of them notices makes this end with 1. What was seen is written into
+the table of docs/reliability.md.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.mutants.mutant import ROOT, Mutant
+from tests.mutants.table import MUTANTS
+
+REPORT = ROOT / "docs" / "reliability.md"
+TABLE = re.compile(r"(?<=<!-- mutants -->\n).*(?=<!-- /mutants -->)", re.DOTALL)
+SIMULATION = tuple(f"tests/simulation/test_{name}.py" for name in ("storms", "crashes", "faults"))
+#: The tests that speak about the core, in the order in which they find most.
+TESTS = tuple(
+    f"tests/{name}.py"
+    for name in (
+        "unit/test_task",
+        "unit/test_transitions",
+        "unit/test_new_task",
+        "unit/test_dead_letters",
+        "functional/test_worker",
+        "functional/test_worker_outcomes",
+        "functional/test_worker_leases",
+        "functional/test_worker_progress",
+        "functional/test_worker_batches",
+        "functional/test_sweeper",
+        "functional/test_sweeper_races",
+        "functional/test_cancel",
+        "functional/test_retry_task",
+        "functional/test_dead_letters",
+        "functional/test_dead_messages",
+        "functional/test_dead_messages_races",
+        "functional/test_create_task",
+        "functional/test_batch",
+        "functional/test_idempotency",
+        "functional/test_pause",
+        "functional/test_push_updates",
+        "functional/test_websocket",
+    )
+)
+#: A mutant that neither ends nor fails within this is noticed, too.
+SECONDS = 600
+_FAILED = re.compile(r"^(?:FAILED|ERROR) \S*?(\w+)\.py(?:::(.+?))?(?: - .*)?$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Who noticed a mutant."""
+
+    mutant: Mutant
+    simulation: str  #: the first test that failed; empty when none did
+    tests: str
+
+    @property
+    def noticed(self) -> bool:
+        """Did anybody?"""
+        return bool(self.simulation or self.tests)
+
+    @property
+    def row(self) -> str:
+        """Its row of the table."""
+        cells = (self.mutant.guard, self.mutant.happens, self.simulation or "no", self.tests or "no")
+        return "| " + " | ".join(cells) + " |"
+
+
+def main(words: str = "") -> int:
+    """Try the mutants whose guard fits the pattern `words`; 1 when one of them is not noticed."""
+    began = time.monotonic()
+    chosen = [mutant for mutant in MUTANTS if re.search(words, mutant.guard)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        verdicts = []
+        for verdict in pool.map(_try, chosen):
+            verdicts.append(verdict)
+            print("red  " if verdict.noticed else "GREEN", verdict.row, flush=True)
+    green = sum(not verdict.noticed for verdict in verdicts)
+    print(f"{len(verdicts)} mutants, {green} not noticed, {time.monotonic() - began:.0f} s")
+    _write(verdicts)
+    return int(green > 0)
+
+
+def _try(mutant: Mutant) -> Verdict:
+    with TemporaryDirectory(prefix="mutant-") as folder:
+        tree = Path(folder)
+        for name in _files():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, tree / name)
+        (tree / mutant.file).write_text(mutant.applied((ROOT / mutant.file).read_text()))
+        return Verdict(mutant, _first_failure(tree, SIMULATION), _first_failure(tree, TESTS))
+
+
+def _files() -> list[str]:
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [name for name in names if (ROOT / name).is_file()]
+
+
+def _first_failure(tree: Path, paths: tuple[str, ...]) -> str:
+    """The first test that fails in a tree; empty when all pass."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=no", *paths]
+    try:
+        done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return "it does not end"
+    if done.returncode == 0:
+        return ""
+    found = _FAILED.search(done.stdout)
+    if found is None:
+        raise RuntimeError(f"{' '.join(command)} in {tree}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    module, test = found.groups()
+    return f"`{(test or module).rpartition('::')[2]}`"
+
+
+def _write(verdicts: list[Verdict]) -> None:
+    """Put the rows of what was tried into the table; the others stay."""
+    report = REPORT.read_text()
+    old = {row.split(" | ")[0][2:]: row for row in TABLE.findall(report)[0].splitlines()[2:]}
+    rows = {**old, **{verdict.mutant.guard: verdict.row for verdict in verdicts}}
+    head = "| without | happens | the simulation notices by | the tests notice by |\n|---|---|---|---|\n"
+    table = head + "".join(f"{rows[mutant.guard]}\n" for mutant in MUTANTS if mutant.guard in rows)
+    REPORT.write_text(TABLE.sub(lambda _: table, report))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

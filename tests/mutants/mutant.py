@@ -1,0 +1,40 @@
+"""The service without one guard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+CLAIM = "chalicelib/aws/claim.py"
+TASK_TABLE = "chalicelib/aws/task_table.py"
+TASK = "chalicelib/domain/task.py"
+WORKER = "chalicelib/services/worker.py"
+SWEEPER = "chalicelib/services/sweeper.py"
+DEAD_LETTERS = "chalicelib/services/dead_letters.py"
+TASKS = "chalicelib/services/tasks.py"
+REALTIME = "chalicelib/services/realtime.py"
+CONNECTIONS = "chalicelib/services/connections.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """The service without one guard."""
+
+    guard: str  #: what is taken away
+    happens: str  #: what would happen then
+    file: str
+    changes: tuple[tuple[str, str], ...]  #: old text, which is there exactly once, and new text
+
+    def applied(self, text: str) -> str:
+        """The file's text without the guard. Raises: LookupError when the guard is not there."""
+        for old, new in self.changes:
+            if text.count(old) != 1:
+                raise LookupError(f"{self.guard}: {text.count(old)} times in {self.file}: {old}")
+            text = text.replace(old, new)
+        return text
+
+
+def mutant(guard: str, happens: str, file: str, *changes: tuple[str, str]) -> Mutant:
+    """A mutant; short to write."""
+    return Mutant(guard, happens, file, changes)

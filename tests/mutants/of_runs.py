@@ -1,0 +1,245 @@
+"""Guards of runs: leases, attempts, cancels, versions and due times."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import CLAIM, SWEEPER, TASK, TASK_TABLE, WORKER, mutant
+
+CLAIM_STATUS = '"#status IN (:queued, :scheduled, :retrying) AND run_at <= :now"'
+MINE = 'condition = "#status = :running AND #lease = :lease"'
+
+OF_RUNS = (
+    # --- Leases ---------------------------------------------------------------------------------
+    mutant(
+        "finish: fenced by lease (attempt instead)",
+        "a zombie of an earlier life finishes a later one",
+        TASK_TABLE,
+        (MINE, 'condition = "#status = :running AND #attempt = :lease"'),
+        (
+            'condition, _names("status", "lease"), _mine(claimed))',
+            'condition, _names("status", "attempt"), {**_mine(claimed), ":lease": _count(claimed.attempt)})',
+        ),
+    ),
+    mutant(
+        "finish: the lease is mine",
+        "a zombie's result is accepted",
+        TASK_TABLE,
+        (MINE, 'condition = "#status = :running AND (#lease = :lease OR attribute_exists(pk))"'),
+    ),
+    mutant(
+        "finish: the status is running",
+        "a run whose task was rescued ends it from the side",
+        TASK_TABLE,
+        (MINE, 'condition = "(#status = :running OR attribute_exists(pk)) AND #lease = :lease"'),
+    ),
+    mutant(
+        "progress: the lease is mine",
+        "a zombie renews the lease of another run",
+        TASK_TABLE,
+        (
+            '"#status = :running AND #lease = :lease AND lease_until <= :until"',
+            '"#status = :running AND (#lease = :lease OR attribute_exists(pk)) AND lease_until <= :until"',
+        ),
+    ),
+    mutant(
+        "progress: a lease only grows",
+        "a late copy of an older progress shortens a lease that is held",
+        TASK_TABLE,
+        (" AND lease_until <= :until", " AND (lease_until <= :until OR attribute_exists(pk))"),
+    ),
+    mutant(
+        "claim: the task waits",
+        "a task that runs or is done runs again",
+        CLAIM,
+        (
+            CLAIM_STATUS,
+            '"(#status IN (:queued, :scheduled, :retrying) OR attribute_exists(pk)) AND run_at <= :now"',
+        ),
+    ),
+    mutant(
+        "claim: the lease is counted",
+        "the holder before keeps its rights",
+        CLAIM,
+        ("#lease = #lease + :one,", "#lease = #lease,"),
+    ),
+    mutant(
+        "claim: not before run_at",
+        "a retry starts before its backoff is over",
+        CLAIM,
+        (CLAIM_STATUS, '"#status IN (:queued, :scheduled, :retrying)"'),
+    ),
+    mutant(
+        "claim: not after expires_at",
+        "a task starts when nobody wants it any more",
+        CLAIM,
+        (' OR expires_at > :now)"', ' OR attribute_exists(pk))"'),
+    ),
+    mutant(
+        "claim: not of a paused type",
+        "a paused type goes on",
+        CLAIM,
+        (
+            """            + (f" AND NOT #type IN ({', '.join(types)})" if types else "")\n""",
+            """            + (" AND attribute_exists(#type)" if types else "")\n""",
+        ),
+    ),
+    mutant(
+        "claim: whatever the message's lease",
+        "a retry is not started by the message that was kept for it",
+        WORKER,
+        ("        if task is None:\n", "        if task is None or task.lease != wake_up.lease + 1:\n"),
+    ),
+    mutant(
+        "lease margin: more than clocks differ",
+        "a sweep with a fast clock takes a lease that is held",
+        "chalicelib/settings.py",
+        ("lease_margin_seconds: float = 15.0", "lease_margin_seconds: float = 0.5"),
+    ),
+    mutant(
+        "a run that is past its deadline ends its process",
+        "it goes on beside the next attempt",
+        WORKER,
+        ("            self._end_process()\n", ""),
+    ),
+    mutant(
+        "the deadline respects the end of the invocation",
+        "a run is killed before its outcome can be recorded",
+        "chalicelib/services/run.py",
+        (
+            "min(task.lease_until - timing.lease_margin, ends_at - timing.reserve)",
+            "task.lease_until - timing.lease_margin",
+        ),
+    ),
+    # --- Attempts -------------------------------------------------------------------------------
+    mutant(
+        "failure: the last attempt is the last",
+        "more attempts than were asked for",
+        WORKER,
+        ("if failure.final or task.attempt >= task.max_attempts:", "if failure.final:"),
+    ),
+    mutant(
+        "rescue: the last attempt is the last",
+        "a task that kills its worker runs for good",
+        SWEEPER,
+        ("if task.attempt >= task.max_attempts:", "if task.attempt > task.max_attempts:"),
+    ),
+    mutant(
+        "snooze: the attempt is given back",
+        "a task that waits for something fails for it",
+        TASK,
+        ("attempt=self.attempt - 1", "attempt=self.attempt"),
+    ),
+    mutant(
+        "retry: attempts start anew",
+        "the new life is the last attempt's",
+        TASK,
+        ("            attempt=0,\n", ""),
+    ),
+    # --- Cancel ---------------------------------------------------------------------------------
+    mutant(
+        "retry later, snooze: not when a cancel was requested",
+        "an accepted cancel is forgotten, the task runs again",
+        WORKER,
+        (
+            "stored = self._finish(run, after, unless_canceled=True)",
+            "stored = self._finish(run, after, unless_canceled=False)",
+        ),
+    ),
+    mutant(
+        "failure: not when a cancel was requested",
+        "an alert for a task that its owner had canceled",
+        WORKER,
+        (
+            "task.fail(now, failure.error, self._timing.keep), unless_canceled=True)",
+            "task.fail(now, failure.error, self._timing.keep))",
+        ),
+    ),
+    mutant(
+        "rescue: a cancel request ends the task",
+        "an accepted cancel is forgotten when the worker dies",
+        SWEEPER,
+        ("        if task.cancel_requested:\n", "        if False:\n"),
+    ),
+    mutant(
+        "a refused outcome of mine with a cancel request becomes canceled",
+        "the task runs until its lease is out",
+        WORKER,
+        ("if isinstance(stored, Refused) and _cancel_is_mine(stored.current, run.task):", "if False:"),
+    ),
+    # --- What was read is what is written ---------------------------------------------------------
+    mutant(
+        "sweep: the version is what was read",
+        "a lease that was renewed is taken, a task that was claimed is queued",
+        TASK_TABLE,
+        (
+            '"#version = :seen AND due_at = :due"',
+            '"(#version = :seen OR attribute_exists(pk)) AND due_at = :due"',
+        ),
+    ),
+    mutant(
+        "cancel, retry: the version is what was read",
+        "a late copy of a cancel ends the next life",
+        TASK_TABLE,
+        (
+            'seen, after, "#version = :seen", _names',
+            'seen, after, "#version = :seen OR attribute_exists(pk)", _names',
+        ),
+    ),
+    mutant(
+        "every change is counted",
+        "clients drop an update as known",
+        TASK_TABLE,
+        ('        if public - {"due_at", "due_bucket"}:\n', "        if not public:\n"),
+    ),
+    # --- Due times --------------------------------------------------------------------------------
+    mutant(
+        "create: a task is due soon",
+        "its message is lost, and nothing ever happens",
+        "chalicelib/domain/new_task.py",
+        (
+            "return replace(task, due_at=",
+            "return replace(task, due_at=task.due(now + timedelta(days=99)) if run_at else ",
+        ),
+    ),
+    mutant(
+        "retry later, snooze, rescue: a task is due soon after its start",
+        "its message is lost, and nothing ever happens",
+        TASK,
+        ("due_at=self.due(run_at + wake_after),", "due_at=self.due(run_at + timedelta(days=99)),"),
+    ),
+    mutant(
+        "retry by its owner: a task is due soon",
+        "its message is lost, and nothing ever happens",
+        TASK,
+        ("due_at=now + grace,", "due_at=now + timedelta(days=99),"),
+    ),
+    mutant(
+        "a change of status writes due_at although the claim did not",
+        "the sweep moved it to the lease's end: a retry waits for that",
+        TASK_TABLE,
+        (' | ({"due_at"} if before.status is not after.status else set())', ""),
+    ),
+    mutant(
+        "due not after expires_at",
+        "a task expires when it would have started",
+        TASK,
+        ("return moment if self.expires_at is None else min(moment, self.expires_at)", "return moment"),
+    ),
+    mutant(
+        "failed: due until its dead letter is sent",
+        "the worker dies in between: no dead letter, no alert",
+        TASK,
+        ("return replace(after, error=error, due_at=now)", "return replace(after, error=error)"),
+    ),
+    mutant(
+        "rescue: only when the lease is out",
+        "the sweep takes a lease that is held",
+        SWEEPER,
+        ("elif task.lease_until is not None and task.lease_until > now:", "elif task.lease_until is None:"),
+    ),
+    mutant(
+        "the wait until a task is sent again doubles",
+        "a backlog of an hour is sent sixty times",
+        "chalicelib/domain/timing.py",
+        ("return min(max(waited, RESEND_FIRST), RESEND_LAST)", "return RESEND_FIRST"),
+    ),
+)

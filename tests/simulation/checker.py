@@ -1,0 +1,184 @@
+"""The promises about a whole run, looked at when the world has come to rest."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from chalicelib.domain.task import TaskStatus
+from chalicelib.domain.task_view import task_view
+from tests.simulation.users import Request
+from tests.simulation.work import BIG
+from tests.simulation.world import World
+
+_ALERT_LINE = re.compile(r"^- (\S+) ", re.MULTILINE)
+
+
+def check(world: World) -> list[str]:
+    """Every promise that was broken."""
+    found = list(world.history.broken)
+    if not found:  # what was broken on the way explains what is wrong at the end
+        for promise, violations in _PROMISES.items():
+            found += [f"{promise}: {violation}" for violation in violations(world)]
+    return found
+
+
+def _accepted_ends(world: World) -> Iterator[str]:
+    """Nothing is gone but what its owner deleted, or whose retention ended."""
+    removed = {change.old.id for change in world.history.changes if change.new is None and change.old}
+    for task_id in world.user.accepted:
+        if task_id not in world.history.rows and task_id not in removed:
+            yield f"{task_id} is gone"
+    for row in world.history.rows.values():
+        if not row.terminal:
+            yield f"{row.id} is {row.status}"
+
+
+def _one_result(world: World) -> Iterator[str]:
+    """A result is what the run under the accepted lease returned, to the letter."""
+    returned = {(step.task_id, step.lease) for step in world.work.steps if step.ended == "returned"}
+    for row in world.history.rows.values():
+        if row.status is not TaskStatus.SUCCEEDED:
+            continue
+        task = stored(world, row.id)
+        if task is None or task.result is None or task.result.missing:
+            yield f"{row.id} succeeded without its result"
+            continue
+        result = task.result.value()
+        if result["lease"] != row.lease or (row.id, row.lease) not in returned:
+            yield f"{row.id} of lease {row.lease} has the result of lease {result['lease']}"
+        if len(result["pad"]) not in (0, BIG):
+            yield f"{row.id} has a torn result"
+
+
+def _ends_once(world: World) -> Iterator[str]:
+    """Each life has one end. A deleted task that a late copy of its POST stores again is another."""
+    stored_times: Counter[str] = Counter()
+    ends: Counter[tuple[str, int, int]] = Counter()
+    for change in world.history.changes:
+        old, new = change.old, change.new
+        if new is not None and old is None:
+            stored_times[new.id] += 1
+        elif new is not None and old is not None and new.terminal and not old.terminal:
+            ends[new.id, stored_times[new.id], new.redrive_count] += 1
+    yield from (f"{life} ended {count} times" for life, count in ends.items() if count > 1)
+
+
+def _deaths(world: World) -> set[str]:
+    return {change.new.death for change in world.history.changes if change.dies and change.new is not None}
+
+
+def _deaths_are_told(world: World) -> Iterator[str]:
+    """Each death has one record and one alert; a repeat has the same key and a reason."""
+    deaths = _deaths(world)
+    told = Counter(key for _, text in world.alerts for key in _ALERT_LINE.findall(text))
+    records = world.history.records
+    quarantined = {key for key, record in records.items() if record["kind"]["S"] == "quarantined"}
+    if deaths != set(world.history.records) - quarantined:
+        yield f"deaths {deaths} but records {set(world.history.records)}"
+    if deaths != set(told) - quarantined:
+        yield f"deaths {deaths} but alerts {set(told)}"
+    repeats = sum(told.values()) - len(told)
+    disturbed = world.disturbed("watch_dead_letters")
+    if repeats and not disturbed:
+        yield f"alerts are repeated without a reason: {told}"
+
+
+def _garbage_is_told(world: World) -> Iterator[str]:
+    quarantined = [r for r in world.history.records.values() if r["kind"]["S"] == "quarantined"]
+    kept = {record["message"]["S"] for record in quarantined}
+    yield from (f"{body!r} was not kept" for body in world.garbage if body not in kept)
+
+
+def _cancels_hold(world: World) -> Iterator[str]:
+    for request in _answered(world, "cancel"):
+        task_id, life = request.answer["id"], request.answer["redrive_count"]
+        later = [
+            change
+            for change in world.history.changes
+            if change.at > request.ended
+            and change.new is not None
+            and change.new.id == task_id
+            and change.new.redrive_count == life
+        ]
+        if any(change.claims for change in later):
+            yield f"an attempt of {task_id} started after its cancel"
+        last = [change.new.status for change in later if change.new is not None and change.new.terminal]
+        if last and last[-1] not in (TaskStatus.CANCELED, TaskStatus.SUCCEEDED):
+            yield f"{task_id} was canceled and became {last[-1]}"
+
+
+def _redrives_once(world: World) -> Iterator[str]:
+    asked = Counter(each.path.split("/")[2] for each in world.api.requests if each.path.endswith("/retry"))
+    for row in world.history.rows.values():
+        if row.redrive_count > asked[row.id]:
+            yield f"{row.id} lives {row.redrive_count + 1} times after {asked[row.id]} retries"
+    for request in _answered(world, "retry"):
+        row = world.history.rows.get(request.answer["id"])
+        if row is not None and row.redrive_count == 0:
+            yield f"a retry of {row.id} was accepted and not done"
+
+
+def _created_once(world: World) -> Iterator[str]:
+    """One task for each key, and one for each request without."""
+    created = {change.new.id for change in world.history.changes if change.old is None and change.new}
+    posts = [each for each in world.api.requests if each.method == "POST" and each.path == "/tasks"]
+    keys = {each.key for each in posts if each.key is not None}
+    for key in keys:
+        ids = {each.answer["id"] for each in posts if each.key == key and each.status in (200, 201)}
+        if len(ids) > 1:
+            yield f"key {key} answered with {ids}"
+    batches = [each for each in world.api.requests if each.path == "/tasks/batch"]
+    most = len(keys) + sum(each.key is None for each in posts) + sum(len(b.body["tasks"]) for b in batches)
+    if len(created) > most:
+        yield f"{len(created)} tasks of at most {most} requests"
+
+
+def _browsers_agree(world: World) -> Iterator[str]:
+    for browser in world.browsers:
+        if world.stream.given_up:
+            continue
+        everything = browser.query["watch"] == "all"
+        for row in world.history.rows.values():
+            if not everything and row.id not in browser.subscribed:
+                continue
+            task = stored(world, row.id)
+            seen = browser.at_rest.get(row.id)
+            if task is not None and seen != task_view(task):
+                yield f"{browser.name} sees version {seen and seen['version']} of {row.id}, not {row.version}"
+
+
+def _sends_little(world: World) -> Iterator[str]:
+    """A task is woken a bounded number of times for each start, and ever more rarely while nobody comes."""
+    bodies = "".join(body for _, queue, body in world.sqs.sent if queue != "dead-letters")
+    wakes = Counter(re.findall(r'"id":"([0-9a-f-]+)"', bodies))
+    for row in world.history.rows.values():
+        hours = world.scheduler.now / 3_600_000
+        most = 8 + 4 * hours + 3 * row.lease + len(world.calls.troubles) + 4 * world.functions.crashed("run_")
+        if wakes[row.id] > most:
+            yield f"{row.id} was woken {wakes[row.id]} times; {most:.0f} were to be expected"
+
+
+def _answered(world: World, verb: str) -> list[Request]:
+    return [each for each in world.api.requests if each.path.endswith(f"/{verb}") and each.status == 200]
+
+
+def stored(world: World, task_id: str) -> Any:
+    """The task with its documents, as the tables hold it."""
+    return world.read(task_id)
+
+
+_PROMISES: dict[str, Callable[[World], Iterator[str]]] = {
+    "an accepted task ends": _accepted_ends,
+    "a task has one result, of the run that held its lease": _one_result,
+    "a life ends once": _ends_once,
+    "a death leaves a record and an alert": _deaths_are_told,
+    "a message that is not ours is kept": _garbage_is_told,
+    "an accepted cancel is final": _cancels_hold,
+    "a retry is done once": _redrives_once,
+    "a task is created once": _created_once,
+    "a client sees what is stored": _browsers_agree,
+    "nothing sends forever": _sends_little,
+}

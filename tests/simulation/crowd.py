@@ -1,0 +1,105 @@
+"""Many runs, side by side on all processors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing import get_context
+
+from tests.simulation import runs
+from tests.simulation.calls import Trouble
+from tests.simulation.plans import Point
+from tests.simulation.scenarios import SCENARIOS, STORMS
+from tests.simulation.world import stage
+
+#: Scenario, seed, and what goes wrong.
+Job = tuple[str, int, tuple[Point, ...]]
+#: Of this process; it stays open for all of its jobs.
+_stage: list[AbstractContextManager[None]] = []
+#: Jobs that a process gets at once.
+_CHUNK = 8
+
+
+@dataclass
+class Tally:
+    """What many runs showed."""
+
+    runs: int = 0
+    storms: int = 0
+    crash_points: int = 0
+    calls: int = 0
+    broken: int = 0
+
+    def add(self, outcome: tuple[Job, int, str]) -> None:
+        """Count a run."""
+        (name, _, points), calls, broken = outcome
+        self.runs += 1
+        self.storms += name in STORMS
+        self.crash_points += sum("CRASH" in point.trouble.fault.name for point in points)
+        self.calls += calls
+        self.broken += bool(broken)
+
+
+def points_of(name: str, troubles: Iterable[Trouble]) -> list[Job]:
+    """A scenario with nothing wrong, and once for each trouble at each of its calls."""
+    if SCENARIOS[name].plan is not None:
+        return [(name, 0, ())]
+    with stage():
+        return [(name, 0, ()), *((name, 0, (point,)) for point in runs.each_point(name, troubles))]
+
+
+def simulate(jobs: Iterable[Job], seconds: float, processes: int) -> int:
+    """Run jobs until there are no more or the time is over, and say what was seen; 1 if anything broke."""
+    began, left, tally = time.monotonic(), iter(jobs), Tally()
+    context = get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_open_stage) as pool:
+        waiting: set[Future[list[tuple[Job, int, str]]]] = set()
+        while True:
+            while len(waiting) < 2 * processes and time.monotonic() - began < seconds:
+                chunk = list(islice(left, _CHUNK))
+                if not chunk:
+                    break
+                waiting.add(pool.submit(_work, chunk))
+            if not waiting:
+                break
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            _tell([outcome for future in done for outcome in future.result()], tally, began)
+    print(
+        f"{tally.runs} runs, of them {tally.crash_points} crash points and {tally.storms} storms;"
+        f" {tally.calls} calls; {tally.broken} broken; {time.monotonic() - began:.0f} s"
+    )
+    return int(tally.broken > 0)
+
+
+def _tell(outcomes: Iterable[tuple[Job, int, str]], tally: Tally, began: float) -> None:
+    for outcome in outcomes:
+        tally.add(outcome)
+        if outcome[2]:
+            print(outcome[2], flush=True)
+        if tally.runs % 1000 == 0:
+            seconds = time.monotonic() - began
+            print(f"{tally.runs} runs, {tally.broken} broken, {seconds:.0f} s", flush=True)
+
+
+def _open_stage() -> None:
+    _stage.append(stage())
+    _stage[0].__enter__()
+
+
+def _work(jobs: list[Job]) -> list[tuple[Job, int, str]]:
+    return list(map(_outcome, jobs))
+
+
+def _outcome(job: Job) -> tuple[Job, int, str]:
+    outcome = runs.run(*job)
+    return job, len(outcome.calls), str(outcome) if outcome.broken else ""
+
+
+def storms(first: int, count: int) -> Iterator[Job]:
+    """Storms of consecutive seeds."""
+    for seed in range(first, first + count):
+        yield from ((name, seed, ()) for name in STORMS)

@@ -1,0 +1,252 @@
+"""What happened in a world, judged write by write: no single write may break a promise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib.aws.task_row import from_row, is_task_row
+from chalicelib.domain.task import TRANSITIONS, Task, TaskStatus
+from chalicelib.domain.timing import RESEND_LAST
+from tests.simulation.functions import moment
+from tests.simulation.work import Step
+
+#: More than any due time may lie ahead of the time at which it is written, or of `run_at`.
+DUE_WITHIN = RESEND_LAST + timedelta(seconds=125)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One write of one task's row."""
+
+    at: int
+    writer: str
+    old: Task | None
+    new: Task | None
+
+    @property
+    def claims(self) -> bool:
+        """Did an attempt start?"""
+        old, new = self.old, self.new
+        if old is None or new is None:
+            return False
+        return new.lease > old.lease and new.status is TaskStatus.RUNNING
+
+    @property
+    def dies(self) -> bool:
+        """Did a task fail for good?"""
+        old, new = self.old, self.new
+        if old is None or new is None:
+            return False
+        return new.status is TaskStatus.FAILED and old.status is not TaskStatus.FAILED
+
+
+class History:
+    """Every change and every step of every run, and the promises that were broken."""
+
+    def __init__(self, now: Callable[[], int], writer: Callable[[], str]) -> None:
+        self.changes: list[Change] = []
+        self.rows: dict[str, Task] = {}
+        self.records: dict[str, dict[str, Any]] = {}  #: dead letter records by key
+        self.broken: list[str] = []
+        self.note: Callable[[str], None] = lambda line: None
+        self._now = now
+        self._writer = writer
+
+    @property
+    def writes(self) -> int:
+        """How often somebody changed a row."""
+        return sum(change.new is not None for change in self.changes)
+
+    def record(self, record: dict[str, Any]) -> None:
+        """A record of the tasks table's stream."""
+        stream = record["dynamodb"]
+        if not is_task_row(stream["Keys"]):
+            if "NewImage" in stream and stream["Keys"]["pk"]["S"].startswith("dead#"):
+                self.records[stream["Keys"]["sk"]["S"]] = stream["NewImage"]
+            return
+        old, new = (from_row(stream[name]) if name in stream else None for name in ("OldImage", "NewImage"))
+        change = Change(self._now(), self._writer(), old, new)
+        self.changes.append(change)
+        self.note(f"    {_words(old)} -> {_words(new)}")
+        if new is None:
+            assert old is not None
+            del self.rows[old.id]
+        else:
+            self.rows[new.id] = new
+        for name, judge in _JUDGES.items():
+            if not judge(change):
+                self.breaks(f"{name}: {_words(old)} -> {_words(new)} by {change.writer}")
+
+    def step(self, step: Step) -> None:
+        """Code of a task type runs: as long as it keeps its deadline, nobody else may hold the task."""
+        row = self.rows.get(step.task_id)
+        if step.in_time and (row is None or row.lease != step.lease or row.status is not TaskStatus.RUNNING):
+            self.breaks(f"a run of lease {step.lease} is not alone: {_words(row)}")
+
+    def breaks(self, promise: str) -> None:
+        """Note a broken promise."""
+        self.broken.append(promise)
+        self.note(f"BROKEN {promise}")
+
+
+def _words(task: Task | None) -> str:
+    if task is None:
+        return "nothing"
+    due = "" if task.due_at is None else f" due {task.due_at:%H:%M:%S}"
+    flag = " cancel requested" if task.cancel_requested else ""
+    return (
+        f"{task.id[-6:]} v{task.version} {task.status} lease {task.lease} attempt {task.attempt}"
+        f" life {task.redrive_count}{due}{flag}"
+    )
+
+
+# --- Judges of one write -----------------------------------------------------------------------------
+
+
+def _legal(change: Change) -> bool:
+    old, new = change.old, change.new
+    if old is None:
+        return new is not None and new.status in (TaskStatus.QUEUED, TaskStatus.SCHEDULED)
+    if new is None:
+        return old.terminal and not old.dead_letter_unsent
+    return old.status is new.status or new.status in TRANSITIONS[old.status]
+
+
+def _counted(change: Change) -> bool:
+    old, new = change.old, change.new
+    if new is None:
+        return True
+    if old is None:
+        return new.version == 1
+    same = replace(old, due_at=None, version=0) == replace(new, due_at=None, version=0)
+    if same and new.status is TaskStatus.RUNNING:
+        return new.version - old.version in (0, 1)  # a due time moved; or a progress was stored twice
+    return new.version == old.version + (0 if same else 1)
+
+
+def _due(change: Change) -> bool:
+    """Due exactly while live, or dead without the dead letter sent; never late."""
+    task = change.new
+    if task is None:
+        return True
+    if task.due_at is None:
+        return task.terminal and (task.status is not TaskStatus.FAILED or task.dead_lettered_at is not None)
+    if task.terminal and (task.status is not TaskStatus.FAILED or task.dead_lettered_at is not None):
+        return False
+    if task.waiting and task.expires_at is not None and task.due_at > task.expires_at:
+        return False
+    latest = max(moment(change.at), task.run_at, task.lease_until or task.run_at) + DUE_WITHIN
+    return task.due_at <= latest
+
+
+def _wakes(change: Change) -> bool:
+    """A task that begins to wait is looked at soon after it may start."""
+    old, new = change.old, change.new
+    if new is None or not new.waiting or (old is not None and old.waiting):
+        return True
+    return new.due_at is not None and new.due_at <= new.run_at + timedelta(seconds=121)
+
+
+def _leased(change: Change) -> bool:
+    old, new = change.old, change.new
+    if old is None or new is None:
+        return True
+    if (new.lease_until is not None) != (new.status is TaskStatus.RUNNING):
+        return False
+    redriven = new.redrive_count == old.redrive_count + 1
+    if new.lease != old.lease + int(change.claims or redriven):
+        return False
+    if old.status is new.status is TaskStatus.RUNNING:
+        assert old.lease_until is not None
+        assert new.lease_until is not None
+        return new.lease_until >= old.lease_until
+    return True
+
+
+def _claimed(change: Change) -> bool:
+    """No attempt starts too early, too late, or too often."""
+    old, new = change.old, change.new
+    if old is None or new is None or not change.claims:
+        return True
+    assert new.started_at is not None
+    in_time = old.run_at <= new.started_at and (old.expires_at is None or old.expires_at > new.started_at)
+    return in_time and old.waiting and new.attempt == old.attempt + 1 <= new.max_attempts
+
+
+def _fenced(change: Change) -> bool:
+    """What a run says is stored under its own lease."""
+    old, new = change.old, change.new
+    if old is None or new is None or old.status is not TaskStatus.RUNNING:
+        return True
+    if new.status is TaskStatus.RUNNING:
+        same = new.progress is None or new.progress == old.progress
+        return same or new.progress.message == f"lease {old.lease}"  # type: ignore[union-attr]
+    if new.status is TaskStatus.SUCCEEDED and new.result is not None and new.result.text is not None:
+        return json.loads(new.result.text)["lease"] == old.lease
+    return bool(new.attempts) and new.attempts[-1].lease == old.lease
+
+
+def _remembers_cancel(change: Change) -> bool:
+    """A run that was asked to stop ends the task: canceled, or done."""
+    old, new = change.old, change.new
+    if old is None or new is None or not old.cancel_requested or old.status is not TaskStatus.RUNNING:
+        return True
+    return new.status in (TaskStatus.RUNNING, TaskStatus.CANCELED, TaskStatus.SUCCEEDED)
+
+
+def _fresh(change: Change) -> bool:
+    """A new life has nothing of the old one that could end it."""
+    old, new = change.old, change.new
+    if old is None or new is None or new.redrive_count == old.redrive_count:
+        return True
+    clean = new.ttl is None and new.expires_at is None and not new.cancel_requested
+    bare = (new.result, new.error, new.finished_at, new.dead_lettered_at) == (None, None, None, None)
+    announced = old.status is not TaskStatus.FAILED or old.due_at is None
+    return clean and bare and announced and new.attempt == 0 and new.redrive_count == old.redrive_count + 1
+
+
+def _kept(change: Change) -> bool:
+    """Only finished tasks are on their way out."""
+    return change.new is None or (change.new.ttl is not None) == change.new.terminal
+
+
+def _expired(change: Change) -> bool:
+    new, old = change.new, change.old
+    if new is None or old is None or new.status is not TaskStatus.EXPIRED or old.status is TaskStatus.EXPIRED:
+        return True
+    return new.expires_at is not None and new.expires_at <= _by(change) + timedelta(seconds=20)
+
+
+def _rescued(change: Change) -> bool:
+    """Nobody but its holder ends a lease before it is out (clocks differ by less than the margin)."""
+    old, new = change.old, change.new
+    if old is None or new is None or old.status is not TaskStatus.RUNNING or new.status is TaskStatus.RUNNING:
+        return True
+    if not change.writer.startswith("sweep"):
+        return True
+    assert old.lease_until is not None
+    return old.lease_until <= _by(change) + timedelta(seconds=15)
+
+
+def _by(change: Change) -> datetime:
+    return moment(change.at)
+
+
+_JUDGES: dict[str, Callable[[Change], bool]] = {
+    "a status follows another as docs/states.md draws it": _legal,
+    "the version counts every public change": _counted,
+    "what is live is due, and what is done is not": _due,
+    "what waits is looked at in time": _wakes,
+    "leases are counted and only grow": _leased,
+    "an attempt starts when it may": _claimed,
+    "what a run says is stored under its lease": _fenced,
+    "a cancel is not forgotten": _remembers_cancel,
+    "a new life is fresh": _fresh,
+    "only what is finished leaves": _kept,
+    "a task does not expire early": _expired,
+    "a lease that is held is not taken": _rescued,
+}

@@ -1,0 +1,147 @@
+"""What goes wrong in a world: nothing, one chosen thing, or whatever a seed brings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from random import Random
+
+from tests.simulation.calls import Call, Fault, Trouble
+from tests.simulation.queues import SECOND
+
+#: Clocks differ by at most twice this, which is less than the lease margin of 15 s.
+SKEW = 5 * SECOND
+
+
+class Calm:
+    """Nothing goes wrong; every request takes a few milliseconds."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.random = Random(seed)
+        self.over = False  #: nothing goes wrong any more
+
+    def trouble(self, call: Call) -> Trouble | None:
+        """What goes wrong with `call`."""
+        return None
+
+    def latency(self) -> int:
+        """How long something is on its way."""
+        return self.random.randint(2, 15)
+
+    def chance(self, name: str) -> int:
+        """Does this happen, and if so for how many milliseconds?"""
+        return 0
+
+    def skew(self) -> int:
+        """How wrong the clock of a new container is."""
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One fault at one call."""
+
+    number: int
+    trouble: Trouble
+
+    def __str__(self) -> str:
+        return f"{self.trouble.fault.name}@{self.number}:{self.trouble.milliseconds}"
+
+    @classmethod
+    def parse(cls, text: str) -> Point:
+        """The point that `str` wrote."""
+        fault, _, place = text.partition("@")
+        number, _, milliseconds = place.partition(":")
+        return cls(int(number), Trouble(fault=Fault[fault], milliseconds=int(milliseconds or 0)))
+
+
+class Chosen(Calm):
+    """Certain calls fail, in a world that is calm otherwise."""
+
+    def __init__(self, points: Iterable[Point], seed: int = 0) -> None:
+        super().__init__(seed)
+        self._points = {point.number: point.trouble for point in points}
+
+    def trouble(self, call: Call) -> Trouble | None:
+        return self._points.get(call.number)
+
+
+class Ruled(Calm):
+    """Every call that fits a rule fails, and every event that is named happens."""
+
+    def __init__(
+        self,
+        rule: Callable[[Call], Trouble | None],
+        events: Callable[[str], int] = lambda name: 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(seed)
+        self._rule = rule
+        self._events = events
+
+    def trouble(self, call: Call) -> Trouble | None:
+        return None if self.over else self._rule(call)
+
+    def chance(self, name: str) -> int:
+        return 0 if self.over else self._events(name)
+
+
+#: How likely what happens on its own is, in a storm, and how long it takes at most.
+_EVENTS = {
+    "message lost": (0.06, 1),
+    "message late": (0.3, 20 * SECOND),
+    "message doubled": (0.15, 1),
+    "message delivered again": (0.1, 400 * SECOND),
+    "entry of a batch fails": (0.05, 1),
+    "frame late": (0.3, 3 * SECOND),
+    "frame lost with its connection": (0.03, 1),
+    "disconnect unheard": (0.5, 1),
+    "stream late": (0.3, 5 * SECOND),
+    "batch delivered again": (0.1, 1),
+    "sweep twice": (0.4, 2 * SECOND),
+    "monitor twice": (0.3, 3 * SECOND),
+    "read old": (0.2, 1),
+    "browser drops": (0.1, 1),
+}
+#: How often each fault is chosen, and how long it takes at most.
+_FAULTS = {
+    Fault.CRASH_BEFORE: (4, 0),
+    Fault.CRASH_AFTER: (4, 0),
+    Fault.REFUSED: (2, 0),
+    Fault.THROTTLED: (2, 0),
+    Fault.UNHEARD: (3, 0),
+    Fault.TWICE: (4, 4 * SECOND),
+    Fault.LATE_COPY: (4, 600 * SECOND),
+    Fault.FROZEN: (4, 400 * SECOND),
+}
+
+
+class Storm(Calm):
+    """Whatever the seed brings, for a while."""
+
+    def __init__(self, seed: int, budget: int = 12) -> None:
+        super().__init__(seed)
+        self._budget = budget
+        self._rate = self.random.choice((0.01, 0.03, 0.08))
+
+    def trouble(self, call: Call) -> Trouble | None:
+        if self.over or self._budget == 0 or self.random.random() > self._rate:
+            return None
+        self._budget -= 1
+        fault = self.random.choices(list(_FAULTS), [weight for weight, _ in _FAULTS.values()])[0]
+        longest = _FAULTS[fault][1]
+        return Trouble(fault=fault, milliseconds=self.random.randint(0, longest) if longest else 0)
+
+    def latency(self) -> int:
+        if self.random.random() < 0.05:
+            return self.random.randint(15, 3000)
+        return self.random.randint(2, 60)
+
+    def chance(self, name: str) -> int:
+        likely, longest = _EVENTS[name]
+        if self.over or self.random.random() > likely:
+            return 0
+        return self.random.randint(1, longest)
+
+    def skew(self) -> int:
+        return self.random.randint(-SKEW, SKEW)

@@ -1,0 +1,183 @@
+"""SQS, played: at least once, in any order, with visibility, delays, receive counts and dead letters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.simulation.calls import Answer, answer_json, failure
+from tests.simulation.scheduler import Scheduler
+
+MAX_RECEIVE_COUNT = 10
+SECOND = 1000
+#: How long a queue keeps a message.
+RETENTION = 4 * 86_400 * SECOND
+
+
+@dataclass(slots=True)
+class Message:
+    """A message in a queue."""
+
+    id: str
+    body: str
+    attributes: dict[str, Any]
+    sent_at: int
+    visible_at: int
+    received: int = 0
+    receipt: str = ""  #: of the newest delivery
+
+
+@dataclass(kw_only=True)
+class Queue:
+    """One queue."""
+
+    name: str
+    visibility: int
+    scheduler: Scheduler
+    dead: Queue | None = None
+    on_arrival: Callable[[], None] = lambda: None
+    messages: list[Message] = field(default_factory=list)
+    count: int = 0
+
+    def send(self, body: str, attributes: dict[str, Any] | None = None, delay: int = 0) -> str:
+        """Put a message in; its id."""
+        self.count += 1
+        now = self.scheduler.now
+        message = Message(f"{self.name}-{self.count}", body, attributes or {}, now, now + delay)
+        self.put(message)
+        return message.id
+
+    def put(self, message: Message) -> None:
+        """Let a message be in the queue."""
+        self.messages.append(message)
+        self._tell(message)
+
+    def take(self, most: int) -> list[Message]:
+        """Up to `most` visible messages, hidden from now on; one that came too often goes to the dead."""
+        taken: list[Message] = []
+        for message in [each for each in self.messages if each.visible_at <= self.scheduler.now]:
+            if message.received >= MAX_RECEIVE_COUNT and self.dead is not None:
+                self.messages.remove(message)
+                self.dead.put(
+                    Message(message.id, message.body, message.attributes, message.sent_at, self.scheduler.now)
+                )
+            elif len(taken) < most:
+                message.received += 1
+                message.receipt = f"{message.id}/{message.received}"
+                message.visible_at = self.scheduler.now + self.visibility
+                self._tell(message)
+                taken.append(message)
+        return taken
+
+    def delete(self, receipt: str) -> Message | None:
+        """Remove the message of a receipt; one that was delivered again meanwhile stays."""
+        for message in self.messages:
+            if message.receipt == receipt:
+                self.messages.remove(message)
+                return message
+        return None
+
+    def show_in(self, receipt: str, delay: int) -> bool:
+        """Let a message in flight be seen after `delay`."""
+        for message in self.messages:
+            if message.receipt == receipt and message.visible_at > self.scheduler.now:
+                message.visible_at = self.scheduler.now + delay
+                self._tell(message)
+                return True
+        return False
+
+    def _tell(self, message: Message) -> None:
+        self.scheduler.at(message.visible_at, self.on_arrival)
+
+
+class Sqs:
+    """The stage's queues, and what SQS answers."""
+
+    def __init__(self, scheduler: Scheduler, prefix: str, chance: Callable[[str], int]) -> None:
+        self.dead = Queue(name="dead-letters", visibility=300 * SECOND, scheduler=scheduler)
+        self.fast = Queue(name="fast", visibility=720 * SECOND, scheduler=scheduler, dead=self.dead)
+        self.long = Queue(name="long", visibility=5400 * SECOND, scheduler=scheduler, dead=self.dead)
+        self.sent: list[tuple[int, str, str]] = []  #: (time, queue, body) of every message
+        self._by_url = {f"https://sqs/{prefix}{each.name}": each for each in self.all}
+        self._scheduler = scheduler
+        self._chance = chance
+
+    @property
+    def all(self) -> tuple[Queue, Queue, Queue]:
+        return self.fast, self.long, self.dead
+
+    def answer(self, operation: str, request: tuple[Any, str]) -> Answer:
+        """Do one request."""
+        wanted = json.loads(request[1])
+        if operation == "GetQueueUrl":
+            return answer_json({"QueueUrl": f"https://sqs/{wanted['QueueName']}"})
+        queue = self._by_url[wanted["QueueUrl"]]
+        answers: dict[str, Callable[[Queue, dict[str, Any]], Answer]] = {
+            "SendMessage": self._send,
+            "SendMessageBatch": self._send_batch,
+            "ReceiveMessage": self._receive,
+            "DeleteMessageBatch": self._delete,
+            "ChangeMessageVisibility": self._show,
+        }
+        return answers[operation](queue, wanted)
+
+    def _send(self, queue: Queue, wanted: dict[str, Any]) -> Answer:
+        message_id = self._arrive(queue, wanted)
+        return answer_json({"MessageId": message_id, "MD5OfMessageBody": "0" * 32})
+
+    def _send_batch(self, queue: Queue, wanted: dict[str, Any]) -> Answer:
+        done, failed = [], []
+        for entry in wanted["Entries"]:
+            if self._chance("entry of a batch fails"):
+                failed.append({"Id": entry["Id"], "SenderFault": False, "Code": "InternalError"})
+            else:
+                message_id = self._arrive(queue, entry)
+                done.append({"Id": entry["Id"], "MessageId": message_id, "MD5OfMessageBody": "0" * 32})
+        return answer_json({"Successful": done, "Failed": failed})
+
+    def _arrive(self, queue: Queue, wanted: dict[str, Any]) -> str:
+        """A message arrives; or is lost, doubled or late."""
+        body, delay = wanted["MessageBody"], wanted.get("DelaySeconds", 0) * SECOND
+        self.sent.append((self._scheduler.now, queue.name, body))
+        if queue is not self.dead and self._chance("message lost"):
+            return "lost"
+        delay += self._chance("message late")
+        attributes = wanted.get("MessageAttributes", {})
+        if self._chance("message doubled"):
+            queue.send(body, attributes, delay + self._chance("message late"))
+        return queue.send(body, attributes, delay)
+
+    def _receive(self, queue: Queue, wanted: dict[str, Any]) -> Answer:
+        found = queue.take(wanted.get("MaxNumberOfMessages", 1))
+        messages = [
+            {
+                "MessageId": each.id,
+                "ReceiptHandle": each.receipt,
+                "Body": each.body,
+                "Attributes": {"SentTimestamp": str(epoch_milliseconds(each.sent_at))},
+                "MessageAttributes": each.attributes,
+            }
+            for each in found
+        ]
+        return answer_json({"Messages": messages} if messages else {})
+
+    def _delete(self, queue: Queue, wanted: dict[str, Any]) -> Answer:
+        for entry in wanted["Entries"]:
+            queue.delete(entry["ReceiptHandle"])
+        return answer_json({"Successful": [{"Id": entry["Id"]} for entry in wanted["Entries"]], "Failed": []})
+
+    def _show(self, queue: Queue, wanted: dict[str, Any]) -> Answer:
+        if queue.show_in(wanted["ReceiptHandle"], wanted["VisibilityTimeout"] * SECOND):
+            return answer_json({})
+        return failure(400, "MessageNotInflight", "sqs")
+
+
+#: The moment at which every simulated world begins: 2026-01-01T00:00:00Z.
+BEGINNING = 1_767_225_600_000
+
+
+def epoch_milliseconds(moment: int) -> int:
+    """A moment of the simulation, as the world counts."""
+    return BEGINNING + moment

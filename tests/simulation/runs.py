@@ -1,0 +1,93 @@
+"""Runs of scenarios: one with chosen faults, all with one fault each, storms of whatever a seed brings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from io import StringIO
+
+from tests.simulation.calls import Call, Fault, Trouble
+from tests.simulation.checker import check
+from tests.simulation.plans import Calm, Chosen, Point, Storm
+from tests.simulation.queues import SECOND
+from tests.simulation.scenarios import SCENARIOS, STORMS
+from tests.simulation.world import World
+
+CRASHES = (Trouble(fault=Fault.CRASH_BEFORE), Trouble(fault=Fault.CRASH_AFTER))
+#: What else can go wrong with one call; a late copy comes before, in or after the next steps.
+OTHERS = (
+    Trouble(fault=Fault.REFUSED),
+    Trouble(fault=Fault.THROTTLED),
+    Trouble(fault=Fault.UNHEARD),
+    Trouble(fault=Fault.FROZEN, milliseconds=200 * SECOND),
+    Trouble(fault=Fault.TWICE, milliseconds=1 * SECOND),
+    *(
+        Trouble(fault=Fault.LATE_COPY, milliseconds=seconds * SECOND)
+        for seconds in (1, 5, 30, 100, 300, 2000)
+    ),
+)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run showed."""
+
+    name: str
+    seed: int
+    points: tuple[Point, ...]
+    broken: list[str]
+    calls: list[Call]
+    trace: list[str] = field(default_factory=list)
+
+    @property
+    def replay(self) -> str:
+        """The command that runs it again, and shows what happened."""
+        points = "".join(f" {point}" for point in self.points)
+        return f"python -m tests.simulation replay {self.name} {self.seed}{points}"
+
+    def __str__(self) -> str:
+        return "\n".join([*self.broken[:5], f"REPLAY: {self.replay}"])
+
+
+def run(name: str, seed: int = 0, points: Iterable[Point] = (), *, trace: bool = False) -> Outcome:
+    """Run a scenario with faults at chosen calls; or, if it is one of STORMS, with what the seed brings."""
+    points = tuple(points)
+    scenario = STORMS[name] if name in STORMS else SCENARIOS[name]
+    if name in STORMS:
+        plan: Calm = Storm(seed)
+    else:
+        plan = scenario.plan(seed) if scenario.plan is not None else Chosen(points, seed)
+    with redirect_stdout(StringIO()):  # what the functions log
+        world = World(plan, trace=trace, **scenario.settings)
+        try:
+            world.run(scenario.script)
+            broken = check(world)
+        finally:
+            world.close()
+    return Outcome(name, seed, points, broken, world.calls.made, world.trace)
+
+
+def each_point(name: str, troubles: Iterable[Trouble], *, distinct: bool = False) -> Iterator[Point]:
+    """A point for each call that the scenario makes when nothing goes wrong, and each trouble.
+
+    `distinct` leaves out what happens in the same world as another point: a fault at a call that reads when
+    the same invocation has read just before, and a crash after a read that is followed by another call.
+    """
+    calls = run(name).calls
+    for trouble in troubles:
+        for call in _distinct(calls, trouble.fault) if distinct else calls:
+            if trouble.fault not in (Fault.TWICE, Fault.LATE_COPY) or call.writes:
+                yield Point(call.number, trouble)
+
+
+def _distinct(calls: list[Call], fault: Fault) -> Iterator[Call]:
+    last_of = {call.process: call for call in calls}
+    was_reading: dict[str, bool] = {}
+    for call in calls:
+        repeats = was_reading.get(call.process, False)
+        if fault is Fault.CRASH_AFTER:
+            repeats = last_of[call.process] is not call
+        if not (call.reads and repeats):
+            yield call
+        was_reading[call.process] = call.reads

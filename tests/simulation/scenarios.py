@@ -1,0 +1,357 @@
+"""What the owner of tasks does in a world: short stories, each a way that tasks go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from tests.simulation.calls import Call, Fault, Trouble
+from tests.simulation.plans import Calm, Ruled
+from tests.simulation.users import User
+from tests.simulation.world import World
+
+Script = Callable[[World, User], None]
+DONE = ("succeeded", "failed", "canceled", "expired")
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A script, and the world that it wants."""
+
+    script: Script
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    plan: Callable[[int], Calm] | None = None  #: what goes wrong in every run of it
+
+
+def success(world: World, user: User) -> None:
+    """A task that reports progress and succeeds, watched."""
+    world.browser()
+    user.sleep(1)
+    user.create([[["progress", 10], ["wait", 2], ["progress", 90]]])
+
+
+def big(world: World, user: User) -> None:
+    """Payload and result in items of their own; deleted at the end."""
+    task = user.create([[["fail"]], [["big"]]], pad=2000)
+    user.wait_until(task, *DONE)
+    user.create([[["big"]]], pad=2000)
+    user.delete(task)
+
+
+def retries(world: World, user: User) -> None:
+    """Two failures, a short and a long wait, then a success."""
+    user.create([[["fail"]], [["retry_after", 50]], [["progress", 50]]])
+
+
+def death(world: World, user: User) -> None:
+    """A task that fails for good, comes back by retry, and succeeds."""
+    task = user.create([[["fail"]], [["progress", 50]]], max_attempts=1)
+    user.wait_until(task, *DONE)
+    user.retry(task)
+
+
+def two_deaths(world: World, user: User) -> None:
+    """Two deaths of one task, one after the other."""
+    task = user.create([[["reject"]]])
+    user.wait_until(task, *DONE)
+    user.retry(task)
+
+
+def snooze(world: World, user: User) -> None:
+    """A task that puts itself off, for short and for long."""
+    user.create([[["snooze", 4]], [["snooze", 1000]], [["fail"]], []])
+
+
+def cancel_waiting(world: World, user: User) -> None:
+    """A delayed task that is canceled, and comes back."""
+    task = user.create([], delay_seconds=300)
+    user.sleep(3)
+    user.cancel(task)
+    user.retry(task)
+
+
+def cancel_running(world: World, user: User) -> None:
+    """A run that sees the cancel request; one that fails after it; one that does not care."""
+    seen = user.create([[["watch", 30]]])
+    unseen = user.create([[["wait", 8], ["fail"]]])
+    careless = user.create([[["wait", 8]]])
+    user.sleep(3)
+    for task in (seen, unseen, careless):
+        user.cancel(task)
+
+
+def silence(world: World, user: User) -> None:
+    """A run that says nothing until its deadline, and one beside it that does its work."""
+    user.create([[["wait", 500]], []], timeout_seconds=20)
+    user.create([[["wait", 5]]])
+
+
+def delays(world: World, user: User) -> None:
+    """Tasks for later: by message, by sweep, and one that nobody starts in time."""
+    user.create([], delay_seconds=100)
+    user.create([], delay_seconds=2000)
+    user.create([], delay_seconds=400, expires_at="2026-01-01T00:06:00Z")
+
+
+def same_key(world: World, user: User) -> None:
+    """One Idempotency-Key, used twice; and again with a big payload."""
+    for pad in (0, 2000):
+        for _ in range(2):
+            user.create([], key=f"order-{pad}", pad=pad)
+
+
+def batch(world: World, user: User) -> None:
+    """Three tasks in one request, in both lanes."""
+    user.create_many(user.wanted([]), user.wanted([[["fail"]], []], lane="long"), user.wanted([], pad=2000))
+
+
+def long_lane(world: World, user: User) -> None:
+    """A long run that keeps its lease by progress, past the first sweep that looks at it."""
+    steps = [["wait", 200], ["progress", 30], ["wait", 200], ["progress", 60]]
+    user.create([steps], lane="long", timeout_seconds=250)
+
+
+def browsers(world: World, user: User) -> None:
+    """Clients that come, go and come back while tasks run."""
+    one, batched = world.browser("one"), world.browser("batched", batch="1")
+    user.sleep(1)
+    user.create([[["watch", 20]]])
+    user.sleep(4)
+    one.drop()
+    user.create([[["fail"]], []])
+    user.sleep(3)
+    batched.drop()
+    world.browser("late")
+
+
+def subscriber(world: World, user: User) -> None:
+    """A client that watches one task, while it runs."""
+    client = world.browser("subscriber", watch="none")
+    user.sleep(1)
+    task = user.create([[["watch", 12]]])
+    client.subscribe(task)
+
+
+def old_reads(world: World, user: User) -> None:
+    """Reads that need not be consistent answer with what was; one client after the other comes."""
+    for number in range(3):
+        world.browser(f"browser {number}")
+        user.sleep(1)
+        user.create([[["fail"]], []])
+        user.sleep(20)
+
+
+def garbage(world: World, user: User) -> None:
+    """Messages that are not ours, between those that are."""
+    world.throw("hello")
+    user.create([])
+    world.throw('{"id": 7}')
+
+
+def poison(world: World, user: User) -> None:
+    """A task whose message ends every worker that takes it; a retry finds them mended."""
+    task = user.create([])
+    user.wait_until(task, *DONE, seconds=8 * 3600)
+    world.plan.over = True
+    user.retry(task)
+
+
+def late_copies(world: World, user: User) -> None:
+    """Every write comes a second time, seven seconds later."""
+    client = world.browser("subscriber", watch="none")
+    user.sleep(1)
+    task = user.create([[["watch", 30]], []])
+    client.subscribe(task)
+    user.create([[["fail"]], [["wait", 10], ["big"]]])
+    user.sleep(12)
+    user.cancel(task)
+    user.sleep(5)
+    user.retry(task)
+    delayed = user.create([], delay_seconds=60)
+    user.cancel(delayed)
+    user.retry(delayed)
+
+
+def zombie(world: World, user: User) -> None:
+    """A worker that stands still while its task dies, comes back by retry, and runs again."""
+    _die_and_come_back(user, [["wait", 1], ["progress", 5]])
+
+
+def zombie_awake(world: World, user: User) -> None:
+    """The same, but it stands still in the middle of its work, and then reports progress."""
+    _die_and_come_back(user, [["wait", 1], ["freeze", 250], ["progress", 5]])
+
+
+def _die_and_come_back(user: User, first: list[Any]) -> None:
+    work = [["wait", 2], ["progress", 10], ["wait", 40], ["progress", 50], ["wait", 50], ["progress", 90]]
+    task = user.create(
+        [first, [*work, ["wait", 50]]],
+        lane="long",
+        max_attempts=1,
+        timeout_seconds=60,
+    )
+    user.wait_until(task, *DONE)
+    user.retry(task)
+
+
+def late_failure(world: World, user: User) -> None:
+    """A run that fails after the time by which its task was to have started."""
+    steps = [["wait", 50], ["progress", 1], ["wait", 50], ["progress", 2], ["wait", 40], ["fail"]]
+    user.create([steps], lane="long", timeout_seconds=60, expires_at="2026-01-01T00:01:40Z")
+
+
+def near_the_end(world: World, user: User) -> None:
+    """A canceled task that is retried just before its retention ends, and still runs when it would have."""
+    task = user.create([[["wait", 50]]], delay_seconds=600)
+    user.cancel(task)
+    user.sleep(3590)
+    user.retry(task)
+
+
+def no_queue(world: World, user: User) -> None:
+    """Six hours in which every message is lost; then all is well."""
+    world.browser()
+    user.create([])
+    user.create([], delay_seconds=3000)
+    user.sleep(6 * 3600)
+
+
+def _calm(call: Call) -> Trouble | None:
+    return None
+
+
+def _lost(event: str) -> int:
+    return int(event == "message lost")
+
+
+def _old(event: str) -> int:
+    return int(event == "read old")
+
+
+def _no_claim(call: Call) -> Trouble | None:
+    claims = call.function == "run_tasks" and "claim_id" in call.body
+    return Trouble(fault=Fault.CRASH_BEFORE) if claims else None
+
+
+def _late_copies(call: Call) -> Trouble | None:
+    writes = call.service == "dynamodb" and call.writes
+    return Trouble(fault=Fault.LATE_COPY, milliseconds=7000) if writes else None
+
+
+def _zombie(what: str) -> Callable[[int], Calm]:
+    """The first worker stands still for four minutes, just before a write that has `what` in it."""
+
+    def rule(call: Call) -> Trouble | None:
+        first = call.process == "run_long_tasks/1" and call.service == "dynamodb" and what in call.body
+        return Trouble(fault=Fault.FROZEN, milliseconds=250_000) if first else None
+
+    return lambda seed: Ruled(rule, seed=seed)
+
+
+def busy(world: World, user: User) -> None:
+    """A bit of everything at once, as the seed wants it."""
+    random = world.plan.random
+    world.browser("one")
+    world.browser("batched", batch="1")
+    ids: list[str] = []
+    for number in range(random.randint(3, 6)):
+        act = random.choice((_post, _post, _post, _post_once, _post_many))
+        ids += act(world, user, number)
+        user.sleep(random.choice((0.01, 0.5, 5, 40)))
+    for _ in range(random.randint(2, 8)):
+        user.sleep(random.choice((0.1, 3, 30, 300)))
+        chosen = random.choice(ids or [""])
+        random.choice((user.cancel, user.cancel, user.retry, user.retry, user.get, user.delete))(chosen)
+        if world.plan.chance("browser drops"):
+            random.choice(world.browsers).drop()
+    if random.random() < 0.2:
+        world.throw("garbage")
+    user.sleep(random.choice((1, 60, 600)))
+
+
+#: What a run of a task can be like, in `busy`.
+_RUNS: list[list[list[Any]]] = [
+    [],
+    [],
+    [["progress", 50], ["wait", 3], ["progress", 80]],
+    [["wait", 30], ["progress", 20], ["wait", 50], ["progress", 60], ["wait", 50]],
+    [["watch", 40]],
+    [["fail"]],
+    [["wait", 5], ["fail"]],
+    [["retry_after", 45]],
+    [["reject"]],
+    [["snooze", 2]],
+    [["snooze", 200]],
+    [["cancel"]],
+    [["big"]],
+    [["wait", 300]],
+]
+
+
+def _wanted(world: World, user: User) -> dict[str, Any]:
+    random = world.plan.random
+    fields: dict[str, Any] = {"max_attempts": random.randint(1, 4)}
+    if random.random() < 0.3:
+        fields["delay_seconds"] = random.choice((1, 20, 500, 1500))
+    if random.random() < 0.2:
+        ends = world.now() + timedelta(seconds=fields.get("delay_seconds", 0) + random.choice((20, 200, 900)))
+        fields["expires_at"] = f"{ends:%Y-%m-%dT%H:%M:%SZ}"
+    plan = [random.choice(_RUNS) for _ in range(random.randint(1, 3))] + [[]]
+    lane, pad = random.choice(("fast", "fast", "fast", "long")), random.choice((0, 0, 2000))
+    return user.wanted(plan, pad=pad, lane=lane, **fields)
+
+
+def _post(world: World, user: User, number: int) -> list[str]:
+    return [user.post(_wanted(world, user))]
+
+
+def _post_once(world: World, user: User, number: int) -> list[str]:
+    wanted = _wanted(world, user)
+    return [user.post(wanted, key=f"key-{number}") for _ in range(2)]
+
+
+def _post_many(world: World, user: User, number: int) -> list[str]:
+    return user.create_many(*[_wanted(world, user) for _ in range(3)])
+
+
+STORMS: dict[str, Scenario] = {
+    "storm": Scenario(busy),
+    "storm_of_many_buckets": Scenario(busy, {"task_buckets": 4, "due_buckets": 4}),
+    "storm_without_partial_batches": Scenario(busy, {"report_failures": False}),
+}
+
+SCENARIOS: dict[str, Scenario] = {
+    **{
+        script.__name__: Scenario(script)
+        for script in (
+            success,
+            big,
+            retries,
+            death,
+            two_deaths,
+            snooze,
+            cancel_waiting,
+            cancel_running,
+            silence,
+            delays,
+            same_key,
+            batch,
+            long_lane,
+            browsers,
+            subscriber,
+            late_failure,
+            zombie_awake,
+            garbage,
+        )
+    },
+    "near_the_end": Scenario(near_the_end, {"retention_days": 1 / 24}),
+    "poison": Scenario(poison, plan=lambda seed: Ruled(_no_claim, seed=seed)),
+    "no_queue": Scenario(no_queue, plan=lambda seed: Ruled(_calm, _lost, seed)),
+    "zombie_result": Scenario(zombie, plan=_zombie("attempts")),
+    "zombie_progress": Scenario(zombie, plan=_zombie("lease_until <= :until")),
+    "late_copies": Scenario(late_copies, plan=lambda seed: Ruled(_late_copies, seed=seed)),
+    "old_reads": Scenario(old_reads, plan=lambda seed: Ruled(_calm, _old, seed)),
+    "no_partial_batches": Scenario(retries, {"report_failures": False}),
+}

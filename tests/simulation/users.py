@@ -1,0 +1,199 @@
+"""The owner of tasks: a script of HTTP requests, sent again when no answer came."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import app
+from tests.simulation.functions import Context, Ended, Functions
+from tests.simulation.queues import SECOND
+from tests.simulation.scheduler import Process, Scheduler
+
+#: A request is sent so often until it is answered.
+TRIES = 6
+
+
+@dataclass(slots=True)
+class Request:
+    """One request and what became of it."""
+
+    began: int
+    method: str
+    path: str
+    body: Any
+    key: str | None
+    ended: int = -1
+    status: int = 0  #: 0: no answer
+    answer: Any = None
+
+
+class Api:
+    """API Gateway's HTTP API."""
+
+    def __init__(self, scheduler: Scheduler, functions: Functions) -> None:
+        self.requests: list[Request] = []
+        self._scheduler = scheduler
+        self._functions = functions
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        token: str,
+        on_answer: Callable[[tuple[int, Any] | None], None],
+        *,
+        query: dict[str, str] | None = None,
+        body: Any = None,
+        key: str | None = None,
+    ) -> None:
+        """Send a request; the status and body of its answer, or None, go to `on_answer`."""
+        request = Request(self._scheduler.now, method, path, body, key)
+        self.requests.append(request)
+        event = _event(method, path, token, query=query or {}, body=body, key=key)
+
+        def ended(outcome: Ended) -> None:
+            request.ended = self._scheduler.now
+            if outcome.good:
+                request.status = outcome.value["statusCode"]
+                request.answer = json.loads(outcome.value["body"]) if outcome.value["body"] else None
+                on_answer((request.status, request.answer))
+            else:
+                on_answer(None)
+
+        self._functions.invoke("api", lambda context: _call(event, context), ended)
+
+
+class User:
+    """One owner; its methods are called from a script, which is a fiber."""
+
+    def __init__(self, scheduler: Scheduler, api: Api, token: str) -> None:
+        self.process = Process("user")
+        self.accepted: list[str] = []  #: ids of tasks that the service answered for
+        self._scheduler = scheduler
+        self._api = api
+        self._token = token
+
+    def sleep(self, seconds: float) -> None:
+        """Do nothing for a while."""
+        self._scheduler.sleep(round(seconds * SECOND))
+
+    def create(self, plan: list[Any], *, key: str | None = None, **fields: Any) -> str:
+        """Post a task that does as `plan` says; its id, or none when no answer came."""
+        return self.post(self.wanted(plan, **fields), key=key)
+
+    def post(self, wanted: dict[str, Any], *, key: str | None = None) -> str:
+        """Post a task; its id, or none when no answer came."""
+        answer = self.request("POST", "/tasks", wanted, key=key, again=key is not None)
+        if answer is None or answer[0] not in (200, 201):
+            return ""
+        self.accepted.append(answer[1]["id"])
+        return str(answer[1]["id"])
+
+    def create_many(self, *wanted: dict[str, Any]) -> list[str]:
+        """Post tasks in one batch; the ids of those that the service answered for."""
+        answer = self.request("POST", "/tasks/batch", {"tasks": wanted})
+        results = [] if answer is None or answer[0] != 207 else answer[1]["results"]
+        ids = [each["task"]["id"] for each in results if each["status"] == 201]
+        self.accepted += ids
+        return ids
+
+    @staticmethod
+    def wanted(plan: list[Any], *, pad: int = 0, lane: str = "fast", **fields: Any) -> dict[str, Any]:
+        """The body that posts a task."""
+        return {"type": f"sim.{lane}", "payload": {"plan": plan, "pad": "x" * pad}, **fields}
+
+    def cancel(self, task_id: str) -> int:
+        """Cancel a task; the status of the answer."""
+        return self._act(task_id, "cancel")
+
+    def retry(self, task_id: str) -> int:
+        """Give a task its next life; the status of the answer."""
+        return self._act(task_id, "retry")
+
+    def delete(self, task_id: str) -> int:
+        """Delete a task; the status of the answer."""
+        answer = self.request("DELETE", f"/tasks/{task_id}", again=True) if task_id else None
+        return 0 if answer is None else answer[0]
+
+    def get(self, task_id: str) -> dict[str, Any]:
+        """The task; empty when it cannot be read."""
+        answer = self.request("GET", f"/tasks/{task_id}", again=True) if task_id else None
+        return {} if answer is None or answer[0] != 200 else answer[1]
+
+    def wait_until(self, task_id: str, *statuses: str, seconds: int = 4 * 3600) -> dict[str, Any]:
+        """Look at a task now and then until it has one of the statuses; the task as seen last."""
+        task: dict[str, Any] = {}
+        for _ in range(seconds // 15):
+            task = self.get(task_id)
+            if not task or task["status"] in statuses:
+                break
+            self.sleep(15)
+        return task
+
+    def request(
+        self, method: str, path: str, body: Any = None, *, key: str | None = None, again: bool = False
+    ) -> tuple[int, Any] | None:
+        """Send a request and wait; `again`: send it again when it was not answered, or with a 5xx."""
+        answer = None
+        for number in range(TRIES if again else 1):
+            if number:
+                self.sleep(1)
+            answer = self._once(method, path, body, key)
+            if answer is not None and answer[0] < 500:
+                break
+        return answer
+
+    def _act(self, task_id: str, verb: str) -> int:
+        answer = self.request("POST", f"/tasks/{task_id}/{verb}", again=True) if task_id else None
+        return 0 if answer is None else answer[0]
+
+    def _once(self, method: str, path: str, body: Any, key: str | None) -> tuple[int, Any] | None:
+        answers: list[tuple[int, Any] | None] = []
+
+        def ask(wake: Callable[[], None]) -> None:
+            def heard(answer: tuple[int, Any] | None) -> None:
+                answers.append(answer)
+                wake()
+
+            self._api.ask(method, path, self._token, heard, body=body, key=key)
+
+        self._scheduler.wait_for_call(ask)
+        return answers[0]
+
+
+def _call(event: dict[str, Any], context: Context) -> Any:
+    return app.app(event, context)
+
+
+def _event(
+    method: str, path: str, token: str, *, query: dict[str, str], body: Any, key: str | None
+) -> dict[str, Any]:
+    """A request as API Gateway passes it on."""
+    parts = path.split("/")
+    named = len(parts) > 2 and parts[2] != "batch"
+    resource = "/".join([*parts[:2], "{task_id}", *parts[3:]]) if named else path
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    if key is not None:
+        headers["idempotency-key"] = key
+    return {
+        "resource": resource,
+        "path": path,
+        "httpMethod": method,
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "queryStringParameters": query or None,
+        "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} or None,
+        "pathParameters": {"task_id": parts[2]} if named else None,
+        "stageVariables": None,
+        "requestContext": {
+            "resourcePath": resource,
+            "httpMethod": method,
+            "requestId": "request",
+            "identity": {"sourceIp": "127.0.0.1"},
+        },
+        "body": None if body is None else json.dumps(body),
+        "isBase64Encoded": False,
+    }
