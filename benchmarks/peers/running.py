@@ -19,7 +19,7 @@ from benchmarks.peers.contenders import PROCESSES, ROOT, Contender
 
 _PATIENCE_SECONDS: Final = 90
 #: Workers that have not ended by then wait for messages, and none comes.
-_END_SECONDS: Final = 1
+_END_SECONDS: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
