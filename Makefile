@@ -12,7 +12,7 @@ SOURCES := $(wildcard app.py) benchmarks chalicelib client infra local tests
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help up deploy doctor rollback down token test check audit fuzz simulate mutants bench lint format policies lock clean
+.PHONY: help up deploy doctor rollback down token test check audit fuzz simulate mutants chaos soak bench lint format policies lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -57,6 +57,13 @@ simulate: $(INSTALLED) ## Break everything, at every call and by chance, in simu
 
 mutants: $(INSTALLED) ## Take each guard away and see the tests fail; writes the table in docs/reliability.md
 	@$(BIN)/python -m tests.mutants
+
+chaos: $(INSTALLED) ## Break a stage of its own while 5,000 tasks run on it: 10 minutes (SEED=7: the same again)
+	@$(BIN)/python -m tests.chaos
+
+soak: MINUTES ?= 30
+soak: $(INSTALLED) ## Watch the memory of a stage of its own under steady load (make soak MINUTES=60)
+	@$(BIN)/python -m tests.chaos soak $(MINUTES)
 
 bench: $(INSTALLED) ## Measure everything (ONLY="counts cold": some); the table is kept in benchmarks/results.json
 	@$(BIN)/python -m benchmarks $(ONLY)

@@ -15,6 +15,8 @@ LONGEST_WAIT_SECONDS = 20
 #: The time until a waiting task is sent again doubles from the one to the other.
 RESEND_FIRST = timedelta(seconds=60)
 RESEND_LAST = timedelta(minutes=15)
+#: A task is stored at most this long after its id was made: no request of the API lives longer.
+STORED_WITHIN = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,6 +17,7 @@ from chalicelib.domain.errors import FieldError, Invalid, Unauthorized
 from chalicelib.domain.ids import created_at, earliest_id, is_task_id
 from chalicelib.domain.task import Task
 from chalicelib.domain.ticket import Ticket
+from chalicelib.domain.timing import STORED_WITHIN
 from chalicelib.domain.watching import MAX_SUBSCRIPTIONS, Connection, ConnectionGone, SendFailed, Watch
 from chalicelib.observability import log
 from chalicelib.services.frames import error_frame, fits_a_frame, task_frame
@@ -185,8 +186,8 @@ class Connections:
     def _start(self, since: Any) -> str | None:
         """Where a sync begins to look for new tasks.
 
-        Ids are made by many clocks: a task created *after* the client's newest may have a smaller id. So a
-        sync looks back by the most that clocks differ; a sync that goes on does not.
+        Ids are made by many clocks, and stored a while later: a task that came *after* the client's newest
+        may have a smaller id. So a sync looks back by both; a sync that goes on does not.
         """
         if since is None:
             return None
@@ -194,7 +195,7 @@ class Connections:
             return since[: -len(_NEXT)]
         if isinstance(since, str) and is_task_id(since):
             with suppress(OverflowError):  # no task was created in the year 10889
-                return earliest_id(created_at(since) - self._clock_margin)
+                return earliest_id(created_at(since) - self._clock_margin - STORED_WITHIN)
         raise Refusal("invalid", "since: the id of a task, or the `since` of a synced frame, is needed.")
 
     def _send_tasks(self, connection: Connection, tasks: list[Task]) -> None:

@@ -310,12 +310,13 @@ class TestSync:
         handlers.connect("c1")
         assert sync_all(handlers, sockets, first.id, {first.id: 1}) == created
 
-    def test_a_task_whose_id_was_made_by_a_slow_clock_is_found(
-        self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
+    @pytest.mark.parametrize("seconds", [14, 29, 43], ids=["slow clock", "slow request", "both"])
+    def test_a_task_that_was_stored_long_after_its_id_was_made_is_found(
+        self, *, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer, seconds: int
     ) -> None:
         newest = kit.create("test.fast")
         slow = row(kit, newest["id"])
-        slow = replace(slow, id=new_task_id(kit.clock() - timedelta(seconds=14), 0, 1))
+        slow = replace(slow, id=new_task_id(kit.clock() - timedelta(seconds=seconds), 0, 1))
         kit.services.task_table.create(slow)
         handlers.connect("c1")
         assert sync_all(handlers, sockets, newest["id"], {newest["id"]: 1}) == [slow.id]

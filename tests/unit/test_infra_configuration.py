@@ -21,6 +21,7 @@ from chalice.config import Config
 from chalice.deploy.validate import validate_configuration
 
 import app
+from chalicelib.domain.timing import STORED_WITHIN
 from infra import policies
 from infra.app_functions import Function, functions_in, functions_of, stages
 from infra.templates import DATA as TEMPLATE
@@ -160,6 +161,7 @@ class TestEveryFunction:
     def test_ends_before_the_gateway_gives_up(self, stage: str, function: Function) -> None:
         if function.key in BEHIND_API_GATEWAY:
             assert function.model.timeout <= 29
+            assert function.model.timeout < STORED_WITHIN.total_seconds()  # a sync looks back no longer
 
     def test_ends_before_its_message_is_shown_again(self, stage: str, function: Function) -> None:
         """Six runs, as AWS advises."""

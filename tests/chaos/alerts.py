@@ -1,0 +1,45 @@
+"""What the stage's alert topic has published."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Final
+
+from local.stage import PREFIX
+from tests.chaos.stage import Stage
+
+_QUEUE: Final = "chaos-alerts"
+
+
+class Alerts:
+    """Listens to the alert topic, also while the emulator is restarted."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        sqs, sns = stage.client("sqs"), stage.client("sns")
+        url = sqs.create_queue(QueueName=_QUEUE)["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        topic = sns.create_topic(Name=f"{PREFIX}-alerts")["TopicArn"]
+        let_topic_send = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [let_topic_send]})
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+
+    def keys(self) -> Counter[str]:
+        """The keys that were told, and how often. Can be asked once."""
+        sqs = self._stage.client("sqs")
+        url = sqs.get_queue_url(QueueName=_QUEUE)["QueueUrl"]
+        found: Counter[str] = Counter()
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                text = json.loads(message["Body"])["Message"]
+                found.update(line.split()[1] for line in text.splitlines() if line.startswith("- "))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return found

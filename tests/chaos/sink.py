@@ -1,0 +1,29 @@
+"""Where the http.request tasks of a run arrive: it answers by path, and counts by webhook-id."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tests.http_server import Answer, HttpServer, Received
+
+OK, FLAKY, GONE = "/ok", "/flaky", "/gone"
+
+
+class Sink(HttpServer):
+    """Answers 200 at OK, 503 and then 200 at FLAKY, 404 at GONE."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: Counter[str] = Counter()  #: requests by webhook-id
+        self.served: Counter[str] = Counter()  #: those that were answered 200
+
+    def take(self, received: Received) -> Answer:
+        webhook = received.headers.get("webhook-id", "")
+        with self._lock:
+            self.asked[webhook] += 1
+            if received.path == GONE:
+                return Answer(404)
+            if received.path == FLAKY and self.asked[webhook] == 1:
+                return Answer(503, headers={"retry-after": "1"})
+            self.served[webhook] += 1
+            return Answer(200, b"fine")

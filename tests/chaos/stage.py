@@ -1,0 +1,166 @@
+"""A local stage of its own, to be broken: on a free port, with its data in a directory of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, Self
+
+from chalicelib.domain.caller import Scope
+from local.deployer import Deployer
+from local.emulator import Emulator, free_port
+from local.probe import run_probe
+from local.stage import PREFIX, Endpoints, LocalStage
+
+ROOT: Final = Path(__file__).parents[2]
+#: A message that a killed worker held comes back within the minute, not within twelve.
+VISIBILITY_SECONDS: Final = {"fast": 30, "long": 30, "dead-letters": 60}
+#: What the emulator must have saved when it was stopped, or what comes after is about another world.
+_SAVED: Final = ("dynamodb", "sqs", "sns", "lambda")
+#: The directory in which the emulator unpacks a function's code, and runs it from.
+_CODE: Final = re.compile(rf"/ministack-lambda-{PREFIX}-?(?P<function>\w*)-[a-z0-9_]{{8}}/_worker\.py")
+_pause: Final = threading.Event()  # never set: waiting for it is the pause between two looks
+
+
+class ChaosError(Exception):
+    """The run cannot go on, and says nothing about the service; the message says why."""
+
+
+def await_true(look: Callable[[], object], seconds: float, every_seconds: float = 0.5) -> bool:
+    """True as soon as `look` answers something true; False when it has not within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not look():
+        if time.monotonic() > deadline:
+            return False
+        _pause.wait(every_seconds)
+    return True
+
+
+class Stage:
+    """The service as `make up` brings it up, with short leases, so that what breaks heals within a run."""
+
+    def __init__(self, home: Path, **environment: str) -> None:
+        port = free_port()
+        self._emulator = Emulator(port, home, persist=True)
+        self._state = home / "state" / str(port)
+        deployer = Deployer(
+            source=ROOT,
+            endpoint=self._emulator.endpoint,
+            home=home,
+            records=home / "deployed",
+            environment=environment,
+        )
+        self._stage = LocalStage(self._emulator, deployer)
+        self.endpoints: Endpoints
+
+    def __enter__(self) -> Self:
+        try:
+            self._emulator.start()
+            self._bring_up()
+            run_probe(self.endpoints)
+        except BaseException:
+            self._emulator.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._emulator.stop()
+
+    def restart(self) -> float:
+        """Stop the emulated AWS with all that runs on it, and start it again; the seconds without it.
+
+        Raises: ChaosError when it did not save what it held.
+        """
+        stopped, began = time.time(), time.monotonic()
+        self._emulator.stop()
+        lost = [name for name in _SAVED if not self._is_saved(name, stopped)]
+        if lost:
+            raise ChaosError(f"The emulator was stopped and did not save {', '.join(lost)}.")
+        self._emulator.start()
+        self._bring_up()
+        self._stage.sweep()
+        return time.monotonic() - began
+
+    def _is_saved(self, name: str, since: float) -> bool:
+        file = self._state / f"{name}.json"
+        return file.exists() and file.stat().st_mtime >= since - 1
+
+    def _bring_up(self) -> None:
+        self.endpoints = self._stage.bring_up()
+        sqs = self.client("sqs")
+        for name, seconds in VISIBILITY_SECONDS.items():
+            sqs.set_queue_attributes(
+                QueueUrl=self.queue_url(name), Attributes={"VisibilityTimeout": str(seconds)}
+            )
+
+    # --- What is in it ----------------------------------------------------------------------------
+
+    def token(self, owner: str) -> str:
+        """A token that allows everything to `owner`."""
+        return self._stage.token(owner, tuple(Scope))
+
+    def client(self, name: str) -> Any:
+        """A client of an AWS service underneath."""
+        return self._emulator.client(name)
+
+    def queue_url(self, name: str) -> str:
+        """The URL of the stage's own queue."""
+        return str(self.client("sqs").get_queue_url(QueueName=f"{PREFIX}-{name}")["QueueUrl"])
+
+    def messages(self, *names: str) -> int:
+        """How many messages lie in these queues, visible or not."""
+        kinds = ["", "NotVisible", "Delayed"]
+        attributes = [f"ApproximateNumberOfMessages{kind}" for kind in kinds]
+        sqs = self.client("sqs")
+        return sum(
+            int(count)
+            for name in names
+            for count in sqs.get_queue_attributes(QueueUrl=self.queue_url(name), AttributeNames=attributes)[
+                "Attributes"
+            ].values()
+        )
+
+    def watch_dead_letters(self) -> None:
+        """Run the monitor now, instead of within five minutes."""
+        event = {"version": "0", "account": "", "region": "", "detail": {}, "resources": []}
+        event |= {"detail-type": "Scheduled Event", "source": "aws.events", "time": "", "id": "chaos"}
+        answer = self._emulator.client("lambda", read_timeout_seconds=300).invoke(
+            FunctionName=f"{PREFIX}-watch_dead_letters", Payload=json.dumps(event).encode()
+        )
+        if "FunctionError" in answer:
+            raise ChaosError(f"The monitor failed: {answer['Payload'].read()!r}")
+
+    # --- Its processes ----------------------------------------------------------------------------
+
+    def workers(self) -> dict[str, list[int]]:
+        """The processes that the emulator runs functions in, by the function's name (`api` for the API)."""
+        found: defaultdict[str, list[int]] = defaultdict(list)
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            with suppress(OSError, ValueError):
+                code = _CODE.search((entry / "cmdline").read_text())
+                if code and _parent(entry) == self._emulator.process_id:
+                    found[code["function"] or "api"].append(int(entry.name))
+        return dict(found)
+
+    def kill(self, pid: int) -> bool:
+        """End a worker with -9; False when it is none of ours any more."""
+        if not any(pid in pids for pids in self.workers().values()):
+            return False
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            return True
+        return False
+
+
+def _parent(process: Path) -> int:
+    return int((process / "stat").read_text().rpartition(")")[2].split()[1])
