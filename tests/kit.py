@@ -26,7 +26,7 @@ from typing import Any, Self
 from botocore.loaders import create_loader
 from botocore.session import Session
 from moto import mock_aws
-from moto.core.models import botocore_stubber
+from moto.core.models import RESPONSES_METHODS, botocore_stubber
 
 from chalicelib.aws.clients import Clients
 from chalicelib.bootstrap import Services
@@ -51,19 +51,22 @@ TOKEN_KEY = "a key for the tokens that tests mint for themselves"
 STEPS = 1000
 #: Reading botocore's service models is most of the time that a kit takes: all kits share one reading.
 _LOADER = create_loader()
+#: moto listens to `requests`, too, at a thousand addresses that each kit would add anew. Nothing here uses it.
+RESPONSES_METHODS.clear()
 
 
 @cache
 def template() -> str:
     """infra/template.yaml, as far as the service needs it.
 
-    Without encryption: the RSA key that moto makes for it is most of a kit's time.
+    Without encryption: the RSA key that moto makes for it is most of a kit's time. With a tab, which JSON allows
+    and YAML does not: moto tries its slow YAML reader first, and so gives up at once.
     """
     whole = load(DATA)
     used = {name: each for name, each in whole["Resources"].items() if each["Type"] in USED}
     for each in used.values():
         each["Properties"].pop("SSESpecification", None)
-    return json.dumps({**whole, "Resources": used})
+    return "\t" + json.dumps({**whole, "Resources": used})
 
 
 def new_session() -> Session:
