@@ -7,7 +7,9 @@ import { TaskList } from "./task-list.js";
 
 export class Live {
   #listeners = new Set();
-  #newest = null;
+  #newest = null; // of all tasks that were heard of
+  #since = null; // the newest when the last complete sync began: what was heard later may have come before an older one
+  #next = null; // what #since will be when the sync at hand is complete
   #wasLive = false;
 
   constructor(api, { withStats }) {
@@ -56,6 +58,7 @@ export class Live {
   #retry() {
     const isLive = this.connection.state === "live";
     if (isLive && !this.#wasLive) {
+      this.#since = this.#next;
       if (this.list.problem) this.list.loadMore();
       if (this.stats?.problem) this.stats.refresh();
     }
@@ -66,16 +69,16 @@ export class Live {
   async #findNewest() {
     try {
       const { tasks } = await this.api.get(`tasks${query({ limit: 1 })}`);
-      this.#newest = tasks[0]?.id ?? null;
+      this.#newest = this.#since = tasks[0]?.id ?? null;
     } catch {
-      this.#newest = null; // the list tells the same problem
+      // The list tells the same problem.
     }
   }
 
   #known() {
-    const newest = this.list.ids[0] ?? null;
+    this.#next = this.#newest;
     // Before there was any task, whatever there is now is new: the list begins again.
-    if (this.#newest === null && newest === null) this.list.reload();
-    return { versions: this.list.versions, since: [this.#newest, newest].filter(Boolean).sort().at(-1) ?? null };
+    if (this.#since === null) this.list.reload();
+    return { versions: this.list.versions, since: this.#since };
   }
 }
