@@ -54,15 +54,17 @@ function Group({ api, live, group, place, mayRetry, onRetried }) {
     setRetrying(false);
     onRetried();
   };
+  // A message that is no task's has nothing that could be retried.
+  const isOurs = group.kind !== "quarantined";
   return html`<li class="group">
     <button type="button" class="fold" aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}>
       <${Icon} name="fold" />
       <span class="count">${group.count}<span class="hidden"> × </span></span>
-      <span class="cause"><b>${group.error_type ?? group.kind}</b> <span class="tag">${group.type ?? "unknown type"}</span> <span class="tag">${group.kind}</span>
+      <span class="cause"><b>${isOurs ? group.error_type ?? group.kind : "Not a task"}</b> ${group.type && html`<span class="tag">${group.type}</span> `}<span class="tag">${group.kind}</span>
         <small>${group.message}</small></span>
       <span class="when">last <${Moment} at=${group.last_failed_at} /><small>first <${Moment} at=${group.first_failed_at} /></small></span>
     </button>
-    ${mayRetry && html`<button type="button" class="retry-all" onClick=${() => setRetrying(true)}>Retry all …</button>`}
+    ${mayRetry && isOurs && html`<button type="button" class="retry-all" onClick=${() => setRetrying(true)}>Retry all …</button>`}
     ${isOpen && html`<${Letters} ...${{ api, live, group, place, mayRetry, onRetried }} />`}
     ${isRetrying && html`<${Redrive} api=${api} action="retry" filter=${{ group: group.id }}
       name=${`${group.error_type ?? group.kind}: ${group.message}`} onClose=${close} />`}
@@ -83,7 +85,7 @@ function Letters({ api, live, group, place, mayRetry, onRetried }) {
       ${items.map((letter) => html`<li key=${letter.key}>
         ${letter.task_id ? html`<${Link} to=${{ ...place, task: letter.task_id }}><code>${letter.task_id}</code></${Link}>` : html`<code>${letter.key}</code>`}
         <span class="message">${letter.message}</span>
-        <span class="muted">attempt ${letter.attempt ?? "–"}, <${Moment} at=${letter.failed_at ?? letter.recorded_at} /></span>
+        <span class="muted">${letter.attempt ? `attempt ${letter.attempt}, ` : ""}<${Moment} at=${letter.failed_at ?? letter.recorded_at} /></span>
         ${mayRetry && letter.task_id && html`<${Action} class="small" onClick=${() => retry(letter.task_id)}>Retry<span class="hidden"> ${letter.task_id}</span></${Action}>`}
       </li>`)}
     </ul>

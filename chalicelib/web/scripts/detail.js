@@ -1,7 +1,7 @@
 // One task: what it is, what happened to it, and what can be done.
 
 import { html, useEffect, useState } from "./html.js";
-import { dateAndTime, duration } from "./format.js";
+import { dateAndTime, duration, inLocalTime } from "./format.js";
 import { Icon } from "./icons.js";
 import { Json } from "./json-tree.js";
 import { useNow } from "./observable.js";
@@ -115,9 +115,9 @@ function Explanation({ api, task }) {
   if (!answer || task.status === "running") return null;
   return html`<div class="explanation" role="status">
     <${Icon} name=${answer.reason === "type_paused" ? "paused" : task.status} />
-    <p>${answer.detail}
+    <p>${inLocalTime(answer.detail)}
       ${answer.ahead && html` <span>Behind about ${answer.ahead.count} others.</span>`}
-      ${answer.next && html` <span class="muted">${answer.next}</span>`}
+      ${answer.next && html` <span class="muted">${inLocalTime(answer.next)}</span>`}
     </p>
   </div>`;
 }

@@ -1,6 +1,7 @@
 // What tasks can be asked for, and the switch for when something behind one is broken.
 
 import { html, useState } from "./html.js";
+import { count } from "./format.js";
 import { Icon } from "./icons.js";
 import { Action, Dialog, Loading, Moment, Trouble } from "./parts.js";
 import { Link } from "./router.js";
@@ -28,7 +29,7 @@ function Type({ api, type, reload, session }) {
     <div>
       <h3><${Link} to=${{ type: type.name }}>${type.name}</${Link}> <span class="tag">${type.lane} lane</span></h3>
       <p>${type.description}</p>
-      <p class="muted">${type.defaults.max_attempts} attempts, ${type.defaults.timeout_seconds} s of silence</p>
+      <p class="muted">${count(type.defaults.max_attempts, "attempt")} · stopped after ${type.defaults.timeout_seconds} s of silence</p>
       ${type.paused && html`<p class="paused"><${Icon} name="paused" /> Paused <${Moment} at=${type.paused.at} />
         ${type.paused.by && ` by ${type.paused.by}`}${type.paused.reason && `: ${type.paused.reason}`}. Its tasks wait; nothing is lost.</p>`}
     </div>
