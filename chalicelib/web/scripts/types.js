@@ -20,7 +20,7 @@ export function TaskTypes({ api, types, problem, reload, session }) {
 function Type({ api, type, reload, session }) {
   const [isPausing, setPausing] = useState(false);
   const resume = async () => {
-    await api.post(`task-types/${type.name}/resume`);
+    await api.post(`task-types/${encodeURIComponent(type.name)}/resume`);
     await reload();
   };
   // A service that cannot pause says nothing of it.
@@ -46,7 +46,7 @@ function Type({ api, type, reload, session }) {
 function Pause({ api, type, reload, onClose }) {
   const [reason, setReason] = useState("");
   const pause = async () => {
-    await api.post(`task-types/${type.name}/pause`, reason ? { reason } : {});
+    await api.post(`task-types/${encodeURIComponent(type.name)}/pause`, reason ? { reason } : {});
     await reload();
     onClose();
   };
