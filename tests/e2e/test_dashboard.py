@@ -298,3 +298,23 @@ class TestTheConnection:
         ada.page.unroute(tasks)
         trouble.get_by_role("button", name="Try again").click()
         expect(ada.page.get_by_text("No tasks yet")).to_be_visible()
+
+    def test_what_failed_to_load_is_loaded_when_the_service_is_back(self, ada: Person) -> None:
+        task = ada.post("demo.sleep", {"seconds": 0}, delay_seconds=600)
+        everything = re.compile(r"/(tasks|stats|tickets)\b")
+        ada.page.route(everything, lambda route: route.fulfill(status=503, json={"detail": "In a moment."}))
+        ada.open()
+        expect(ada.page.get_by_role("alert")).to_contain_text("In a moment.")
+        expect(ada.page.get_by_text("Numbers cannot be read now.")).to_be_visible()
+        ada.page.unroute(everything)
+        expect(ada.row(task)).to_be_visible()
+        expect(ada.page.get_by_text("Numbers cannot be read now.")).to_have_count(0)
+
+    def test_a_task_that_another_tab_deleted_is_gone_here_too(self, ada: Person) -> None:
+        task = ada.post("demo.sleep", {"seconds": 0})
+        ada.open_live(task=task["id"])
+        expect(ada.detail.get_by_text("Attempt 1 succeeded")).to_be_visible()
+        assert ada.call("DELETE", f"/tasks/{task['id']}").status == 204
+        ada.detail.get_by_role("button", name="Delete").click()
+        expect(ada.detail.get_by_text("No such task")).to_be_visible()
+        expect(ada.row(task)).to_have_count(0)

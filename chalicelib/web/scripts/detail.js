@@ -30,7 +30,7 @@ export function Detail({ api, live, id, session, onClose }) {
     ${isGone ? html`<${Blank} icon="failed" title="No such task">It was deleted, or its retention is over.</${Blank}>`
       : html`<${Trouble} problem=${problem} retry=${reload} />`}
     ${!task && !problem && html`<${Loading} />`}
-    ${task && !isGone && html`<${Body} ...${{ api, live, task, session, take, onClose }} />`}
+    ${task && !isGone && html`<${Body} ...${{ api, live, task, session, take, reload, onClose }} />`}
   </aside>`;
 }
 
@@ -61,9 +61,9 @@ function useTask(api, live, id) {
   return { task: task?.id === id ? task : null, problem, reload, take };
 }
 
-function Body({ api, live, task, session, take, onClose }) {
+function Body({ api, live, task, session, take, reload, onClose }) {
   return html`<div class="body">
-    ${session.mayWrite && html`<${Actions} ...${{ api, live, task, take, onClose }} />`}
+    ${session.mayWrite && html`<${Actions} ...${{ api, live, task, take, reload, onClose }} />`}
     ${!isFinal(task) && html`<${Explanation} api=${api} task=${task} />`}
     ${task.status === "running" && html`<div class="progress">
       <${Progress} of=${task.progress} /><span>${Math.round(task.progress?.percent ?? 0)} %</span><small>${task.progress?.message}</small>
@@ -80,17 +80,19 @@ function Body({ api, live, task, session, take, onClose }) {
   </div>`;
 }
 
-function Actions({ api, live, task, take, onClose }) {
-  const change = async (verb) => {
+function Actions({ api, live, task, take, reload, onClose }) {
+  // Somebody may have deleted it meanwhile, which nothing tells: reading it does.
+  const orGone = (act) => act().catch((error) => (error.status === 404 ? reload() : Promise.reject(error)));
+  const change = (verb) => orGone(async () => {
     const changed = await api.post(`tasks/${task.id}/${verb}`);
     take(changed);
     live.list.apply([changed]);
-  };
-  const remove = async () => {
+  });
+  const remove = () => orGone(async () => {
     await api.delete(`tasks/${task.id}`);
     live.list.remove(task.id);
     onClose();
-  };
+  });
   return html`<div class="actions">
     ${canRetry(task) && html`<${Action} class="primary" onClick=${() => change("retry")}>Retry</${Action}>`}
     ${canCancel(task) && html`<${Action} onClick=${() => change("cancel")}>Cancel</${Action}>`}

@@ -8,6 +8,7 @@ import { TaskList } from "./task-list.js";
 export class Live {
   #listeners = new Set();
   #newest = null;
+  #wasLive = false;
 
   constructor(api, { withStats }) {
     this.api = api;
@@ -20,6 +21,7 @@ export class Live {
   }
 
   async start() {
+    this.connection.watch(() => this.#retry());
     this.stats?.start();
     await this.#findNewest();
     this.connection.open();
@@ -48,6 +50,16 @@ export class Live {
     this.list.apply(tasks);
     this.stats?.apply(tasks);
     for (const listener of this.#listeners) listener(tasks);
+  }
+
+  /** Asks again for what could not be had, once the service is back. */
+  #retry() {
+    const isLive = this.connection.state === "live";
+    if (isLive && !this.#wasLive) {
+      if (this.list.problem) this.list.loadMore();
+      if (this.stats?.problem) this.stats.refresh();
+    }
+    this.#wasLive = isLive;
   }
 
   /** What a sync begins from: a filtered list may know old tasks only, so the newest of all is asked for. */
