@@ -38,7 +38,9 @@ MINUTES: Final = 25.0
 #: What a schedule sends.
 SCHEDULED: Final = {
     **dict.fromkeys(("version", "account", "region", "source", "time", "id"), ""),
-    **{"detail-type": "Scheduled Event", "detail": {}, "resources": []},
+    "detail-type": "Scheduled Event",
+    "detail": {},
+    "resources": [],
 }
 
 
@@ -80,23 +82,22 @@ class Shop:
         return self._client.create("http.request", payload, **options).id
 
     def last_hour(self) -> str:
-        """What the pictures show: a bit of everything. The id of the task that runs the longest."""
+        """What the pictures show: a bit of everything. The id of a task that is tried again and again."""
         self._client.create("csv.profile", {"csv": ORDERS}, delay_seconds=5400, tags=["nightly", "report"])
-        self.call(self._gone, "/newsletter", tags=["mail"])
-        self.call(self._busy, "/stock", tags=["stock"], max_attempts=8)
+        shown = self.call(self._busy, "/stock", tags=["stock", "warehouse-2"], max_attempts=8)
         for _ in range(3):
             self.call(self._well, f"/orders/{self._draw.randrange(10_000)}", tags=["orders"])
         self._client.cancel(self._client.create("demo.sleep", {"seconds": 1}, delay_seconds=600).id)
         sleep = "demo.sleep"
         self._client.create(sleep, {"seconds": 90, "steps": 90}, tags=["render"])
-        shown = self._client.create(sleep, {"seconds": 60, "steps": 80}, tags=["render", "customer-311"])
+        self._client.create(sleep, {"seconds": 60, "steps": 80}, tags=["render"])
         time.sleep(6)
         self._client.create(sleep, {"seconds": 60, "steps": 12}, tags=["render"])
-        self.call(self._busy, "/stock", tags=["stock"], max_attempts=8)
+        self.call(self._gone, "/newsletter", tags=["mail"])
         self._client.create("csv.profile", {"csv": ORDERS}, tags=["nightly", "report"])
         for _ in range(2):
             self.call(self._well, f"/orders/{self._draw.randrange(10_000)}", tags=["orders"])
-        return shown.id
+        return shown
 
 
 @contextmanager
@@ -142,7 +143,8 @@ def take(http: str, token: str, shown: str) -> None:
         with window(browser, f"{http}/?task={shown}#token={token}", color_scheme="dark") as page:
             page.locator(".detail .timeline").wait_for()
             page.screenshot(path=IMAGES / "dashboard-dark.png")
-        with window(browser, f"{http}/#token={token}", viewport=PHONE, is_mobile=True, has_touch=True) as page:
+        phone = {"viewport": PHONE, "is_mobile": True, "has_touch": True}
+        with window(browser, f"{http}/#token={token}", **phone) as page:
             page.locator(".task").first.wait_for()
             page.screenshot(path=IMAGES / "dashboard-phone.png")
 
