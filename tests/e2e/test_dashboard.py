@@ -73,6 +73,13 @@ class TestSigningIn:
             reader.open(create="demo.sleep")
             expect(reader.page.get_by_role("dialog")).to_have_count(0)
 
+    def test_an_address_without_its_last_slash_is_no_blank_page(self, ada: Person) -> None:
+        """API Gateway tells such an address apart, and the page redirects; the emulator does not."""
+        ada.page.goto(ada.service.endpoints.http)
+        expect(
+            ada.page.get_by_text("Does its address end with a slash?").or_(ada.page.get_by_label("Token"))
+        ).to_be_visible()
+
 
 class TestCreating:
     def test_a_task_is_made_by_the_form_and_seen_to_its_end(self, ada: Person) -> None:
@@ -142,6 +149,20 @@ class TestActing:
         expect(ada.row(task)).to_contain_text("canceled")
         ada.page.keyboard.press("Escape")
         expect(ada.detail).to_have_count(0)
+
+    def test_all_that_match_are_canceled_after_a_look_at_how_many(self, ada: Person) -> None:
+        tasks = [ada.post("demo.sleep", {"seconds": 0}, delay_seconds=600, tags=["wrong"]) for _ in range(3)]
+        other = ada.post("demo.sleep", {"seconds": 0}, delay_seconds=600)
+        ada.open_live(tag="wrong")
+        ada.page.get_by_role("button", name="Cancel all …").click()
+        dialog = ada.page.get_by_role("dialog")
+        expect(dialog).to_contain_text("3 tasks will be canceled")
+        dialog.get_by_role("button", name="Cancel 3 tasks").click()
+        expect(dialog.get_by_text("Done")).to_be_visible()
+        dialog.get_by_role("button", name="Close").first.click()
+        for task in tasks:
+            expect(ada.row(task)).to_contain_text("canceled")
+        assert ada.call("GET", f"/tasks/{other['id']}").json["status"] == "scheduled"
 
     def test_a_finished_task_is_deleted(self, ada: Person) -> None:
         task = ada.post("demo.sleep", {"seconds": 0})

@@ -8,8 +8,11 @@ import { Action, Blank, Loading, Moment, Trouble } from "./parts.js";
 import { Redrive } from "./redrives.js";
 import { Link, router } from "./router.js";
 
+/** Nothing tells that a death was put on record. */
+const REFRESH_MS = 60_000;
+
 export function DeadLetters({ api, live, place, types, session }) {
-  const { items: pages, problem, isLoading, hasMore, loadMore, reload } = usePages(api, { type: place.type }, "groups");
+  const { items: pages, problem, isLoading, hasMore, isFirst, loadMore, reload } = usePages(api, { type: place.type }, "groups");
   const groups = merged(pages);
   // A death or a retry changes the groups: look again, but not for each of many.
   useEffect(() => {
@@ -27,6 +30,11 @@ export function DeadLetters({ api, live, place, types, session }) {
       stop();
     };
   }, [place.type]);
+  useEffect(() => {
+    if (!isFirst) return undefined; // who looks further back is not to be sent to the start
+    const timer = setInterval(() => document.visibilityState === "visible" && reload(), REFRESH_MS);
+    return () => clearInterval(timer);
+  }, [place.type, isFirst]);
   if (problem?.isMissingRoute) return html`<${Blank} title="Not offered here">This service does not list its dead letters.</${Blank}>`;
   return html`<section class="panel" aria-labelledby="dead-letters">
     <header><h2 id="dead-letters">Dead letters</h2>
@@ -96,11 +104,11 @@ function Letters({ api, live, group, place, mayRetry, onRetried }) {
 
 /** The pages of `GET /dead-letters`; `reload` begins again and shows the old ones until the new are there. */
 function usePages(api, filters, name) {
-  const [state, setState] = useState({ items: [], cursor: null, isLoading: true, problem: null });
+  const [state, setState] = useState({ items: [], cursor: null, isFirst: true, isLoading: true, problem: null });
   const load = async (before) => {
     try {
       const page = await api.get(`dead-letters${query({ ...filters, limit: 50, cursor: before.cursor })}`);
-      setState({ items: [...before.items, ...page[name]], cursor: page.next_cursor, isLoading: false, problem: null });
+      setState({ items: [...before.items, ...page[name]], cursor: page.next_cursor, isFirst: before.cursor === null, isLoading: false, problem: null });
     } catch (problem) {
       setState((last) => ({ ...last, isLoading: false, problem }));
     }

@@ -54,7 +54,7 @@ export class Live {
     for (const listener of this.#listeners) listener(tasks);
   }
 
-  /** Asks again for what could not be had, once the service is back. */
+  /** A sync is complete: notes where the next one begins, and asks again for what could not be had. */
   #retry() {
     const isLive = this.connection.state === "live";
     if (isLive && !this.#wasLive) {
