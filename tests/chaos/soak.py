@@ -134,7 +134,7 @@ class Soak:
             self._listeners.calm()
             rests = await_true(lambda: due_rows(self._stage) == 0, REST_SECONDS, 1)
         lines, due = lines_of(self._memory), due_rows(self._stage)
-        self._show(lines, due, time.monotonic() - began)
+        self._show(lines, due)
         silent = {"api", "run_tasks", "run_long_tasks", "push_updates"} - {line.function for line in lines}
         return sum(not line.flat for line in lines) + due + (not rests) + len(silent)
 
@@ -169,10 +169,11 @@ class Soak:
                         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
                         self._memory[function, pid].append(Sample(now, pages * _PAGE / _MIB))
 
-    def _show(self, lines: Sequence[Line], due: int, seconds: float) -> None:
+    def _show(self, lines: Sequence[Line], due: int) -> None:
         stored = stored_tasks(self._stage).values()
         show(
-            f"Soak: {seconds / 60:.0f} minutes, {len(self._orders)} tasks, {TASKS_PER_SECOND:g} a second",
+            f"Soak: {self._seconds / 60:.0f} minutes, {len(stored)} tasks, "
+            f"{len(stored) / self._seconds:.1f} a second",
             {
                 "answers": ", ".join(f"{status} {count}" for status, count in sorted(self._answers.items())),
                 "ended": ", ".join(
