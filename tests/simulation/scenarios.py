@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from tests.simulation import operators
 from tests.simulation.calls import Call, Fault, Trouble
 from tests.simulation.plans import Calm, Ruled
-from tests.simulation.users import User
+from tests.simulation.users import DONE, User
 from tests.simulation.world import World
 
 Script = Callable[[World, User], None]
-DONE = ("succeeded", "failed", "canceled", "expired")
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +320,7 @@ STORMS: dict[str, Scenario] = {
     "storm": Scenario(busy),
     "storm_of_many_buckets": Scenario(busy, {"task_buckets": 4, "due_buckets": 4}),
     "storm_without_partial_batches": Scenario(busy, {"report_failures": False}),
+    "storm_of_operators": Scenario(operators.restless),
 }
 
 SCENARIOS: dict[str, Scenario] = {
@@ -344,6 +345,11 @@ SCENARIOS: dict[str, Scenario] = {
             late_failure,
             zombie_awake,
             garbage,
+            operators.pause,
+            operators.pause_while_tasks_fail,
+            operators.redrive,
+            operators.redrives_side_by_side,
+            operators.cancel_in_bulk,
         )
     },
     "near_the_end": Scenario(near_the_end, {"retention_days": 1 / 24}),
