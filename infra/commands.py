@@ -20,10 +20,12 @@ from infra.functions import FUNCTIONS, function_name
 from infra.monitoring import monitoring_stack
 from infra.parameters import put_signing_keys
 from infra.patient import Patient
+from infra.preconditions import require_stack
 from infra.removal import Removal
 from infra.stack import Stack, data_stack
 from infra.target import Target
 from infra.terminal import Terminal
+from infra.turn import take
 from infra.versions import go_back, history, way_back
 
 PRODUCTION: Final = "prod"
@@ -100,6 +102,7 @@ class Commands:
         """Return to the code that was live before the last deployment."""
         target = self.target
         functions = target.clients("lambda")
+        take(target.clients("dynamodb"), target.stage, target.project)
         histories = [history(functions, name) for name in self._deployed_functions()]
         returns = way_back(histories)
         self.terminal.plan(f"Roll back {target.place}", [each.change for each in returns])
@@ -112,6 +115,7 @@ class Commands:
         target = self.target
         if target.stage == PRODUCTION and not self.terminal.yes:
             raise BadInput(f"This would remove the app from {target.place}: say --yes if you mean it.")
+        take(target.clients("dynamodb"), target.stage, target.project)
         removal = Removal(target.stage, PlanFirst(self.terminal, ""))
         monitoring = monitoring_stack(target.clients, target.stage, emulated=target.emulated)
         changes = list(removal.changes)
@@ -131,7 +135,8 @@ class Commands:
         )
 
     def doctor(self, *, as_json: bool) -> bool:
-        """Look the stage over; True when all is well."""
+        """Look the stage over; True when all is well. Raises: BadInput when there is no such stage."""
+        require_stack(self.target.clients, self.target.stage)
         findings = list(examine(Patient(self.target), CHECKS))
         if as_json:
             self.terminal.say(_report(self.target.stage, findings))

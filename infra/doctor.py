@@ -45,6 +45,8 @@ def examine(patient: Patient, checks: Sequence[Check]) -> Iterator[Finding]:
     for each in checks:
         try:
             problems = list(each.look(patient))
-        except (BotoCoreError, ClientError, OSError) as error:
+        except ClientError as error:
+            problems = [f"This could not be looked at: {error.response['Error'].get('Message', error)}"]
+        except (BotoCoreError, OSError) as error:
             problems = [f"This could not be looked at: {error}"]
         yield Finding(check=each, problems=problems)
