@@ -10,10 +10,11 @@ from typing import Any, Final
 from chalice.utils import UI
 
 from infra import APP_NAME
+from infra.blueprint import Blueprint
 from infra.changes import Change
-from infra.checks import CHECKS
+from infra.checks import CHECKS, ON_PAPER
 from infra.deployment import deploy_app, deploy_function
-from infra.doctor import Finding, examine
+from infra.doctor import Check, Finding, examine
 from infra.emulated import complete_tables
 from infra.errors import BadInput
 from infra.functions import FUNCTIONS, function_name
@@ -63,6 +64,20 @@ def _report(stage: str, findings: Sequence[Finding]) -> str:
     ]
     healthy = all(each.is_healthy for each in findings)
     return json.dumps({"stage": stage, "healthy": healthy, "checks": checks}, indent=2)
+
+
+def look_over(blueprint: Blueprint, terminal: Terminal, *, as_json: bool) -> bool:
+    """The doctor for what is not deployed yet; True when all is well."""
+    return _tell(blueprint, ON_PAPER, terminal, as_json=as_json)
+
+
+def _tell(patient: Patient, checks: Sequence[Check], terminal: Terminal, *, as_json: bool) -> bool:
+    findings = list(examine(patient, checks))
+    if as_json:
+        terminal.say(_report(patient.stage, findings))
+    else:
+        terminal.findings(patient.place, patient.stage, findings)
+    return all(each.is_healthy for each in findings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,12 +152,7 @@ class Commands:
     def doctor(self, *, as_json: bool) -> bool:
         """Look the stage over; True when all is well. Raises: BadInput when there is no such stage."""
         require_stack(self.target.clients, self.target.stage)
-        findings = list(examine(Patient(self.target), CHECKS))
-        if as_json:
-            self.terminal.say(_report(self.target.stage, findings))
-        else:
-            self.terminal.findings(f"{self.target.place}", self.target.stage, findings)
-        return all(each.is_healthy for each in findings)
+        return _tell(Patient(self.target), CHECKS, self.terminal, as_json=as_json)
 
     # --- Steps ----------------------------------------------------------------------------------
 

@@ -92,7 +92,7 @@ def aim(project: Path, stage: str) -> Target:
 
     Raises: BadInput when the stage, the credentials or the region are no good.
     """
-    _check_stage(stages(project), stage)
+    check_stage(stages(project), stage)
     session = Session()
     try:
         region = _region(session)
@@ -132,7 +132,8 @@ def stages(project: Path) -> dict[str, Any]:
     return found
 
 
-def _check_stage(known: Mapping[str, Any], stage: str) -> None:
+def check_stage(known: Mapping[str, Any], stage: str) -> None:
+    """Raises: BadInput when it is not one of those that are deployed to AWS."""
     if stage == LOCAL_STAGE:
         raise BadInput("The local stage is brought up by `make up`.")
     if stage not in known:
