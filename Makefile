@@ -28,8 +28,8 @@ up: $(INSTALLED) ## Run the whole service here until Ctrl-C (PORT=4567 make up: 
 deploy: $(INSTALLED) ## Make the app live on AWS, after `make up STAGE=dev` (make deploy STAGE=dev FUNCTION=sweep YES=1)
 	@$(ON_AWS) $(if $(FUNCTION),--function $(FUNCTION))
 
-doctor: $(INSTALLED) ## Look a stage on AWS over (make doctor STAGE=dev JSON=1)
-	@$(ON_AWS) $(if $(JSON),--json)
+doctor: $(INSTALLED) ## Look a stage on AWS over (make doctor STAGE=dev JSON=1 TEMPLATE=infra/template.yaml)
+	@$(ON_AWS) $(if $(JSON),--json) $(if $(TEMPLATE),--template $(TEMPLATE))
 
 rollback: $(INSTALLED) ## Return to the code that was live on AWS before (make rollback STAGE=dev)
 	@$(ON_AWS)

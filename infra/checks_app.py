@@ -23,21 +23,15 @@ PATIENCE_SECONDS = 10
 
 @check("tables let old rows go", _UP)
 def expiry(stage: Patient) -> Iterator[str]:
-    dynamodb = stage.client("dynamodb")
     for table in TABLES:
-        found = dynamodb.describe_time_to_live(TableName=stage.name(table))["TimeToLiveDescription"]
-        if found["TimeToLiveStatus"] not in ("ENABLED", "ENABLING") or found.get("AttributeName") != "ttl":
+        if stage.expiry(table) != "ttl":
             yield f"{table} keeps its rows for ever."
 
 
 @check("tables can be restored", _UP)
 def restorable(stage: Patient) -> Iterator[str]:
-    dynamodb = stage.client("dynamodb")
     for table in ("tasks", "documents"):
-        found = dynamodb.describe_continuous_backups(TableName=stage.name(table))[
-            "ContinuousBackupsDescription"
-        ]
-        if found.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") != "ENABLED":
+        if not stage.is_restorable(table):
             yield f"{table} has no point-in-time recovery."
         if stage.stage == "prod" and not stage.table(table).get("DeletionProtectionEnabled"):
             yield f"{table} can be deleted by one call."

@@ -50,9 +50,9 @@ class AwsStage:
     def environment(self) -> dict[str, str]:
         return {**os.environ, **emulator_environment(self.emulator.endpoint)}
 
-    def infra(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def infra(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """`python -m infra` without a terminal, so that it does not ask."""
-        return self._run(sys.executable, "-m", "infra", *arguments, "--stage", STAGE)
+        return self._run(sys.executable, "-m", "infra", *arguments, "--stage", STAGE, **environment)
 
     def chalice(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Chalice's own command."""
@@ -63,9 +63,14 @@ class AwsStage:
         """A deployment that is killed before the first request with these words; its exit code."""
         return self._run(sys.executable, "-c", KILLED_BEFORE, words).returncode
 
-    def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
+    def _run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, cwd=self.checkout, env=self.environment, capture_output=True, text=True, check=False
+            command,
+            cwd=self.checkout,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def client(self, service: str) -> Any:

@@ -136,7 +136,7 @@ BREAKAGES = {
     ),
     "one failed delivery is the last": Breakage(
         noticed_by=queues.redrive,
-        says="fast gives a message up after 1 deliveries instead of 10",
+        says="fast gives a message up after 1 deliveries: throttling uses some up",
         harm=queue_set("fast", RedrivePolicy=json.dumps({**REDRIVE, "maxReceiveCount": 1})),
         mend=queue_set("fast", RedrivePolicy=json.dumps(REDRIVE)),
     ),

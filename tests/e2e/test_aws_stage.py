@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,6 +15,7 @@ from infra.checks import CHECKS
 from infra.doctor import examine
 from infra.errors import BadInput
 from infra.patient import Patient
+from infra.turn import Turn
 from local.emulator import Emulator, free_port
 from tests.e2e.aws_stage import KEY, AwsStage
 from tests.e2e.breakages import BREAKAGES
@@ -173,6 +175,33 @@ class TestPreconditions:
             gateway.delete_rest_api(restApiId=api)
         assert refused.returncode == 2
         assert "The name task-service-dev is taken: there are 2 REST APIs of it" in refused.stderr
+
+
+class TestOneAtATime:
+    def test_while_one_deploys_the_others_are_refused(self, stage: AwsStage) -> None:
+        deploying = Turn(dynamodb=stage.client("dynamodb"), stage="dev")
+        deploying.begin()
+        beating = threading.Thread(target=deploying.keep, args=[lambda: None])
+        beating.start()
+        try:
+            refused = [stage.infra("deploy"), stage.chalice("deploy"), stage.infra("down")]
+        finally:
+            deploying.end()
+            beating.join()
+        assert [each.returncode for each in refused] == [2, 2, 2]
+        for each in refused:
+            (line,) = each.stderr.splitlines()
+            assert line.startswith("The stage dev is being changed right now, by process"), line
+
+    def test_a_stage_is_of_one_region(self, stage: AwsStage) -> None:
+        """Its roles are not: they are the whole account's."""
+        roles = stage.client("iam").list_roles()["Roles"]
+        elsewhere = {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_REGION": "eu-west-1"}
+        assert "Nothing to remove" in stage.infra("down", **elsewhere).stdout
+        assert stage.client("iam").list_roles()["Roles"] == roles
+        missing = stage.infra("doctor", **elsewhere)
+        assert missing.returncode == 2
+        assert missing.stderr.startswith("There is no stack task-service-dev in eu-west-1")
 
 
 class TestDoctor:
