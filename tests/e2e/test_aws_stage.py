@@ -79,6 +79,15 @@ class TestRepeating:
     def test_a_task_goes_through(self, stage: AwsStage) -> None:
         assert stage.run_a_task() < 30
 
+    def test_so_does_a_bulk_by_the_policies_of_the_stage(self, stage: AwsStage) -> None:
+        """The emulator asks for permission, and the policies are those that AWS would get."""
+        task = {"type": "demo.sleep", "payload": {"seconds": 0}}
+        answer = stage.service.call("POST", "/tasks/batch", {"tasks": [task] * 3})
+        results = answer.json["results"]
+        assert [result["status"] for result in results] == [201, 201, 201]
+        for result in results:
+            stage.service.wait_for(result["task"]["id"], "succeeded")
+
 
 class TestChalice:
     def test_chalices_own_command_puts_right_what_was_changed_by_hand(self, stage: AwsStage) -> None:
