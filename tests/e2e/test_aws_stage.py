@@ -200,7 +200,7 @@ class TestOneAtATime:
         assert [each.returncode for each in refused] == [2, 2, 2]
         for each in refused:
             (line,) = each.stderr.splitlines()
-            assert line.startswith("The stage dev is being changed right now, by process"), line
+            assert "The stage dev is being changed right now, by process" in line
 
     def test_a_stage_is_of_one_region(self, stage: AwsStage) -> None:
         """Its roles are not: they are the whole account's."""
