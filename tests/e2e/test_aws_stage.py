@@ -97,8 +97,10 @@ class TestChalice:
             functions.update_event_source_mapping(
                 UUID=stage.mapping(name)["UUID"], FunctionResponseTypes=[], BatchSize=1
             )
+        stage.client("events").disable_rule(Name="task-service-dev-sweep-event")
         deployed = stage.chalice("deploy")
         assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+        assert stage.client("events").describe_rule(Name="task-service-dev-sweep-event")["State"] == "ENABLED"
         assert {name: safe(stage.mapping(name)) for name in MAPPED} == wanted
         assert {tuple(stage.mapping(name)["FunctionResponseTypes"]) for name in MAPPED} == {
             ("ReportBatchItemFailures",)
