@@ -145,6 +145,10 @@ def _client(self: TypedAWSClient, service_name: str) -> Any:
     client = _stock_client(self, service_name)
     if is_new and service_name == "lambda":
         _complete_mappings(client, find_stream=lambda arn: latest_stream(self._client("dynamodb"), arn))
+    if is_new and service_name == "events":
+        client.meta.events.register(
+            "provide-client-params.events.PutRule", lambda params, **_: params.update(State="ENABLED")
+        )
     if is_new and service_name == "iam":
         client.meta.events.register(
             "provide-client-params.iam.CreateRole",

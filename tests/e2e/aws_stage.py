@@ -19,6 +19,7 @@ from local.emulator import Emulator
 from local.probe import run_probe
 from local.stage import Endpoints
 from local.tokens import mint_token
+from tests.e2e.conftest import Service
 
 STAGE = "dev"
 KEY = "a key that only this test knows: 32 bytes"
@@ -98,6 +99,12 @@ class AwsStage:
             aws_endpoint=self.emulator.endpoint,
             token=mint_token(KEY, "default", tuple(Scope), datetime.now(UTC)),
         )
+
+    @cached_property
+    def service(self) -> Service:
+        """What clients see of it."""
+        no_local_stage: Any = None
+        return Service(stage=no_local_stage, emulator=self.emulator, endpoints=self.endpoints)
 
     def run_a_task(self) -> float:
         """From POST to the update on a WebSocket; how long that took."""

@@ -120,6 +120,10 @@ REDRIVE = {
 FAILURES = {
     "OnFailure": {"Destination": "arn:aws:sqs:us-east-1:000000000000:task-service-dev-stream-failures"}
 }
+MORE = {"RoleName": "task-service-dev-sweep", "PolicyName": "more"}
+EVERYTHING = json.dumps(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+)
 PARTIAL = ["ReportBatchItemFailures"]
 BREAKAGES = {
     "messages come back while they run": Breakage(
@@ -193,6 +197,12 @@ BREAKAGES = {
         says="The policy of push_updates is not that of",
         harm=lambda stage: policy_put(stage, generous=True),
         mend=lambda stage: policy_put(stage, generous=False),
+    ),
+    "a role has a second policy": Breakage(
+        noticed_by=app.policies,
+        says="more than its own policy, to be removed by hand: more",
+        harm=lambda stage: stage.client("iam").put_role_policy(**MORE, PolicyDocument=EVERYTHING),
+        mend=lambda stage: stage.client("iam").delete_role_policy(**MORE),
     ),
     "a function has too little time": Breakage(
         noticed_by=app.functions,

@@ -79,6 +79,15 @@ class TestRepeating:
     def test_a_task_goes_through(self, stage: AwsStage) -> None:
         assert stage.run_a_task() < 30
 
+    def test_so_does_a_bulk_by_the_policies_of_the_stage(self, stage: AwsStage) -> None:
+        """The emulator asks for permission, and the policies are those that AWS would get."""
+        task = {"type": "demo.sleep", "payload": {"seconds": 0}}
+        answer = stage.service.call("POST", "/tasks/batch", {"tasks": [task] * 3})
+        results = answer.json["results"]
+        assert [result["status"] for result in results] == [201, 201, 201]
+        for result in results:
+            stage.service.wait_for(result["task"]["id"], "succeeded")
+
 
 class TestChalice:
     def test_chalices_own_command_puts_right_what_was_changed_by_hand(self, stage: AwsStage) -> None:
@@ -88,8 +97,10 @@ class TestChalice:
             functions.update_event_source_mapping(
                 UUID=stage.mapping(name)["UUID"], FunctionResponseTypes=[], BatchSize=1
             )
+        stage.client("events").disable_rule(Name="task-service-dev-sweep-event")
         deployed = stage.chalice("deploy")
         assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+        assert stage.client("events").describe_rule(Name="task-service-dev-sweep-event")["State"] == "ENABLED"
         assert {name: safe(stage.mapping(name)) for name in MAPPED} == wanted
         assert {tuple(stage.mapping(name)["FunctionResponseTypes"]) for name in MAPPED} == {
             ("ReportBatchItemFailures",)
@@ -191,7 +202,7 @@ class TestOneAtATime:
         assert [each.returncode for each in refused] == [2, 2, 2]
         for each in refused:
             (line,) = each.stderr.splitlines()
-            assert line.startswith("The stage dev is being changed right now, by process"), line
+            assert "The stage dev is being changed right now, by process" in line
 
     def test_a_stage_is_of_one_region(self, stage: AwsStage) -> None:
         """Its roles are not: they are the whole account's."""
