@@ -13,6 +13,7 @@ from chalicelib.domain.pauses import PARKED
 from chalicelib.domain.redrive import RedriveStatus
 from chalicelib.domain.task import TaskStatus
 from chalicelib.domain.task_view import task_view
+from chalicelib.domain.timing import RESEND_LAST
 from tests.simulation.calls import Fault
 from tests.simulation.functions import moment
 from tests.simulation.plans import Storm
@@ -149,14 +150,14 @@ def _redrives_do_all(world: World) -> Iterator[str]:
 
 
 def _resumed_tasks_start(world: World) -> Iterator[str]:
-    """What waited for its type to be resumed starts within minutes; within the hour, if copies came late."""
+    """What waited for its type to be resumed starts soon; within the hour, if copies came late.
+
+    Soon is when the sweep looks again: somebody may have died after writing the row and before sending.
+    """
     crashes = (Fault.CRASH_BEFORE, Fault.CRASH_AFTER)
     only_crashes = all(trouble.fault in crashes for _, trouble in world.calls.troubles)
-    limit = (
-        timedelta(minutes=5)
-        if only_crashes and type(world.plan) is not Storm
-        else PARKED + timedelta(minutes=20)
-    )
+    late = timedelta(0) if only_crashes and not isinstance(world.plan, Storm) else PARKED
+    limit = RESEND_LAST + timedelta(minutes=5) + late
     for resumed_at, name in world.history.resumed:
         waited: dict[str, datetime] = {}
         for change in world.history.changes:

@@ -275,7 +275,9 @@ def _expired(change: Change) -> bool:
     new, old = change.new, change.old
     if new is None or old is None or new.status is not TaskStatus.EXPIRED or old.status is TaskStatus.EXPIRED:
         return True
-    return new.expires_at is not None and new.expires_at <= _by(change) + timedelta(seconds=20)
+    if new.expires_at is None:
+        return False
+    return new.expires_at - timedelta(seconds=20) <= _by(change) <= new.expires_at + timedelta(minutes=15)
 
 
 def _rescued(change: Change) -> bool:
@@ -305,6 +307,6 @@ _JUDGES: dict[str, Callable[[Change], bool]] = {
     "a cancel is not forgotten": _remembers_cancel,
     "a new life is fresh": _fresh,
     "only what is finished leaves": _kept,
-    "a task does not expire early": _expired,
+    "a task expires neither early nor late": _expired,
     "a lease that is held is not taken": _rescued,
 }

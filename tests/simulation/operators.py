@@ -11,8 +11,8 @@ FAST, LONG = "sim.fast", "sim.long"
 def pause(world: World, user: User) -> None:
     """Paused while one task runs and others wait: one is canceled, one expires, the rest start later."""
     user.create([[["wait", 20], ["fail"]], []])
-    soon = user.create([], delay_seconds=15)
-    user.create([], delay_seconds=15, expires_at="2026-01-01T00:04:00Z")
+    soon = user.create([], delay_seconds=40)
+    user.create([], delay_seconds=40, expires_at="2026-01-01T00:04:00Z")
     user.create([], delay_seconds=2000)
     user.sleep(3)
     user.pause(FAST)
@@ -20,7 +20,7 @@ def pause(world: World, user: User) -> None:
     user.create([], lane="long")  # of another type
     user.sleep(120)
     user.cancel(soon)
-    user.sleep(200)
+    user.sleep(1500)
     user.resume(FAST)
     user.retry(soon)
 

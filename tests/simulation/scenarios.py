@@ -202,6 +202,15 @@ def late_failure(world: World, user: User) -> None:
     user.create([steps], lane="long", timeout_seconds=60, expires_at="2026-01-01T00:01:40Z")
 
 
+def patient(world: World, user: User) -> None:
+    """Requests that wait for the end of a task: it comes, it comes after a retry, it comes too late."""
+    user.patience = 10
+    user.create([[["wait", 3]]])
+    user.create([[["fail"]], []], key="once")
+    task = user.create([[["wait", 30]]])
+    user.get(task)
+
+
 def near_the_end(world: World, user: User) -> None:
     """A canceled task that is retried just before its retention ends, and still runs when it would have."""
     task = user.create([[["wait", 50]]], delay_seconds=600)
@@ -343,6 +352,7 @@ SCENARIOS: dict[str, Scenario] = {
             browsers,
             subscriber,
             late_failure,
+            patient,
             zombie_awake,
             garbage,
             operators.pause,

@@ -50,11 +50,14 @@ class Api:
         query: dict[str, str] | None = None,
         body: Any = None,
         key: str | None = None,
+        wait: int = 0,
     ) -> None:
         """Send a request; the status and body of its answer, or None, go to `on_answer`."""
         request = Request(self._scheduler.now, method, path, body, key)
         self.requests.append(request)
         event = _event(method, path, token, query=query or {}, body=body, key=key)
+        if wait:
+            event["headers"]["prefer"] = f"wait={wait}"
 
         def ended(outcome: Ended) -> None:
             request.ended = self._scheduler.now
@@ -74,6 +77,7 @@ class User:
     def __init__(self, scheduler: Scheduler, api: Api, token: str) -> None:
         self.process = Process("user")
         self.accepted: list[str] = []  #: ids of tasks that the service answered for
+        self.patience = 0  #: seconds that the service may wait before it answers
         self._scheduler = scheduler
         self._api = api
         self._token = token
@@ -200,7 +204,7 @@ class User:
                 answers.append(answer)
                 wake()
 
-            self._api.ask(method, path, self._token, heard, body=body, key=key)
+            self._api.ask(method, path, self._token, heard, body=body, key=key, wait=self.patience)
 
         self._scheduler.wait_for_call(ask)
         return answers[0]
