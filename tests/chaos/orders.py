@@ -11,7 +11,7 @@ from tests.chaos.sink import FLAKY, GONE, OK, Sink
 
 OWNERS: Final = ("ada", "grace", "barbara")
 #: This part of all tasks is posted one by one, each under an Idempotency-Key of its own.
-SINGLE: Final = 0.6
+SINGLE: Final = 0.4
 BATCH: Final = 50
 #: Kinds of work, and how often each is wanted.
 _KINDS: Final = {"sleep": 40, "fail": 18, "die": 3, "http": 20, "flaky": 4, "gone": 1, "csv": 14}
