@@ -56,7 +56,10 @@ def functions(stage: Patient) -> Iterator[str]:
                 yield f"{function} has {name.format(has)} instead of {wants}."
 
 
-@check("functions may do what the repository's policies say, no more and no less", _DEPLOY)
+@check(
+    "functions may do what the repository's policies say, no more and no less",
+    "`make deploy STAGE={stage}` puts back what the repository says.",
+)
 def policies(stage: Patient) -> Iterator[str]:
     iam = stage.client("iam")
     for function in FUNCTIONS:
