@@ -22,6 +22,7 @@ class View:
     name: str
     owner: str
     type: str | None  #: the only task type that it watches
+    synced: bool  #: its last sync came to its end
     versions: Mapping[str, int]
 
 
@@ -148,9 +149,10 @@ def _views(evidence: Evidence) -> Iterator[str]:
         held = {task_id: version for task_id, version in view.versions.items() if task_id in wanted}
         strange = len(view.versions) - len(held) if view.type is None else 0
         behind = [task_id for task_id, version in wanted.items() if held.get(task_id) != version]
-        if behind or strange:
-            some = f"{behind[0]}: {held.get(behind[0])}, not {wanted[behind[0]]}" if behind else ""
-            yield f"{view.name}: {len(behind)} behind, {strange} unknown; {some}"
+        if behind or strange or not view.synced:
+            some = f"; {behind[0]}: {held.get(behind[0])}, not {wanted[behind[0]]}" if behind else ""
+            state = "synced" if view.synced else "not synced"
+            yield f"{view.name}: {state}, {len(behind)} behind, {strange} unknown{some}"
 
 
 def _deaths(evidence: Evidence) -> set[str]:

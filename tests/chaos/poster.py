@@ -52,6 +52,7 @@ class Poster:
         self.accepted: dict[str, Order] = {}  #: by task id
         self.answers: Counter[str] = Counter()  #: statuses, and `none`
         self.by_key: dict[str, set[str]] = {}  #: the ids that each Idempotency-Key was answered with
+        self.broken: list[str] = []  #: what was said with a status of 500
         self.refused: list[str] = []  #: answers that no repeat can help
         self._apis = apis
         self._posts: SimpleQueue[list[Order]] = SimpleQueue()
@@ -125,6 +126,8 @@ class Poster:
         with self._lock:
             replayed = " replayed" if answered.get("Idempotency-Replayed") else ""
             self.answers[f"{status}{replayed}" if status else "none"] += 1
+            if status == 500:
+                self.broken.append(str(text))
         return status, answered, text
 
     def _again(

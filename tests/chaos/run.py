@@ -25,6 +25,7 @@ from tests.chaos.table import show, show_verdicts
 ENVIRONMENT: Final = {"LEASE_MARGIN_SECONDS": "5", "GRACE_SECONDS": "20"}
 #: Of the time that a run has, at most this part goes by until the last fault; the world rests in the others.
 _HAVOC: Final = 0.6
+LEAST_FOR_CLIENTS_SECONDS: Final = 30.0
 _SAY_EVERY_SECONDS: Final = 30.0
 REDRIVES: Final = 30
 
@@ -99,7 +100,7 @@ class Chaos:
             self._retry_some()
             self._rest()
             self._stage.watch_dead_letters()
-            await_true(self._converged, 40)
+            self._await_clients()
             verdicts = judge(self._evidence(alerts.keys()))
         self._show()
         broken = show_verdicts(verdicts)
@@ -130,9 +131,15 @@ class Chaos:
             "the lanes are empty": lambda: self._stage.messages("fast", "long") == 0,
         }
 
-    def _converged(self) -> bool:
+    def _await_clients(self) -> None:
+        """Wait until each client holds what is stored; what is stored is read once, as the world rests."""
         stored = stored_tasks(self._stage)
-        return all(self._is_right(each, stored) for each in self._listeners.all)
+        left = self._began + self._seconds - time.monotonic()
+        came = await_true(
+            lambda: all(self._is_right(each, stored) for each in self._listeners.all),
+            max(left, LEAST_FOR_CLIENTS_SECONDS),
+        )
+        self._say(f"every client holds what is stored: {'yes' if came else 'NOT IN TIME'}")
 
     @staticmethod
     def _is_right(listener: Listener, stored: dict[str, Task]) -> bool:
@@ -168,6 +175,7 @@ class Chaos:
                     name=each.name,
                     owner=each.owner,
                     type=each.type,
+                    synced=each.synced,
                     versions={task_id: update.version for task_id, update in each.tasks.items()},
                 )
                 for each in self._listeners.all
@@ -190,6 +198,7 @@ class Chaos:
             {
                 "accepted": f"{len(self._poster.accepted)}: {single} with a key, the others in batches",
                 "answers to posts": _counted(self._poster.answers),
+                "answers of 500": "; ".join(self._poster.broken) or "none",
                 "stored without an answer": len(set(self._stored) - set(self._poster.accepted)),
                 "workers killed": f"{self._havoc.kills.total()}: {_counted(self._havoc.kills)}",
                 "emulator restarts": f"{len(self._havoc.restarts)}, "

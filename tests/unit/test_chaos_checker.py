@@ -64,8 +64,8 @@ EVIDENCE = Evidence(
     },
     contradictions=[],
     views=[
-        View(name="all", owner="default", type=None, versions=HELD),
-        View(name="typed", owner="default", type="http.request", versions={CALLED: 4, GOOD: 1}),
+        View(name="all", owner="default", type=None, synced=True, versions=HELD),
+        View(name="typed", owner="default", type="http.request", synced=True, versions={CALLED: 4, GOOD: 1}),
     ],
     alerts=Counter({f"{DEAD}#0": 1, "message-1": 1}),
     quarantined=frozenset({"message-1"}),
@@ -149,6 +149,10 @@ BREAKS: dict[str, tuple[str, Callable[[], Evidence]]] = {
     "a client behind": (
         "clients that differ from the table",
         lambda: replace(EVIDENCE, views=[replace(EVIDENCE.views[0], versions={**HELD, GOOD: 3})]),
+    ),
+    "a client that does not come to sync": (
+        "clients that differ from the table",
+        lambda: replace(EVIDENCE, views=[replace(EVIDENCE.views[0], synced=False)]),
     ),
     "a client that never heard of one": (
         "clients that differ from the table",
