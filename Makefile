@@ -28,8 +28,8 @@ up: $(INSTALLED) ## Run the whole service here until Ctrl-C (PORT=4567 make up: 
 deploy: $(INSTALLED) ## Make the app live on AWS, after `make up STAGE=dev` (make deploy STAGE=dev FUNCTION=sweep YES=1)
 	@$(ON_AWS) $(if $(FUNCTION),--function $(FUNCTION))
 
-doctor: $(INSTALLED) ## Look a stage on AWS over (make doctor STAGE=dev JSON=1)
-	@$(ON_AWS) $(if $(JSON),--json)
+doctor: $(INSTALLED) ## Look a stage on AWS over (make doctor STAGE=dev JSON=1 TEMPLATE=infra/template.yaml)
+	@$(ON_AWS) $(if $(JSON),--json) $(if $(TEMPLATE),--template $(TEMPLATE))
 
 rollback: $(INSTALLED) ## Return to the code that was live on AWS before (make rollback STAGE=dev)
 	@$(ON_AWS)
@@ -56,8 +56,8 @@ simulate: MINUTES ?= 12
 simulate: $(INSTALLED) ## Break everything, at every call and by chance, in simulated worlds (make simulate MINUTES=60)
 	@$(BIN)/python -m tests.simulation all --minutes $(MINUTES)
 
-mutants: $(INSTALLED) ## Take each guard away and see the tests fail; writes the table in docs/reliability.md
-	@$(BIN)/python -m tests.mutants
+mutants: $(INSTALLED) ## Take each guard away and see the tests fail; writes the table in docs/reliability.md (WHOLE=1: with all tests)
+	@$(BIN)/python -m tests.mutants $(if $(WHOLE),--whole)
 
 chaos: $(INSTALLED) ## Break a stage of its own while 5,000 tasks run on it: 10 minutes (SEED=7: the same again)
 	@$(BIN)/python -m tests.chaos

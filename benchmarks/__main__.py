@@ -28,13 +28,15 @@ def main(*names: str) -> int:
     if unknown:
         print(f"{unknown[0]} is not measured; known are {', '.join(MEASUREMENTS)}.", file=sys.stderr)
         return 2
-    found = []
-    for name in names or MEASUREMENTS:
-        print(f"Measuring {name} ...", file=sys.stderr)
-        started = time.monotonic()
-        found += MEASUREMENTS[name]()
-        print(f"  took {time.monotonic() - started:.0f} s", file=sys.stderr)
-    print(table(found))
+    found: list[Row] = []
+    try:
+        for name in names or MEASUREMENTS:
+            print(f"Measuring {name} ...", file=sys.stderr)
+            started = time.monotonic()
+            found += MEASUREMENTS[name]()
+            print(f"  took {time.monotonic() - started:.0f} s", file=sys.stderr)
+    finally:
+        print(table(found))  # also what was measured before something failed
     if not names:
         write(found)
     return 0

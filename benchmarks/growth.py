@@ -200,6 +200,14 @@ def slope(name: str, points: Sequence[Point]) -> float:
     return max(math.log(max(after, 1) / max(before, 1)) / longer for before, after in pairs)
 
 
+def _grown(points: Sequence[Point]) -> str:
+    first, last = points[0], points[-1]
+    return (
+        f"from {first.tasks:,} to {last.tasks:,} tasks: requests {first.requests} to {last.requests}, "
+        f"rows examined {first.examined} to {last.examined}, write units {first.written} to {last.written}"
+    )
+
+
 def _layouts() -> dict[str, dict[str, list[Point]]]:
     """Both layouts, side by side: what is counted does not depend on how fast it goes."""
     with ProcessPoolExecutor(len(LAYOUTS), mp_context=get_context("spawn")) as processes:
@@ -211,7 +219,10 @@ def rows() -> list[Row]:
     found = []
     for layout, probes in _layouts().items():
         for name, points in probes.items():
-            found.append(Row(what=f"growth, {layout}: {name}", ours=slope(name, points), target=FLAT))
+            grows = slope(name, points)
+            found.append(
+                Row(what=f"growth, {layout}: {name}", ours=grows, target=FLAT, reason=_grown(points))
+            )
     return found
 
 

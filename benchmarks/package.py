@@ -37,7 +37,7 @@ OPERATIONS: Final[Mapping[str, Sequence[str]]] = {
         "TransactWriteItems",
         "UpdateItem",
     ),
-    "sns": ("Publish",),
+    "sns": ("CreateTopic", "Publish"),
     "sqs": (
         "ChangeMessageVisibility",
         "DeleteMessageBatch",
@@ -109,6 +109,9 @@ def trimmed_data(target: Path) -> Path:
         _write(home / "service-2.json", _trimmed(model, operations))
         rules = loader.load_service_model(service, "endpoint-rule-set-1")
         _write(home / "endpoint-rule-set-1.json", rules)
+        pages = loader.load_service_model(service, "paginators-1")["pagination"]
+        kept = {name: pages[name] for name in operations if name in pages}
+        _write(home / "paginators-1.json", {"pagination": kept})
     return target
 
 

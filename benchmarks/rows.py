@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +20,10 @@ _PEERS: Final = ("celery", "dramatiq-sqs", "taskiq-aio-sqs")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One measurement. `what` names its unit; `reason` says why a target is missed and what it takes."""
+    """One measurement. `what` names its unit, and is part of the row before when it is indented.
+
+    `reason` says why a target is missed and what it takes.
+    """
 
     what: str
     ours: float
@@ -29,6 +32,11 @@ class Row:
     target: float | None = None
     at_least: bool = False  #: is more better?
     reason: str | None = None
+
+    @property
+    def is_part(self) -> bool:
+        """Is it a part of the row before?"""
+        return self.what.startswith(" ")
 
     @property
     def ratio(self) -> float | None:
@@ -51,9 +59,10 @@ class Row:
             return ""
         return f"{'≥' if self.at_least else '≤'} {_number(self.target)}{' x' if self.than == 'times' else ''}"
 
-    def as_json(self) -> dict[str, Any]:
-        """The row as results.json holds it."""
-        known = {"what": self.what, "ours": _rounded(self.ours), "peer": _rounded(self.peer)}
+    def as_json(self, whole: str = "") -> dict[str, Any]:
+        """The row as results.json holds it, below the row of `whole` when it is part of it."""
+        what = f"{whole}: {self.what.strip()}" if self.is_part else self.what
+        known = {"what": what, "ours": _rounded(self.ours), "peer": _rounded(self.peer)}
         known |= {"ratio": _rounded(self.ratio), "target": self.limit or None, "met": self.met}
         return known if self.reason is None or self.met is not False else {**known, "reason": self.reason}
 
@@ -91,9 +100,16 @@ def write(rows: Iterable[Row], file: Path = RESULTS) -> None:
             "python": platform.python_version(),
         },
         "versions": {name: version(name) for name in _PACKAGES} | _pinned(),
-        "rows": [row.as_json() for row in rows],
+        "rows": list(_as_json(rows)),
     }
     file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def _as_json(rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
+    whole = ""
+    for row in rows:
+        whole = whole if row.is_part else row.what
+        yield row.as_json(whole)
 
 
 def _pinned() -> dict[str, str]:

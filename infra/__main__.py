@@ -28,6 +28,8 @@ def main(arguments: list[str] | None = None, project: Path = ROOT) -> int:
     terminal = Terminal(Console(), yes=order.yes)
     complaints = Terminal(Console(stderr=True), yes=True)
     try:
+        if order.command == "doctor" and order.template:
+            return _look_over(order, terminal, project)
         target = aim(project, order.stage)
         return _carry_out(order, target, terminal)
     except DeploymentError as error:
@@ -58,6 +60,14 @@ def _carry_out(order: argparse.Namespace, target: Target, terminal: Terminal) ->
     return 0
 
 
+def _look_over(order: argparse.Namespace, terminal: Terminal, project: Path) -> int:
+    from infra.blueprint import Blueprint  # noqa: PLC0415 - see above
+    from infra.commands import look_over  # noqa: PLC0415
+
+    blueprint = Blueprint(project, order.stage, order.template)
+    return 0 if look_over(blueprint, terminal, as_json=order.json) else 1
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m infra", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -73,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     down = commands.add_parser("down", help="remove the app and its alarms; data and logs stay")
     doctor = commands.add_parser("doctor", help="look the deployed stage over; changes nothing")
     doctor.add_argument("--json", action="store_true", help="for machines")
+    doctor.add_argument(
+        "--template",
+        type=Path,
+        metavar="FILE",
+        help="look this over instead, without AWS: infra/template.yaml",
+    )
     for command in (up, deploy, rollback, down, doctor):
         command.add_argument("--stage", required=True, help="dev or prod, as in .chalice/config.json")
         command.add_argument("--yes", action="store_true", help="do not ask")

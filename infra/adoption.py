@@ -30,7 +30,7 @@ def adopt(
 
     `wanted` are the app's own; whatever else the stage has is listed, too, and so deleted by Chalice. Domains
     have no fixed names: one that is wanted no longer is found in `record`, Chalice's own.
-    Raises: BadInput when two APIs of the stage's name exist.
+    Raises: BadInput when two APIs of the stage's name exist, or the stage lives in another region.
     """
     functions = dict(_functions(client, stage, wanted))
     return [
@@ -47,6 +47,11 @@ def adopt(
     ]
 
 
+def home(region: str) -> str:
+    """The description of a role: all regions of an account see it, and it is one region's."""
+    return f"{APP_NAME} in {region}"
+
+
 def _is_of(stage: str, name: str) -> bool:
     return name == f"{APP_NAME}-{stage}" or name.startswith(f"{APP_NAME}-{stage}-")
 
@@ -58,10 +63,17 @@ def _named(wanted: Sequence[Any], kind: Any, attribute: str) -> dict[str, str]:
 
 def _roles(client: TypedAWSClient, stage: str, wanted: Sequence[models.Model]) -> Iterator[Entry]:
     known = _named(wanted, models.ManagedIAMRole, "role_name")
+    here = home(client.region_name)
     for page in client._client("iam").get_paginator("list_roles").paginate():
         for role in page["Roles"]:
             name = role["RoleName"]
-            if _is_of(stage, name):
+            elsewhere = role.get("Description", "").startswith(home("")) and role["Description"] != here
+            if elsewhere and name in known:
+                raise BadInput(
+                    f"The role {name} is that of another region ({role['Description']}), and roles are the "
+                    "whole account's: give the stage another name here, or take it down there."
+                )
+            if _is_of(stage, name) and not elsewhere:
                 yield {
                     "resource_type": "iam_role",
                     "name": known.get(name, f"{_ORPHAN}role:{name}"),

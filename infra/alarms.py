@@ -188,9 +188,9 @@ def _heartbeats(stage: str) -> Iterator[Alarm]:
     """Silence is what these ring for."""
     yield Alarm(
         name="sweep-silent",
-        says="sweep has not run for five minutes: nothing scheduled starts, nothing lost comes back.",
-        **_of_function(stage, "sweep", "Invocations"),
-        statistic="Sum",
+        says="No sweep has ended for five minutes: nothing scheduled starts, nothing lost comes back.",
+        **_own(stage, "SweepActed"),
+        statistic="SampleCount",
         bound=1,
         comparison=BELOW,
         periods=5,

@@ -33,12 +33,12 @@ from chalice.deploy.planner import PlanStage
 from chalice.deploy.sweeper import ResourceSweeper
 from chalice.utils import OSUtils
 
-from infra import LOCAL_STAGE, emulator_environment, execution, package_files, preconditions, swagger
-from infra.adoption import adopt
+from infra import LOCAL_STAGE, emulator_environment, execution, package_files, preconditions, swagger, turn
+from infra.adoption import adopt, home
 from infra.errors import BadInput
 from infra.event_sources import latest_stream, mapping_options, target_options
 from infra.standing import code_of, deployment_mark, finished
-from infra.target import emulator_endpoint
+from infra.target import emulator_endpoint, stages
 
 _ENDPOINTS: Final = Path(__file__).parents[1] / ".local" / "endpoints.json"
 
@@ -104,11 +104,16 @@ def _build(self: BuildStage, config: Config, resources: list[models.Model]) -> N
     """Refuse a deployment that could not work before the package is made, which takes its time."""
     stage = config.chalice_stage
     if stage != LOCAL_STAGE:
+        stages(Path(config.project_dir))
         clients = cache(Session(profile=config.profile).create_client)
         functions = [each for each in resources if isinstance(each, models.LambdaFunction)]
         timeouts = {each.resource_name: each.timeout or DEFAULT_LAMBDA_TIMEOUT for each in functions}
         preconditions.check(clients, stage, timeouts, config.environment_variables)
-    _stock_build(self, config, resources)
+        turn.take(clients("dynamodb"), stage, Path(config.project_dir))
+    try:
+        _stock_build(self, config, resources)
+    except RuntimeError as error:  # the words of which are Chalice's: a policy's file cannot be read
+        raise BadInput(f"{error}.") from error
 
 
 # --- The package ----------------------------------------------------------------------------------
@@ -140,6 +145,15 @@ def _client(self: TypedAWSClient, service_name: str) -> Any:
     client = _stock_client(self, service_name)
     if is_new and service_name == "lambda":
         _complete_mappings(client, find_stream=lambda arn: latest_stream(self._client("dynamodb"), arn))
+    if is_new and service_name == "events":
+        client.meta.events.register(
+            "provide-client-params.events.PutRule", lambda params, **_: params.update(State="ENABLED")
+        )
+    if is_new and service_name == "iam":
+        client.meta.events.register(
+            "provide-client-params.iam.CreateRole",
+            lambda params, **_: params.update(Description=home(self.region_name)),
+        )
     return client
 
 

@@ -18,6 +18,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     queues.redrive,
     queues.retention,
     queues.queue_mappings,
+    queues.images,
     queues.stream_mapping,
     queues.schedules,
     queues.dead_letters,
@@ -28,4 +29,17 @@ CHECKS: Final[tuple[Check, ...]] = (
     app.log_retention,
     app.alarms,
     app.subscribers,
+)
+
+#: Those that a template can answer.
+ON_PAPER: Final[tuple[Check, ...]] = (
+    queues.visibility,
+    queues.redrive,
+    queues.retention,
+    queues.images,
+    queues.encryption,
+    app.expiry,
+    app.restorable,
+    app.log_retention,
+    app.alarms,
 )

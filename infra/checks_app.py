@@ -23,21 +23,15 @@ PATIENCE_SECONDS = 10
 
 @check("tables let old rows go", _UP)
 def expiry(stage: Patient) -> Iterator[str]:
-    dynamodb = stage.client("dynamodb")
     for table in TABLES:
-        found = dynamodb.describe_time_to_live(TableName=stage.name(table))["TimeToLiveDescription"]
-        if found["TimeToLiveStatus"] not in ("ENABLED", "ENABLING") or found.get("AttributeName") != "ttl":
+        if stage.expiry(table) != "ttl":
             yield f"{table} keeps its rows for ever."
 
 
 @check("tables can be restored", _UP)
 def restorable(stage: Patient) -> Iterator[str]:
-    dynamodb = stage.client("dynamodb")
     for table in ("tasks", "documents"):
-        found = dynamodb.describe_continuous_backups(TableName=stage.name(table))[
-            "ContinuousBackupsDescription"
-        ]
-        if found.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") != "ENABLED":
+        if not stage.is_restorable(table):
             yield f"{table} has no point-in-time recovery."
         if stage.stage == "prod" and not stage.table(table).get("DeletionProtectionEnabled"):
             yield f"{table} can be deleted by one call."
@@ -62,7 +56,10 @@ def functions(stage: Patient) -> Iterator[str]:
                 yield f"{function} has {name.format(has)} instead of {wants}."
 
 
-@check("functions may do what the repository's policies say, no more and no less", _DEPLOY)
+@check(
+    "functions may do what the repository's policies say, no more and no less",
+    "`make deploy STAGE={stage}` puts back what the repository says.",
+)
 def policies(stage: Patient) -> Iterator[str]:
     iam = stage.client("iam")
     for function in FUNCTIONS:
@@ -71,7 +68,10 @@ def policies(stage: Patient) -> Iterator[str]:
         attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
         if inline != [role] or attached:
             extra = sorted({*inline, *(each["PolicyName"] for each in attached)} - {role})
-            yield f"The role of {function} has other policies than its own: {', '.join(extra) or 'none'}."
+            names = ", ".join(extra)
+            # Somebody meant something by them: a deployment leaves them alone.
+            more = f"more than its own policy, to be removed by hand: {names}" if extra else "no policy"
+            yield f"The role of {function} has {more}."
             continue
         found = iam.get_role_policy(RoleName=role, PolicyName=role)["PolicyDocument"]
         if found != stage.policy_file(function):

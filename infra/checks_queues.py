@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from infra.doctor import check
 from infra.event_sources import mapping_options, target_options
@@ -12,6 +12,9 @@ from infra.functions import function_name
 from infra.patient import QUEUES, Patient
 from infra.preconditions import LANES, VISIBILITY_FACTOR
 from infra.standing import covers
+
+#: As AWS advises for a queue that Lambda reads.
+LEAST_DELIVERIES: Final = 5
 
 _UP = "Change infra/template.yaml if it says so, too; then `make up STAGE={stage}`."
 _DEPLOY = "`make deploy STAGE={stage}` puts it right."
@@ -40,7 +43,9 @@ def redrive(stage: Patient) -> Iterator[str]:
             continue
         wanted = stage.template[resources[lane]]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
         count = int(policy["maxReceiveCount"])
-        if count != wanted:
+        if count < LEAST_DELIVERIES:
+            yield f"{lane} gives a message up after {count} deliveries: throttling uses some up."
+        elif count != wanted:
             yield f"{lane} gives a message up after {count} deliveries instead of {wanted}."
         if count * int(queue["VisibilityTimeout"]) >= int(queue["MessageRetentionPeriod"]):
             yield f"{lane} would lose a poison message before it is given up: it expires first."
@@ -82,13 +87,15 @@ def queue_mappings(stage: Patient) -> Iterator[str]:
         yield from _mapping(stage, function, stage.queue(lane)["QueueArn"])
 
 
+@check("changes of tasks are streamed, as they were and as they are", _UP)
+def images(stage: Patient) -> Iterator[str]:
+    if stage.table("tasks").get("StreamSpecification", {}).get("StreamViewType") != "NEW_AND_OLD_IMAGES":
+        yield "The table of tasks has no stream with both images."
+
+
 @check("the stream has its function, and cannot be held up", _DEPLOY)
 def stream_mapping(stage: Patient) -> Iterator[str]:
-    table = stage.table("tasks")
-    if table.get("StreamSpecification", {}).get("StreamViewType") != "NEW_AND_OLD_IMAGES":
-        yield "The table of tasks has no stream with both images."
-        return
-    yield from _mapping(stage, "push_updates", table["LatestStreamArn"])
+    yield from _mapping(stage, "push_updates", stage.table("tasks").get("LatestStreamArn", "the stream"))
 
 
 @check("schedules run, and tell where a tick was lost", _DEPLOY)

@@ -10,20 +10,23 @@ from typing import Any, Final
 from chalice.utils import UI
 
 from infra import APP_NAME
+from infra.blueprint import Blueprint
 from infra.changes import Change
-from infra.checks import CHECKS
+from infra.checks import CHECKS, ON_PAPER
 from infra.deployment import deploy_app, deploy_function
-from infra.doctor import Finding, examine
+from infra.doctor import Check, Finding, examine
 from infra.emulated import complete_tables
 from infra.errors import BadInput
 from infra.functions import FUNCTIONS, function_name
 from infra.monitoring import monitoring_stack
 from infra.parameters import put_signing_keys
 from infra.patient import Patient
+from infra.preconditions import require_stack
 from infra.removal import Removal
 from infra.stack import Stack, data_stack
 from infra.target import Target
 from infra.terminal import Terminal
+from infra.turn import take
 from infra.versions import go_back, history, way_back
 
 PRODUCTION: Final = "prod"
@@ -63,6 +66,20 @@ def _report(stage: str, findings: Sequence[Finding]) -> str:
     return json.dumps({"stage": stage, "healthy": healthy, "checks": checks}, indent=2)
 
 
+def look_over(blueprint: Blueprint, terminal: Terminal, *, as_json: bool) -> bool:
+    """The doctor for what is not deployed yet; True when all is well."""
+    return _tell(blueprint, ON_PAPER, terminal, as_json=as_json)
+
+
+def _tell(patient: Patient, checks: Sequence[Check], terminal: Terminal, *, as_json: bool) -> bool:
+    findings = list(examine(patient, checks))
+    if as_json:
+        terminal.say(_report(patient.stage, findings))
+    else:
+        terminal.findings(patient.place, patient.stage, findings)
+    return all(each.is_healthy for each in findings)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Commands:
     """The commands for one stage. Each can be repeated: what is done already is left alone."""
@@ -100,6 +117,7 @@ class Commands:
         """Return to the code that was live before the last deployment."""
         target = self.target
         functions = target.clients("lambda")
+        take(target.clients("dynamodb"), target.stage, target.project)
         histories = [history(functions, name) for name in self._deployed_functions()]
         returns = way_back(histories)
         self.terminal.plan(f"Roll back {target.place}", [each.change for each in returns])
@@ -112,6 +130,7 @@ class Commands:
         target = self.target
         if target.stage == PRODUCTION and not self.terminal.yes:
             raise BadInput(f"This would remove the app from {target.place}: say --yes if you mean it.")
+        take(target.clients("dynamodb"), target.stage, target.project)
         removal = Removal(target.stage, PlanFirst(self.terminal, ""))
         monitoring = monitoring_stack(target.clients, target.stage, emulated=target.emulated)
         changes = list(removal.changes)
@@ -131,13 +150,9 @@ class Commands:
         )
 
     def doctor(self, *, as_json: bool) -> bool:
-        """Look the stage over; True when all is well."""
-        findings = list(examine(Patient(self.target), CHECKS))
-        if as_json:
-            self.terminal.say(_report(self.target.stage, findings))
-        else:
-            self.terminal.findings(f"{self.target.place}", self.target.stage, findings)
-        return all(each.is_healthy for each in findings)
+        """Look the stage over; True when all is well. Raises: BadInput when there is no such stage."""
+        require_stack(self.target.clients, self.target.stage)
+        return _tell(Patient(self.target), CHECKS, self.terminal, as_json=as_json)
 
     # --- Steps ----------------------------------------------------------------------------------
 

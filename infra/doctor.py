@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.patient import Patient
+from infra.patient import NotThere, Patient
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +45,10 @@ def examine(patient: Patient, checks: Sequence[Check]) -> Iterator[Finding]:
     for each in checks:
         try:
             problems = list(each.look(patient))
-        except (BotoCoreError, ClientError, OSError) as error:
+        except NotThere as error:
+            problems = [str(error)]
+        except ClientError as error:
+            problems = [f"This could not be looked at: {error.response['Error'].get('Message', error)}"]
+        except (BotoCoreError, OSError) as error:
             problems = [f"This could not be looked at: {error}"]
         yield Finding(check=each, problems=problems)

@@ -19,6 +19,10 @@ TABLES: Final = ("tasks", "documents", "connections", "rollups")
 QUEUES: Final = (*LANES, "dead-letters", "stream-failures", "schedule-failures")
 
 
+class NotThere(LookupError):
+    """What a check wanted to look at does not exist."""
+
+
 class Patient:
     """Reading it changes nothing. What is not there raises what AWS says about it."""
 
@@ -31,13 +35,18 @@ class Patient:
     def client(self, service: str) -> Any:
         return self.target.clients(service)
 
+    @property
+    def place(self) -> str:
+        """Where it is, for a person."""
+        return self.target.place
+
     def name(self, resource: str) -> str:
         """The stage's own table, queue or topic."""
         return f"{APP_NAME}-{self.stage}-{resource}"
 
     # --- What is written down -------------------------------------------------------------------
 
-    @cached_property
+    @property
     def template(self) -> dict[str, Any]:
         """The resources of infra/template.yaml."""
         resources: dict[str, Any] = load(DATA)["Resources"]
@@ -85,6 +94,18 @@ class Patient:
     def table(self, table: str) -> dict[str, Any]:
         found: dict[str, Any] = self.client("dynamodb").describe_table(TableName=self.name(table))["Table"]
         return found
+
+    def expiry(self, table: str) -> str | None:
+        """The attribute that says when a row goes; None when rows stay."""
+        found = self.client("dynamodb").describe_time_to_live(TableName=self.name(table))
+        expiry = found["TimeToLiveDescription"]
+        return expiry.get("AttributeName") if expiry["TimeToLiveStatus"] in ("ENABLED", "ENABLING") else None
+
+    def is_restorable(self, table: str) -> bool:
+        """Has it point-in-time recovery?"""
+        found = self.client("dynamodb").describe_continuous_backups(TableName=self.name(table))
+        recovery = found["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
+        return bool(recovery.get("PointInTimeRecoveryStatus") == "ENABLED")
 
     @cached_property
     def rest_api_id(self) -> str | None:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from chalice.constants import DDB_EVENT_SOURCE_POLICY, SQS_EVENT_SOURCE_POLICY, XRAY_POLICY
 from chalice.policy import PolicyBuilder, load_api_policy_actions
 
-from infra import APP_NAME, LOCAL_STAGE
+from infra import APP_NAME
 from infra.app_functions import PROJECT, Function, functions_of, stages
 
 CALLS_FILE: Final = Path(__file__).with_name("calls.json")
@@ -56,10 +56,6 @@ _TRANSACTIONS: Final = {
         "transact_delete": ["dynamodb:DeleteItem"],
         "transact_condition_check": ["dynamodb:ConditionCheckItem"],
     }
-}
-#: The emulator asks for an action of its own where AWS takes that of the single call.
-_EMULATED_ACTIONS: Final = {
-    "sqs": {"SendMessageBatch": "sqs:SendMessageBatch", "DeleteMessageBatch": "sqs:DeleteMessageBatch"}
 }
 
 
@@ -150,7 +146,7 @@ def _by_resource(*together: Calls) -> Iterable[tuple[str, str, set[str]]]:
 
 def _statement(stage: str, service: str, resource: str, methods: set[str]) -> dict[str, Any]:
     """PolicyBuilder's statement for these methods, on one resource only."""
-    (statement,) = _builder(stage).build_policy_from_api_calls({service: methods})["Statement"]
+    (statement,) = _builder().build_policy_from_api_calls({service: methods})["Statement"]
     return {
         "Effect": statement["Effect"],
         "Action": sorted(set(statement["Action"])),
@@ -159,10 +155,8 @@ def _statement(stage: str, service: str, resource: str, methods: set[str]) -> di
 
 
 @cache
-def _builder(stage: str) -> PolicyBuilder:
+def _builder() -> PolicyBuilder:
     actions = {**load_api_policy_actions(), **_MORE_ACTIONS}
-    if stage == LOCAL_STAGE:
-        actions |= {service: {**actions[service], **more} for service, more in _EMULATED_ACTIONS.items()}
     return PolicyBuilder(api_policy_actions=actions, custom_policy_actions=_TRANSACTIONS)
 
 

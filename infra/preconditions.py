@@ -33,8 +33,8 @@ def check(clients: Clients, stage: str, timeouts: Mapping[str, int], environment
         raise BadInput("\n".join(problems))
 
 
-def _check_stack(clients: Clients, stage: str) -> None:
-    """Everything else needs it."""
+def require_stack(clients: Clients, stage: str) -> str:
+    """The state of the stage's stack of data. Raises: BadInput when the region has no such stage."""
     stack = data_stack(clients, stage)
     state = stack.state()
     if state is None or state == "REVIEW_IN_PROGRESS":
@@ -43,6 +43,13 @@ def _check_stack(clients: Clients, stage: str) -> None:
             f"There is no stack {stack.name} in {region}: run `make up STAGE={stage}` first, "
             "unless it is another region that you mean."
         )
+    return state
+
+
+def _check_stack(clients: Clients, stage: str) -> None:
+    """Everything else needs it."""
+    stack = data_stack(clients, stage)
+    state = require_stack(clients, stage)
     if state.endswith("_IN_PROGRESS"):
         raise BadInput(f"The stack {stack.name} is being changed right now ({state}): wait for that to end.")
     if state not in _GOOD:

@@ -21,9 +21,27 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 from botocore.session import Session
+from pydantic import BaseModel, Field, ValidationError
 
 from infra import LOCAL_STAGE, Clients
 from infra.errors import BadInput
+
+
+class _OfFunctions(BaseModel, strict=True):
+    """What AWS would refuse, or Chalice stumble over, in the middle of a deployment."""
+
+    lambda_timeout: int | None = Field(default=None, ge=1, le=900)
+    lambda_memory_size: int | None = Field(default=None, ge=128, le=10_240)
+    environment_variables: dict[str, str] = {}
+    iam_policy_file: str | None = None
+
+
+class _OfStage(_OfFunctions):
+    lambda_functions: dict[str, _OfFunctions] = {}
+
+
+class _Configuration(_OfStage):
+    stages: dict[str, _OfStage]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +92,7 @@ def aim(project: Path, stage: str) -> Target:
 
     Raises: BadInput when the stage, the credentials or the region are no good.
     """
-    _check_stage(stages(project), stage)
+    check_stage(stages(project), stage)
     session = Session()
     try:
         region = _region(session)
@@ -97,19 +115,25 @@ def stages(project: Path) -> dict[str, Any]:
     """The stages in .chalice/config.json. Raises: BadInput when it cannot be read."""
     file = project / ".chalice" / "config.json"
     try:
-        found = json.loads(file.read_text())["stages"]
+        content = json.loads(file.read_text())
     except OSError as error:
         raise BadInput(f".chalice/config.json cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise BadInput(f".chalice/config.json is not JSON: {error}.") from error
-    except (KeyError, TypeError) as error:
-        raise BadInput(".chalice/config.json has no stages.") from error
-    if not isinstance(found, dict):
-        raise BadInput(".chalice/config.json: stages must be an object.")
+    if not isinstance(content, dict):
+        raise BadInput(".chalice/config.json has no stages.")
+    try:
+        _Configuration.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise BadInput(f".chalice/config.json{place and f', {place}'}: {first['msg']}.") from error
+    found: dict[str, Any] = content["stages"]
     return found
 
 
-def _check_stage(known: Mapping[str, Any], stage: str) -> None:
+def check_stage(known: Mapping[str, Any], stage: str) -> None:
+    """Raises: BadInput when it is not one of those that are deployed to AWS."""
     if stage == LOCAL_STAGE:
         raise BadInput("The local stage is brought up by `make up`.")
     if stage not in known:

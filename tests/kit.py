@@ -26,7 +26,7 @@ from typing import Any, Self
 from botocore.loaders import create_loader
 from botocore.session import Session
 from moto import mock_aws
-from moto.core.models import botocore_stubber
+from moto.core.models import RESPONSES_METHODS, botocore_stubber
 
 from chalicelib.aws.clients import Clients
 from chalicelib.bootstrap import Services
@@ -51,19 +51,22 @@ TOKEN_KEY = "a key for the tokens that tests mint for themselves"
 STEPS = 1000
 #: Reading botocore's service models is most of the time that a kit takes: all kits share one reading.
 _LOADER = create_loader()
+#: moto also listens to `requests`, which nothing here uses, at a thousand addresses that each kit would add.
+RESPONSES_METHODS.clear()
 
 
 @cache
 def template() -> str:
     """infra/template.yaml, as far as the service needs it.
 
-    Without encryption: the RSA key that moto makes for it is most of a kit's time.
+    Without encryption: the RSA key that moto makes for it is most of a kit's time. With a tab, which JSON
+    allows and YAML does not: moto tries its slow YAML reader first, which so gives up at once.
     """
     whole = load(DATA)
     used = {name: each for name, each in whole["Resources"].items() if each["Type"] in USED}
     for each in used.values():
         each["Properties"].pop("SSESpecification", None)
-    return json.dumps({**whole, "Resources": used})
+    return "\t" + json.dumps({**whole, "Resources": used})
 
 
 def new_session() -> Session:
@@ -75,9 +78,15 @@ def new_session() -> Session:
 
 
 @cache
+def shared_session() -> Session:
+    """One session for all kits, whose clients are answered by the AWS of the kit that is open."""
+    return new_session()
+
+
+@cache
 def _plain_client(name: str) -> Any:
-    """A client for all kits: what it asks is answered by the AWS of the kit that is open."""
-    return new_session().create_client(name)
+    """A client for all kits."""
+    return shared_session().create_client(name)
 
 
 @contextmanager
@@ -167,7 +176,7 @@ class Kit:
             "poll_seconds": 0,
             "end_process": self._note_end,
             "task_types": self._task_types,
-            "clients": Clients(new_session=new_session),
+            "clients": Clients(new_session=shared_session),
         }
         return Services(self.settings, **(made | differing))
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 from botocore import xform_name
@@ -20,7 +20,7 @@ from botocore.session import Session
 
 from chalicelib.settings import APP_NAME
 from infra.policies import CALLS_FILE, recorded_calls
-from tests.kit import STAGE, new_session
+from tests.kit import STAGE, shared_session
 
 #: (function, service, method, what it is called on)
 Call = tuple[str, str, str, str]
@@ -41,9 +41,13 @@ class Calls:
 
     def session(self) -> Session:
         """A session whose clients are listened to."""
-        session = new_session()
-        session.register("before-parameter-build", self._note)
-        return session
+        return cast("Session", self)
+
+    def create_client(self, *args: Any, **options: Any) -> Any:
+        """A client that is listened to, from the session of all kits: one takes long to make."""
+        client = shared_session().create_client(*args, **options)
+        client.meta.events.register("before-parameter-build", self._note)
+        return client
 
     @contextmanager
     def of(self, function: str) -> Iterator[None]:

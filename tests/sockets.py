@@ -10,6 +10,16 @@ from typing import Any, Self
 from urllib.parse import unquote
 
 
+class _Server(ThreadingHTTPServer):
+    """One that many threads may call at the same moment.
+
+    Five connections may wait by default; Linux drops what comes beyond, and the caller tries again after a
+    second. That is when a push gives up.
+    """
+
+    request_queue_size = 128
+
+
 class SocketServer:
     """`@connections` of an API Gateway: POST delivers a frame, DELETE cuts the connection."""
 
@@ -41,7 +51,7 @@ class SocketServer:
             return self.frames.pop(connection_id, [])
 
     def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = [ROOT / "app.py", *sorted((ROOT / "chalicelib").rglob("*.py"))]
@@ -149,12 +147,27 @@ def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
             yield node
 
 
-def identify(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+def each(paths: Iterable[Path]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """One test that a rule holds for all these files; it tells of every one that breaks it."""
+
+    def of_all(rule: Callable[..., None]) -> Callable[..., None]:
+        def test(self: object) -> None:
+            broken = []
+            for path in paths:
+                try:
+                    rule(self, path)
+                except AssertionError as error:
+                    broken.append(f"{path.relative_to(ROOT)}: {error}")
+            assert not broken, "\n".join(broken)
+
+        test.__doc__ = rule.__doc__
+        return test
+
+    return of_all
 
 
-shipped = pytest.mark.parametrize("path", SHIPPED, ids=identify)
-client = pytest.mark.parametrize("path", CLIENT, ids=identify)
+shipped = each(SHIPPED)
+client = each(CLIENT)
 
 
 class TestArrows:
@@ -245,7 +258,7 @@ class TestErrors:
         handlers = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.ExceptHandler)]
         assert not [handler for handler in handlers if _catches_all(handler)]
 
-    @pytest.mark.parametrize("path", [*SHIPPED, *CLIENT], ids=identify)
+    @each([*SHIPPED, *CLIENT])
     def test_no_error_is_swallowed_without_a_word(self, path: Path) -> None:
         for node in ast.walk(parsed(path)):
             if isinstance(node, ast.ExceptHandler):
@@ -260,12 +273,12 @@ def _catches_all(handler: ast.ExceptHandler) -> bool:
 
 
 class TestSizes:
-    @pytest.mark.parametrize("path", ALL, ids=identify)
+    @each(ALL)
     def test_a_module_fits_a_few_screens(self, path: Path) -> None:
         limit = TEST_MODULE_LIMIT_LINES if path in TESTS else LONGER.get(path, MODULE_LIMIT_LINES)
         assert len(path.read_text().splitlines()) <= limit
 
-    @pytest.mark.parametrize("path", ALL, ids=identify)
+    @each(ALL)
     def test_a_function_fits_one(self, path: Path) -> None:
         if path in TESTS:
             return
@@ -282,7 +295,7 @@ class TestDocstrings:
     #: Classes whose methods are explained elsewhere.
     EXPLAINED = frozenset({"Run"})  # by the protocol TaskContext
 
-    @pytest.mark.parametrize("path", [p for p in [*SHIPPED, *CLIENT] if p != ROOT / "app.py"], ids=identify)
+    @each([p for p in [*SHIPPED, *CLIENT] if p != ROOT / "app.py"])
     def test_whatever_is_public_says_what_the_caller_gets(self, path: Path) -> None:
         module = parsed(path)
         assert ast.get_docstring(module)
@@ -304,13 +317,13 @@ class TestTests:
     #: Their servers are slow on purpose, a few hundredths of a second at a time.
     SLOW_SERVERS = frozenset({"test_fetcher.py", "test_fetcher_redirects.py"})
 
-    @pytest.mark.parametrize("path", TESTS, ids=identify)
+    @each(TESTS)
     def test_nothing_is_patched(self, path: Path) -> None:
         used = {ast.unparse(node.func) for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)}
         assert not used & {"mock.patch", "patch", "monkeypatch.setattr"}
         assert not {name for name in imports(path) if name.startswith("unittest")}
 
-    @pytest.mark.parametrize("path", TESTS, ids=identify)
+    @each(TESTS)
     def test_nothing_sleeps_where_it_could_wait_for_something(self, path: Path) -> None:
         if path.name not in self.SLOW_SERVERS:
             assert "time.sleep" not in {ast.unparse(node) for node in ast.walk(parsed(path))}

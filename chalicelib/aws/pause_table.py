@@ -32,28 +32,37 @@ class PauseTable:
         return [_from_item(item) for page in pages for item in page["Items"]]
 
     def put(self, pause: Pause) -> bool:
-        """Store a pause; False when its type is paused already, and stays as it is."""
+        """Store a pause; False when its type is paused already, and stays as it is.
+
+        A late copy of this write does not bring back a pause that has ended since.
+        """
         item: Row = {**_key(pause.task_type), "paused_at": encode("updated_at", pause.at)}
         item |= {name: {"S": value} for name, value in (("by", pause.by), ("reason", pause.reason)) if value}
         try:
             self._client.put_item(
                 TableName=self._table,
                 Item=item,
-                ConditionExpression="attribute_not_exists(pk) OR attribute_exists(resumed_at)",
+                ConditionExpression=(
+                    "attribute_not_exists(pk) OR attribute_exists(resumed_at) AND paused_at <> :now"
+                ),
+                ExpressionAttributeValues={":now": item["paused_at"]},
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
 
-    def end(self, task_type: str, now: datetime) -> bool:
-        """Note that a type is resumed; False when it is not paused."""
+    def end(self, pause: Pause, now: datetime) -> bool:
+        """Note that a pause ended; False when it has, or its type has another one by now."""
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key=_key(task_type),
+                Key=_key(pause.task_type),
                 UpdateExpression="SET resumed_at = :now",
-                ConditionExpression="attribute_exists(pk) AND attribute_not_exists(resumed_at)",
-                ExpressionAttributeValues={":now": encode("updated_at", now)},
+                ConditionExpression="paused_at = :seen AND attribute_not_exists(resumed_at)",
+                ExpressionAttributeValues={
+                    ":seen": encode("updated_at", pause.at),
+                    ":now": encode("updated_at", now),
+                },
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return False

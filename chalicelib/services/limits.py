@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from chalicelib.domain.errors import TooMany
 
 if TYPE_CHECKING:
-    from chalicelib.aws.limit_table import LimitTable
+    from chalicelib.aws.limit_table import LimitTable, Usage
 
 #: A handful is what the rate allows in this time, and is forgotten when it was not spent in a second.
 _HANDFUL = timedelta(milliseconds=50)
@@ -58,21 +58,15 @@ class Limits:
 
     def spend(self, owner: str, tasks: int) -> None:
         """Let the owner post `tasks`. Raises: TooMany."""
+        now = self._clock()
         with self._lock:
-            now = self._clock()
-            hand = self._hands.get(owner)
-            if hand is None or hand.until <= now or hand.tokens < tasks:
-                hand = self._take(owner, tasks, now)
-            if hand.open_tasks + tasks > self._quota.open_tasks:
-                raise TooMany(
-                    f"There are about {hand.open_tasks} tasks that have not finished;"
-                    f" at most {self._quota.open_tasks} may be open.",
-                    retry_after_seconds=_OPEN_RETRY_SECONDS,
-                    limit="open-tasks",
-                    quota=self._quota.open_tasks,
-                )
-            hand.tokens -= tasks
-            hand.open_tasks += tasks
+            held = self._hands.get(owner)
+            if held is not None and held.until > now and held.tokens >= tasks:
+                self._pay(held, tasks)
+                return
+        taken, usage = self._take(owner, tasks, now)  # without the lock: nobody waits for another's request
+        with self._lock:
+            self._pay(self._held(owner, held, taken, usage, now), tasks)
 
     @property
     def connections(self) -> int:
@@ -89,7 +83,20 @@ class Limits:
                 quota=self._quota.connections,
             )
 
-    def _take(self, owner: str, tasks: int, now: datetime) -> _Hand:
+    def _pay(self, hand: _Hand, tasks: int) -> None:
+        if hand.open_tasks + tasks > self._quota.open_tasks:
+            raise TooMany(
+                f"There are about {hand.open_tasks} tasks that have not finished;"
+                f" at most {self._quota.open_tasks} may be open.",
+                retry_after_seconds=_OPEN_RETRY_SECONDS,
+                limit="open-tasks",
+                quota=self._quota.open_tasks,
+            )
+        hand.tokens -= tasks
+        hand.open_tasks += tasks
+
+    def _take(self, owner: str, tasks: int, now: datetime) -> tuple[int, Usage]:
+        """Take tokens out of the owner's bucket: how many, and what is known of it. Raises: TooMany."""
         interval = timedelta(seconds=1 / self._quota.posts_per_second)
         depth = interval * self._quota.post_burst
         handful = max(tasks, min(int(_HANDFUL / interval), self._quota.post_burst // 20))
@@ -106,11 +113,16 @@ class Limits:
                 limit="posts",
                 quota=self._quota.post_burst,
             )
+        return handful, usage
+
+    def _held(self, owner: str, seen: _Hand | None, taken: int, usage: Usage, now: datetime) -> _Hand:
+        """The owner's new hand; what other threads took since `seen` is in it."""
+        held = self._hands.get(owner)
         if len(self._hands) >= _OWNERS:
             self._hands.clear()
         open_tasks, counted_until = usage.open_tasks, now + _HELD
-        held = self._hands.get(owner)
         if held is not None and held.counted_until > now:
             open_tasks, counted_until = max(open_tasks, held.open_tasks), held.counted_until
-        hand = self._hands[owner] = _Hand(handful, now + _HELD, open_tasks, counted_until)
+        tokens = taken if held is seen or held is None else taken + held.tokens
+        hand = self._hands[owner] = _Hand(tokens, now + _HELD, open_tasks, counted_until)
         return hand

@@ -54,7 +54,8 @@ class Pauses:
 
     def end(self, task_type: str) -> bool:
         """Let a type go on; False when it is not paused."""
-        return self._table.end(task_type, self._clock())
+        pause = self.now().get(task_type)
+        return pause is not None and self._table.end(pause, self._clock())
 
     def forget(self, ended: Pause) -> None:
         """All tasks of a pause that ended are back."""
@@ -65,7 +66,8 @@ class Pauses:
             self._read()
 
     def _read(self) -> list[Pause]:
+        asked_at = self._clock()  # an answer is no younger than its question
         pauses = self._table.all()
         self._known = frozenset(pause.task_type for pause in pauses if pause.resumed_at is None)
-        self._read_at = self._clock()
+        self._read_at = asked_at
         return pauses

@@ -79,7 +79,8 @@ class Run:
         self._clock = clock
         self._timing = timing
         self._ends_at = ends_at
-        self._reporting = Lock()  # a task type may have threads of its own
+        self._lock = Lock()  # a task type may have threads of its own
+        self._reporting = False
         self._reported_at: datetime | None = None
         self._unreported: Progress | None = None
 
@@ -121,11 +122,17 @@ class Run:
         if self.abandoned:
             raise LeaseLost(self.task.id)
         progress = Progress(percent=min(max(float(percent), 0.0), 100.0), message=message[:200])
-        with self._reporting:
+        with self._lock:
             self._unreported = progress
             now = self._clock()
-            if self._reported_at is None or now - self._reported_at >= PROGRESS_INTERVAL:
-                self._report(progress, now)
+            soon = self._reported_at is not None and now - self._reported_at < PROGRESS_INTERVAL
+            if soon or self._reporting:
+                return
+            self._reporting = True
+        try:  # without the lock: nobody waits for another's request
+            self._report(progress, now)
+        finally:
+            self._reporting = False
 
     def _report(self, progress: Progress, now: datetime) -> None:
         """Store progress under the lease, and lengthen the lease with it (T2)."""
@@ -138,7 +145,10 @@ class Run:
             raise LeaseLost(self.task.id)
         self.task = self._tasks.with_documents_of(self.task, stored)
         self._deadline = max(deadline, self._deadline)
-        self._reported_at, self._unreported = now, None
+        with self._lock:
+            self._reported_at = now
+            if self._unreported is progress:
+                self._unreported = None
 
     # --- What the worker does -------------------------------------------------------------------
 

@@ -96,6 +96,7 @@ class Sweeper:
             now = self._clock()
             if not back and ended.resumed_at is not None and ended.resumed_at + SETTLED <= now < stop_at:
                 self._pauses.forget(ended)
+        self._metrics.add("SweepActed", acted)  # at the end of every sweep: its silence rings
         log.info("Sweep finished", action="sweep_finished", acted=acted)
         return acted
 

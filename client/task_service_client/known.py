@@ -23,6 +23,7 @@ class Known:
     def __init__(self, tasks: Iterable[Task] = ()) -> None:
         self._live: dict[str, int] = {}
         self._finished: OrderedDict[str, int] = OrderedDict()
+        self.newest: str | None = None  #: the greatest id of all tasks that were taken
         for task in tasks:
             self.take(task)
 
@@ -33,6 +34,7 @@ class Known:
     def take(self, task: Task) -> bool:
         """Remember an update; False when it is not newer than what is known."""
         known = self._live.get(task.id) or self._finished.get(task.id) or 0
+        self.newest = max(self.newest or task.id, task.id)
         if task.version <= known:
             return False
         self._live.pop(task.id, None)

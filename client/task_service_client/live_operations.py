@@ -44,7 +44,9 @@ class _Watch:
     query: str  #: the contract's `watch`
     batch: bool
     known: Known
-    since: str | None = None  #: tasks created after this are new to us
+    #: Tasks created after this may be new to us: the newest that was known when the last complete sync began.
+    #: What was heard since does not count, as updates of different tasks come in any order.
+    since: str | None = None
 
 
 class _Waiting:
@@ -157,13 +159,15 @@ class LiveOperations(TaskOperations):
 
     def _enter(self, watch: _Watch, url: str | None = None) -> Stream[Task]:
         """Connect, then ask for what came before the connection: so nothing falls in between."""
-        since = watch.since
+        since, newest = watch.since, watch.known.newest
         if url is None:
             url, moment = yield from self._ticket(watch.query)
             watch.since = watch.since or earliest_id(moment)
         yield Connect(f"{url}&batch=1" if watch.batch else url)
         for message in watch.known.syncs(since):
             yield from self._sync(message, watch)
+        if since is not None and newest is not None:
+            watch.since = max(since, newest)
 
     def _ticket(self, query: str) -> Steps[tuple[str, datetime]]:
         """A URL to connect to, and the time by the service's clock."""

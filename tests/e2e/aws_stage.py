@@ -19,6 +19,7 @@ from local.emulator import Emulator
 from local.probe import run_probe
 from local.stage import Endpoints
 from local.tokens import mint_token
+from tests.e2e.conftest import Service
 
 STAGE = "dev"
 KEY = "a key that only this test knows: 32 bytes"
@@ -50,9 +51,9 @@ class AwsStage:
     def environment(self) -> dict[str, str]:
         return {**os.environ, **emulator_environment(self.emulator.endpoint)}
 
-    def infra(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def infra(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """`python -m infra` without a terminal, so that it does not ask."""
-        return self._run(sys.executable, "-m", "infra", *arguments, "--stage", STAGE)
+        return self._run(sys.executable, "-m", "infra", *arguments, "--stage", STAGE, **environment)
 
     def chalice(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Chalice's own command."""
@@ -63,9 +64,14 @@ class AwsStage:
         """A deployment that is killed before the first request with these words; its exit code."""
         return self._run(sys.executable, "-c", KILLED_BEFORE, words).returncode
 
-    def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
+    def _run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, cwd=self.checkout, env=self.environment, capture_output=True, text=True, check=False
+            command,
+            cwd=self.checkout,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def client(self, service: str) -> Any:
@@ -93,6 +99,12 @@ class AwsStage:
             aws_endpoint=self.emulator.endpoint,
             token=mint_token(KEY, "default", tuple(Scope), datetime.now(UTC)),
         )
+
+    @cached_property
+    def service(self) -> Service:
+        """What clients see of it."""
+        no_local_stage: Any = None
+        return Service(stage=no_local_stage, emulator=self.emulator, endpoints=self.endpoints)
 
     def run_a_task(self) -> float:
         """From POST to the update on a WebSocket; how long that took."""

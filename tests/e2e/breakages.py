@@ -120,6 +120,10 @@ REDRIVE = {
 FAILURES = {
     "OnFailure": {"Destination": "arn:aws:sqs:us-east-1:000000000000:task-service-dev-stream-failures"}
 }
+MORE = {"RoleName": "task-service-dev-sweep", "PolicyName": "more"}
+EVERYTHING = json.dumps(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+)
 PARTIAL = ["ReportBatchItemFailures"]
 BREAKAGES = {
     "messages come back while they run": Breakage(
@@ -136,7 +140,7 @@ BREAKAGES = {
     ),
     "one failed delivery is the last": Breakage(
         noticed_by=queues.redrive,
-        says="fast gives a message up after 1 deliveries instead of 10",
+        says="fast gives a message up after 1 deliveries: throttling uses some up",
         harm=queue_set("fast", RedrivePolicy=json.dumps({**REDRIVE, "maxReceiveCount": 1})),
         mend=queue_set("fast", RedrivePolicy=json.dumps(REDRIVE)),
     ),
@@ -193,6 +197,12 @@ BREAKAGES = {
         says="The policy of push_updates is not that of",
         harm=lambda stage: policy_put(stage, generous=True),
         mend=lambda stage: policy_put(stage, generous=False),
+    ),
+    "a role has a second policy": Breakage(
+        noticed_by=app.policies,
+        says="more than its own policy, to be removed by hand: more",
+        harm=lambda stage: stage.client("iam").put_role_policy(**MORE, PolicyDocument=EVERYTHING),
+        mend=lambda stage: stage.client("iam").delete_role_policy(**MORE),
     ),
     "a function has too little time": Breakage(
         noticed_by=app.functions,

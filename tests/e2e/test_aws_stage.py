@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,6 +15,7 @@ from infra.checks import CHECKS
 from infra.doctor import examine
 from infra.errors import BadInput
 from infra.patient import Patient
+from infra.turn import Turn
 from local.emulator import Emulator, free_port
 from tests.e2e.aws_stage import KEY, AwsStage
 from tests.e2e.breakages import BREAKAGES
@@ -77,6 +79,15 @@ class TestRepeating:
     def test_a_task_goes_through(self, stage: AwsStage) -> None:
         assert stage.run_a_task() < 30
 
+    def test_so_does_a_bulk_by_the_policies_of_the_stage(self, stage: AwsStage) -> None:
+        """The emulator asks for permission, and the policies are those that AWS would get."""
+        task = {"type": "demo.sleep", "payload": {"seconds": 0}}
+        answer = stage.service.call("POST", "/tasks/batch", {"tasks": [task] * 3})
+        results = answer.json["results"]
+        assert [result["status"] for result in results] == [201, 201, 201]
+        for result in results:
+            stage.service.wait_for(result["task"]["id"], "succeeded")
+
 
 class TestChalice:
     def test_chalices_own_command_puts_right_what_was_changed_by_hand(self, stage: AwsStage) -> None:
@@ -86,8 +97,10 @@ class TestChalice:
             functions.update_event_source_mapping(
                 UUID=stage.mapping(name)["UUID"], FunctionResponseTypes=[], BatchSize=1
             )
+        stage.client("events").disable_rule(Name="task-service-dev-sweep-event")
         deployed = stage.chalice("deploy")
         assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+        assert stage.client("events").describe_rule(Name="task-service-dev-sweep-event")["State"] == "ENABLED"
         assert {name: safe(stage.mapping(name)) for name in MAPPED} == wanted
         assert {tuple(stage.mapping(name)["FunctionResponseTypes"]) for name in MAPPED} == {
             ("ReportBatchItemFailures",)
@@ -173,6 +186,33 @@ class TestPreconditions:
             gateway.delete_rest_api(restApiId=api)
         assert refused.returncode == 2
         assert "The name task-service-dev is taken: there are 2 REST APIs of it" in refused.stderr
+
+
+class TestOneAtATime:
+    def test_while_one_deploys_the_others_are_refused(self, stage: AwsStage) -> None:
+        deploying = Turn(dynamodb=stage.client("dynamodb"), stage="dev")
+        deploying.begin()
+        beating = threading.Thread(target=deploying.keep, args=[lambda: None])
+        beating.start()
+        try:
+            refused = [stage.infra("deploy"), stage.chalice("deploy"), stage.infra("down")]
+        finally:
+            deploying.end()
+            beating.join()
+        assert [each.returncode for each in refused] == [2, 2, 2]
+        for each in refused:
+            (line,) = each.stderr.splitlines()
+            assert "The stage dev is being changed right now, by process" in line
+
+    def test_a_stage_is_of_one_region(self, stage: AwsStage) -> None:
+        """Its roles are not: they are the whole account's."""
+        roles = stage.client("iam").list_roles()["Roles"]
+        elsewhere = {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_REGION": "eu-west-1"}
+        assert "Nothing to remove" in stage.infra("down", **elsewhere).stdout
+        assert stage.client("iam").list_roles()["Roles"] == roles
+        missing = stage.infra("doctor", **elsewhere)
+        assert missing.returncode == 2
+        assert missing.stderr.startswith("There is no stack task-service-dev in eu-west-1")
 
 
 class TestDoctor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -71,6 +72,13 @@ class TestSigningIn:
             expect(reader.page.get_by_text("Not for this token")).to_be_visible()
             reader.open(create="demo.sleep")
             expect(reader.page.get_by_role("dialog")).to_have_count(0)
+
+    def test_an_address_without_its_last_slash_is_no_blank_page(self, ada: Person) -> None:
+        """API Gateway tells such an address apart, and the page redirects; the emulator does not."""
+        ada.page.goto(ada.service.endpoints.http)
+        expect(
+            ada.page.get_by_text("Does its address end with a slash?").or_(ada.page.get_by_label("Token"))
+        ).to_be_visible()
 
 
 class TestCreating:
@@ -142,6 +150,20 @@ class TestActing:
         ada.page.keyboard.press("Escape")
         expect(ada.detail).to_have_count(0)
 
+    def test_all_that_match_are_canceled_after_a_look_at_how_many(self, ada: Person) -> None:
+        tasks = [ada.post("demo.sleep", {"seconds": 0}, delay_seconds=600, tags=["wrong"]) for _ in range(3)]
+        other = ada.post("demo.sleep", {"seconds": 0}, delay_seconds=600)
+        ada.open_live(tag="wrong")
+        ada.page.get_by_role("button", name="Cancel all …").click()
+        dialog = ada.page.get_by_role("dialog")
+        expect(dialog).to_contain_text("3 tasks will be canceled")
+        dialog.get_by_role("button", name="Cancel 3 tasks").click()
+        expect(dialog.get_by_text("Done")).to_be_visible()
+        dialog.get_by_role("button", name="Close").first.click()
+        for task in tasks:
+            expect(ada.row(task)).to_contain_text("canceled")
+        assert ada.call("GET", f"/tasks/{other['id']}").json["status"] == "scheduled"
+
     def test_a_finished_task_is_deleted(self, ada: Person) -> None:
         task = ada.post("demo.sleep", {"seconds": 0})
         ada.open_live(task=task["id"])
@@ -192,6 +214,36 @@ class TestLooking:
         ada.page.keyboard.press("Enter")
         expect(ada.detail).to_contain_text(tasks[1]["id"])
 
+    def test_what_others_wrote_is_text(self, ada: Person) -> None:
+        """Given markup wherever a task holds text, and in the address, then it is shown as it was written."""
+        evil = '"><img src=x onerror=window.broken=1><script>window.broken=1</script>'
+        task = ada.post("demo.fail", {"message": evil}, max_attempts=1, tags=["<b>nightly</b>"])
+        ada.open_live(task=task["id"])
+        expect(ada.detail.get_by_text("Attempt 1 failed")).to_be_visible()
+        expect(ada.detail.locator(".failure")).to_contain_text(evil)
+        expect(ada.detail.get_by_text("<b>nightly</b>")).to_be_visible()
+        ada.open_live(status=evil)
+        expect(ada.page.get_by_role("alert")).to_contain_text("status: ")
+        for place in ({"type": evil, "tag": evil}, {"view": evil}, {"create": evil}):
+            ada.open_live(**place)
+        assert ada.page.evaluate("window.broken") is None
+
+    def test_a_task_id_in_the_address_leads_nowhere_else(self, ada: Person) -> None:
+        asked: list[str] = []
+        ada.page.on("request", lambda request: asked.append(request.url))
+        ada.open_live(task="../task-types")
+        expect(ada.detail.get_by_text("No such task")).to_be_visible()
+        assert len([url for url in asked if url.endswith("/task-types")]) == 1  # the one for the form
+
+    def test_a_wrong_clock_of_the_browser_changes_nothing(self, ada: Person) -> None:
+        """Given a browser whose clock is a day ahead, then a good token is good and times are right."""
+        ada.page.clock.install(time=datetime.now(UTC) + timedelta(days=1))
+        task = ada.post("demo.sleep", {"seconds": 0})
+        ada.wait_for(task, "succeeded")
+        ada.open_live()
+        expect(ada.row(task)).to_contain_text(re.compile(r"now|\d+ s ago"))
+        expect(ada.page.locator(".charts figure").first).to_contain_text("1 succeeded")
+
     def test_a_phone_shows_all_of_it(self, browser: Browser, service: Service) -> None:
         phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
         with person(browser, service, **phone) as ada:
@@ -235,6 +287,18 @@ class TestTheConnection:
             expect(ada.row(task)).to_contain_text("succeeded")
         expect(ada.row(waiting)).to_contain_text("canceled")
 
+    def test_an_open_task_that_is_not_in_the_list_misses_nothing_either(self, ada: Person) -> None:
+        task = ada.post("demo.sleep", {"seconds": 0}, delay_seconds=600)
+        ada.open_live(type="demo.fail", task=task["id"])
+        expect(ada.detail.locator("header .status")).to_have_text("scheduled")
+        tickets = re.compile("/tickets$")
+        ada.page.route(tickets, lambda route: route.abort())
+        ada.cut_connections()
+        expect(ada.page.locator(".connection.waiting")).to_be_visible()
+        assert ada.call("POST", f"/tasks/{task['id']}/cancel").status == 200
+        ada.page.unroute(tickets)
+        expect(ada.detail.locator("header .status")).to_have_text("canceled")
+
     def test_a_browser_without_network_says_so_and_comes_back(self, ada: Person) -> None:
         ada.open_live()
         ada.context.set_offline(True)
@@ -255,3 +319,23 @@ class TestTheConnection:
         ada.page.unroute(tasks)
         trouble.get_by_role("button", name="Try again").click()
         expect(ada.page.get_by_text("No tasks yet")).to_be_visible()
+
+    def test_what_failed_to_load_is_loaded_when_the_service_is_back(self, ada: Person) -> None:
+        task = ada.post("demo.sleep", {"seconds": 0}, delay_seconds=600)
+        everything = re.compile(r"/(tasks|stats|tickets)\b")
+        ada.page.route(everything, lambda route: route.fulfill(status=503, json={"detail": "In a moment."}))
+        ada.open()
+        expect(ada.page.get_by_role("alert")).to_contain_text("In a moment.")
+        expect(ada.page.get_by_text("Numbers cannot be read now.")).to_be_visible()
+        ada.page.unroute(everything)
+        expect(ada.row(task)).to_be_visible()
+        expect(ada.page.get_by_text("Numbers cannot be read now.")).to_have_count(0)
+
+    def test_a_task_that_another_tab_deleted_is_gone_here_too(self, ada: Person) -> None:
+        task = ada.post("demo.sleep", {"seconds": 0})
+        ada.open_live(task=task["id"])
+        expect(ada.detail.get_by_text("Attempt 1 succeeded")).to_be_visible()
+        assert ada.call("DELETE", f"/tasks/{task['id']}").status == 204
+        ada.detail.get_by_role("button", name="Delete").click()
+        expect(ada.detail.get_by_text("No such task")).to_be_visible()
+        expect(ada.row(task)).to_have_count(0)

@@ -12,9 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
+from local.stage import PREFIX
 from tests.e2e.browser import PATIENCE_MS, Person, chromium, needs_chromium, person
-from tests.e2e.conftest import ROOT, Service
+from tests.e2e.conftest import ROOT, Service, await_value
 from tests.e2e.flood import Flood
+from tests.e2e.test_pipeline import invoke
 
 AXE = next(iter((ROOT / ".tools").glob("axe-core-*/node_modules/axe-core/axe.min.js")), None)
 GRAVE = ("serious", "critical")
@@ -40,7 +42,9 @@ def faults(somebody: Person) -> list[str]:
     """What axe finds that keeps people out."""
     assert AXE is not None
     somebody.page.evaluate(AXE.read_text())
-    found: list[dict[str, Any]] = somebody.page.evaluate("axe.run().then((result) => result.violations)")
+    found: list[dict[str, Any]] = somebody.page.evaluate(
+        "axe.run({ resultTypes: ['violations'] }).then((result) => result.violations)"
+    )
     return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found if each["impact"] in GRAVE]
 
 
@@ -145,6 +149,24 @@ class TestDeadLetters:
         expect(dialog.get_by_text("Done")).to_be_visible()
         for task in dead:
             assert ada.call("GET", f"/tasks/{task['id']}").json["redrive_count"] == 1
+
+    def test_a_message_that_is_no_task_cannot_be_retried(self, ada: Person) -> None:
+        url = f"{ada.service.endpoints.aws_endpoint}/000000000000/{PREFIX}-fast"
+        ada.service.client("sqs").send_message(QueueUrl=url, MessageBody="<b>no task</b>")
+
+        def is_listed() -> bool | None:
+            invoke(ada.service, "watch_dead_letters")
+            groups = ada.call("GET", "/dead-letters?kind=quarantined").json["groups"]
+            return bool(groups) or None
+
+        await_value(is_listed)
+        ada.open_live(view="dead-letters")
+        group = ada.page.get_by_role("listitem").filter(has_text="Not a task")
+        expect(group).to_contain_text("<b>no task</b>")
+        expect(group.get_by_role("button")).to_have_count(1)
+        group.get_by_role("button").click()
+        expect(group.get_by_text("1 dead letter")).to_be_visible()
+        expect(group.get_by_role("button")).to_have_count(1)
 
     def test_nothing_dead_is_said_so(self, ada: Person) -> None:
         ada.open_live(view="dead-letters", type="demo.sleep")

@@ -94,6 +94,10 @@ class MakeUp:
         await_value(lambda: None if family & {pid for pid, _, _ in processes()} else True)
         return code
 
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
     def stop(self) -> int:
         return self.end_by(self._process.pid, signal.SIGINT)
 
@@ -101,7 +105,7 @@ class MakeUp:
         return self._process.wait(30)
 
     def kill(self) -> None:
-        if self._process.poll() is None:
+        if self.running:
             self._process.kill()
             self._process.wait()
 
@@ -132,6 +136,15 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeUp]:
     checkout = copy_project(tmp_path_factory.mktemp("checkout"))
     with make_up(checkout, free_port(), FETCH_ALLOWED_HOSTS="", CORS_ORIGINS=PAGE) as up:
         yield up
+
+
+@pytest.fixture(scope="module")
+def up_again(up: MakeUp) -> Iterator[MakeUp]:
+    """The second one in the same checkout, after the first was stopped."""
+    if up.running:
+        up.stop()
+    with make_up(up.checkout, up.port) as again:
+        yield again
 
 
 def test_it_says_where_it_is_and_what_to_try(up: MakeUp) -> None:
@@ -212,26 +225,24 @@ def test_a_broken_task_type_does_not_go_live(up: MakeUp, breaks: str, said: str)
     await_value(lambda: re.search(r"Redeployed in .*demo\.py", up.output[before:]))
 
 
-def test_tasks_survive_a_clean_stop_and_nothing_else_does(checkout: Path) -> None:
-    port = free_port()
-    with make_up(checkout, port) as up:
-        task = up.call("POST", "/tasks", {"type": "demo.sleep", "payload": {"seconds": 0}})["id"]
-        await_value(lambda: True if up.call("GET", f"/tasks/{task}")["status"] == "succeeded" else None)
-        assert up.stop() == 0
-        assert not (checkout / ".local" / "endpoints.json").exists()
-        assert "Traceback" not in up.output
-    with make_up(checkout, port) as up:
-        assert up.call("GET", f"/tasks/{task}")["status"] == "succeeded"
-        up.await_output("sweep_finished")  # at once: what the stop caught in the middle is due by now
-        assert up.stop() == 0
+def test_tasks_survive_a_clean_stop_and_nothing_else_does(up: MakeUp, request: pytest.FixtureRequest) -> None:
+    """The last test that finds the first one running."""
+    task = up.call("POST", "/tasks", {"type": "demo.sleep", "payload": {"seconds": 0}})["id"]
+    await_value(lambda: True if up.call("GET", f"/tasks/{task}")["status"] == "succeeded" else None)
+    before = len(up.output)
+    assert up.stop() == 0
+    assert not (up.checkout / ".local" / "endpoints.json").exists()
+    assert "Traceback" not in up.output[before:]
+    again: MakeUp = request.getfixturevalue("up_again")
+    assert again.call("GET", f"/tasks/{task}")["status"] == "succeeded"
+    again.await_output("sweep_finished")  # at once: what the stop caught in the middle is due by now
 
 
-def test_a_crash_of_the_embedded_aws_is_told_and_ends_it(checkout: Path) -> None:
-    with make_up(checkout, free_port()) as up:
-        assert up.endpoints
-        assert up.end_by(up.server, signal.SIGKILL) == 1
-        assert "killed by SIGKILL" in up.output
-        assert "Traceback" not in up.output
+def test_a_crash_of_the_embedded_aws_is_told_and_ends_it(up_again: MakeUp) -> None:
+    assert up_again.endpoints
+    assert up_again.end_by(up_again.server, signal.SIGKILL) == 1
+    assert "killed by SIGKILL" in up_again.output
+    assert "Traceback" not in up_again.output
 
 
 def test_a_kill_leaves_no_server_behind(checkout: Path) -> None:

@@ -170,7 +170,7 @@ class Api(RuleBasedStateMachine):
 
 
 Api.TestCase.settings = settings(
-    max_examples=10,
+    max_examples=6,
     stateful_step_count=20,
     deadline=None,
     derandomize=True,

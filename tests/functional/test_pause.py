@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.outcomes import Snooze
@@ -67,12 +69,37 @@ class TestSwitch:
     ) -> None:
         pause(admin, reason="first")
         resume(admin)
+        kit.clock.advance(1)
         assert pause(admin, reason="second")["paused"]["reason"] == "second"
         kit.clock.advance(SETTLED.total_seconds() + 60)
         handlers.sweep()
         task = kit.create("test.fast")
         handlers.run(task)
         assert is_parked(kit, task)
+
+    def test_a_late_copy_of_a_pause_does_not_bring_it_back(
+        self, admin: Http, kit: Kit, script: Script
+    ) -> None:
+        wire = Wire(kit.services)
+        pause(admin)
+        (late,) = wire.sent("PutItem")
+        resume(admin)
+        with suppress(ClientError):
+            kit.services.clients.dynamodb.put_item(**late)
+        assert kit.services.pauses.now() == {}
+
+    def test_a_late_copy_of_a_resume_does_not_end_the_next_pause(
+        self, admin: Http, kit: Kit, script: Script
+    ) -> None:
+        pause(admin)
+        wire = Wire(kit.services)
+        resume(admin)
+        (late,) = wire.sent("UpdateItem")
+        kit.clock.advance(1)
+        pause(admin)
+        with suppress(ClientError):
+            kit.services.clients.dynamodb.update_item(**late)
+        assert list(kit.services.pauses.now()) == ["test.fast"]
 
     @pytest.mark.parametrize("action", ["pause", "resume"])
     @pytest.mark.parametrize("name", ["nope", "test", "%00", "test.fast.more", "x" * 2000])
@@ -122,6 +149,14 @@ class TestPaused:
         kit.clock.advance(KEPT.total_seconds())
         kit.deliver(third)
         assert (status(kit, second), status(kit, third)) == ("succeeded", "queued")
+
+    def test_an_answer_is_as_old_as_its_question(self, admin: Http, kit: Kit, script: Script) -> None:
+        """Given a worker that stood still while it asked, when a type is paused, then it asks again."""
+        other = kit.new_services()
+        Wire(other).before("Query", lambda: kit.clock.advance(KEPT.total_seconds() + 1))
+        assert other.pauses.paused() == frozenset()
+        pause(admin)
+        assert other.pauses.paused() == {"test.fast"}
 
     def test_what_runs_goes_on(self, admin: Http, kit: Kit, handlers: Handlers, script: Script) -> None:
         script.work = lambda payload, context: pause(admin)["name"]

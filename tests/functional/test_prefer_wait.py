@@ -212,6 +212,7 @@ class TestCap:
     def test_a_place_is_free_again_when_a_wait_is_over(
         self, http: Http, kit: Kit, meanwhile: list[Any]
     ) -> None:
+        meanwhile.append(lambda: kit.clock.advance(20))  # one look, and the time is over
         task = kit.create("demo.sleep", {"seconds": 1})
         for _ in range(30):  # one after the other
             answer = http.get(f"/tasks/{task['id']}", prefer="wait=20")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from chalicelib.aws.task_list import EXAMINED_WITH_FILTERS
 from chalicelib.services.redrive_walk import LEASE
 from tests.functional.behind import row
 from tests.functional.conftest import Handlers, Http
@@ -104,11 +106,12 @@ class TestRetry:
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         dead = deaths(kit, handlers, script, 1)
-        for _ in range(5):
+        for _ in range(EXAMINED_WITH_FILTERS // 100):  # newer ones, a stretch full
             http.post("/tasks/batch", {"tasks": [{"type": "test.fast"}] * 100})
         kit.clock.advance(1)
         redrive = start(http)
-        assert (redrive["status"], redrive["examined"], redrive["changed"]) == ("done", 501, 1)
+        assert (redrive["status"], redrive["changed"]) == ("done", 1)
+        assert redrive["examined"] == EXAMINED_WITH_FILTERS + 1
         assert statuses(kit, dead) == ["queued"]
 
     def test_an_unheard_death_is_told_before_its_next_life(
@@ -169,6 +172,19 @@ class TestLoopGuard:
         assert counts(start(http)) == (1, 0, 1, 0)
         assert kit.get(task["id"])["redrive_count"] == 1
 
+    def test_a_task_that_was_retried_by_hand_and_died_again_is_left_alone(
+        self, http: Http, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
+        (task,) = deaths(kit, handlers, script, 1)
+
+        def retry_and_die() -> None:
+            http.post(f"/tasks/{task['id']}/retry")
+            handlers.run(row(kit, task["id"]))
+
+        Wire(kit.services).before("GetItem", retry_and_die)
+        assert counts(start(http)) == (1, 0, 1, 0)
+        assert (kit.get(task["id"])["status"], kit.get(task["id"])["redrive_count"]) == ("failed", 1)
+
 
 class TestCrash:
     def test_whoever_dies_is_followed_by_the_sweep(
@@ -189,6 +205,44 @@ class TestCrash:
         assert get(http, redrive)["status"] == "done"
         assert statuses(kit, dead) == ["queued"] * 6
         assert {kit.get(task["id"])["redrive_count"] for task in dead} == {1}
+
+    def test_a_zombie_does_not_set_it_back(
+        self, http: Http, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
+        """Given a function that stood still, when another has gone on, then nothing that it stores counts."""
+        deaths(kit, handlers, script, 8)
+        redrive = start(http, rate=1)
+        other = kit.new_services()
+        left: list[dict[str, Any]] = []
+
+        def stand_still(seconds: float) -> None:
+            kit.clock.advance(LEASE.total_seconds())
+            if not left:
+                other.redrives.advance(kit.clock() + kit.services.timing.reserve + timedelta(seconds=2.5))
+                left.append(get(http, redrive))
+
+        zombie = kit.new_services(wait=stand_still)
+        zombie.redrives.advance(kit.clock() + timedelta(hours=1))
+        assert left[0]["status"] == "running"
+        assert get(http, redrive) == left[0]
+
+    def test_a_sweep_does_not_take_on_what_another_works_on(
+        self, http: Http, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
+        """Given two sweeps that found the same redrive, when one has taken it, then the other leaves it."""
+        deaths(kit, handlers, script, 3)
+        start(http, rate=1)
+        wire = Wire(kit.services)
+
+        def die_with_it(seconds: float) -> None:
+            raise Crash("in its second second")
+
+        def take_it() -> None:
+            with suppress(Crash):
+                kit.new_services(wait=die_with_it).redrives.advance(kit.clock() + timedelta(seconds=60))
+
+        wire.before("UpdateItem", take_it)
+        assert kit.services.redrives.advance(kit.clock() + timedelta(seconds=60)) == 0
 
     def test_a_zombie_stops_when_somebody_else_took_over(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script

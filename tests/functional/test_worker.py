@@ -15,7 +15,7 @@ from tests.functional.behind import documents, row, take_messages
 from tests.functional.conftest import Handlers
 from tests.functional.scripted import Script
 from tests.kit import Kit
-from tests.wire import Wire
+from tests.wire import Crash, Wire
 
 
 class TestSuccess:
@@ -69,6 +69,16 @@ class TestSuccess:
         assert stored.payload.missing
         assert stored.result is not None
         assert stored.result.missing
+
+    def test_a_worker_that_dies_before_its_big_result_is_stored_has_not_succeeded(
+        self, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
+        script.returns("x" * 5000)
+        task = kit.create("test.fast")
+        Wire(kit.services).crash_before("PutItem")
+        with pytest.raises(Crash):
+            handlers.run(task)
+        assert kit.get(task["id"])["status"] == "running"
 
     @pytest.mark.parametrize(
         ("result", "words"),

@@ -84,6 +84,26 @@ class TestProgress:
         handlers.run(task)
         assert len(wire.sent("UpdateItem")) == 3
 
+    def test_no_thread_of_a_run_waits_for_the_report_of_another(
+        self, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
+        wire = Wire(kit.services)
+
+        def work(payload: Any, context: TaskContext) -> None:
+            with ThreadPoolExecutor(1) as pool:
+
+                def report() -> None:
+                    pool.submit(context.progress, 60).result(PATIENCE)
+
+                wire.before("UpdateItem", report)
+                context.progress(50)
+
+        script.work = work
+        task = kit.create("test.fast")
+        handlers.run(task)
+        done = kit.get(task["id"])
+        assert (done["status"], done["progress"]["percent"]) == ("succeeded", 60)
+
     @pytest.mark.parametrize("percent", [float("nan"), float("inf")])
     def test_a_percentage_that_is_no_number_is_the_runs_own_fault(
         self, kit: Kit, handlers: Handlers, script: Script, percent: float

@@ -79,7 +79,7 @@ OF_RUNS = (
         CLAIM,
         (
             """            + (f" AND NOT #type IN ({', '.join(types)})" if types else "")\n""",
-            """            + (" AND attribute_exists(#type)" if types else "")\n""",
+            """            + (f" AND (NOT #type IN ({', '.join(types)}) OR attribute_exists(pk))" if types else "")\n""",
         ),
     ),
     mutant(

@@ -1,7 +1,8 @@
 """Simulate at length, or show one run.
 
 python -m tests.simulation all [--minutes 12]            a crash at each call, storms, other faults, storms
-python -m tests.simulation points [NAME ...]             each fault at each call of some scenarios
+python -m tests.simulation points [NAME ...]             each fault at each call of some scenarios, also
+                                                         where the world is that of another point
 python -m tests.simulation storms FIRST COUNT            storms of some seeds
 python -m tests.simulation replay NAME SEED [POINT ...]  one run, with everything that happened in it
 """
@@ -55,11 +56,12 @@ def _jobs(mode: str, arguments: list[str]) -> Iterator[Job]:
         yield from storms(first, count)
         return
     names = arguments or list(SCENARIOS)
-    yield from chain.from_iterable(points_of(name, runs.CRASHES) for name in names)
+    distinct = mode == "all"
+    yield from chain.from_iterable(points_of(name, runs.CRASHES, distinct=distinct) for name in names)
     print("All crash points are given out.", flush=True)
     if mode == "all":
         yield from storms(0, 100)
-    yield from chain.from_iterable(points_of(name, runs.OTHERS) for name in names)
+    yield from chain.from_iterable(points_of(name, runs.OTHERS, distinct=distinct) for name in names)
     print("All faults are given out.", flush=True)
     if mode == "all":
         yield from storms(100, 10**9)

@@ -5,10 +5,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib.aws.redrive_table import _from_item as redrive_from_item
+from chalicelib.domain.pauses import PARKED
+from chalicelib.domain.redrive import RedriveStatus
 from chalicelib.domain.task import TaskStatus
 from chalicelib.domain.task_view import task_view
+from chalicelib.domain.timing import RESEND_LAST
+from tests.simulation.calls import Fault
+from tests.simulation.functions import moment
+from tests.simulation.plans import Storm
 from tests.simulation.users import Request
 from tests.simulation.work import BIG
 from tests.simulation.world import World
@@ -111,14 +119,63 @@ def _cancels_hold(world: World) -> Iterator[str]:
 
 
 def _redrives_once(world: World) -> Iterator[str]:
+    """A request gives a task one more life, and so does a redrive."""
     asked = Counter(each.path.split("/")[2] for each in world.api.requests if each.path.endswith("/retry"))
+    redrives = sum(row["action"]["S"] == "retry" for row in world.history.redrives.values())
     for row in world.history.rows.values():
-        if row.redrive_count > asked[row.id]:
-            yield f"{row.id} lives {row.redrive_count + 1} times after {asked[row.id]} retries"
+        if row.redrive_count > asked[row.id] + redrives:
+            lives = row.redrive_count + 1
+            yield f"{row.id} lives {lives} times: {asked[row.id]} retries, {redrives} redrives"
     for request in _answered(world, "retry"):
         row = world.history.rows.get(request.answer["id"])
         if row is not None and row.redrive_count == 0:
             yield f"a retry of {row.id} was accepted and not done"
+
+
+def _redrives_do_all(world: World) -> Iterator[str]:
+    """A redrive ends; one that is done has acted on all that were there for it when it began."""
+    for key, row in world.history.redrives.items():
+        redrive = redrive_from_item(row)
+        if redrive.running:
+            yield f"redrive {key} is running"
+        if redrive.status is not RedriveStatus.DONE or redrive.counts.failed:
+            continue
+        began = world.history.redrive_began[key]
+        late = {
+            change.new.id for change in world.history.changes if change.at >= began and change.new is not None
+        }
+        for task in world.history.rows.values():
+            if redrive.end <= task.id < redrive.start and redrive.matches(task) and task.id not in late:
+                yield f"{task.id} is left out by redrive {key}"
+
+
+def _resumed_tasks_start(world: World) -> Iterator[str]:
+    """What waited for its type to be resumed starts soon; within the hour, if copies came late.
+
+    Soon is when the sweep looks again: somebody may have died after writing the row and before sending.
+    """
+    crashes = (Fault.CRASH_BEFORE, Fault.CRASH_AFTER)
+    only_crashes = all(trouble.fault in crashes for _, trouble in world.calls.troubles)
+    late = timedelta(0) if only_crashes and not isinstance(world.plan, Storm) else PARKED
+    limit = RESEND_LAST + timedelta(minutes=5) + late
+    for resumed_at, name in world.history.resumed:
+        waited: dict[str, datetime] = {}
+        for change in world.history.changes:
+            at, new = moment(change.at), change.new
+            if new is None or new.type != name:
+                continue
+            if at <= resumed_at:
+                waited.pop(new.id, None)
+                if new.waiting and new.due_bucket < 0:
+                    waited[new.id] = max(resumed_at, new.run_at) + limit
+            elif new.id in waited and not (new.waiting and at <= waited[new.id]):
+                if at > waited[new.id] and not _paused_again(world, name, resumed_at, at):
+                    yield f"{new.id} of {name}, resumed at {resumed_at:%H:%M:%S}, waited until {at:%H:%M:%S}"
+                del waited[new.id]
+
+
+def _paused_again(world: World, name: str, since: datetime, until: datetime) -> bool:
+    return any(other == name and since < at <= until for at, other in world.history.resumed)
 
 
 def _created_once(world: World) -> Iterator[str]:
@@ -178,6 +235,8 @@ _PROMISES: dict[str, Callable[[World], Iterator[str]]] = {
     "a message that is not ours is kept": _garbage_is_told,
     "an accepted cancel is final": _cancels_hold,
     "a retry is done once": _redrives_once,
+    "a redrive does all it is for": _redrives_do_all,
+    "what was parked goes on": _resumed_tasks_start,
     "a task is created once": _created_once,
     "a client sees what is stored": _browsers_agree,
     "nothing sends forever": _sends_little,

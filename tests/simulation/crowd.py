@@ -44,12 +44,13 @@ class Tally:
         self.broken += bool(broken)
 
 
-def points_of(name: str, troubles: Iterable[Trouble]) -> list[Job]:
-    """A scenario with nothing wrong, and once for each trouble at each of its calls."""
+def points_of(name: str, troubles: Iterable[Trouble], *, distinct: bool = False) -> list[Job]:
+    """A scenario with nothing wrong, and once for each trouble at each call that `each_point` names."""
     if SCENARIOS[name].plan is not None:
         return [(name, 0, ())]
     with stage():
-        return [(name, 0, ()), *((name, 0, (point,)) for point in runs.each_point(name, troubles))]
+        points = list(runs.each_point(name, troubles, distinct=distinct))
+    return [(name, 0, ()), *((name, 0, (point,)) for point in points)]
 
 
 def simulate(jobs: Iterable[Job], seconds: float, processes: int) -> int:

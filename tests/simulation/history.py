@@ -8,14 +8,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.aws.task_row import from_row, is_task_row
+from chalicelib.aws.task_row import from_row, is_task_row, moment_of
+from chalicelib.domain.pauses import PARKED, lot_of
 from chalicelib.domain.task import TRANSITIONS, Task, TaskStatus
 from chalicelib.domain.timing import RESEND_LAST
+from chalicelib.services.pauses import KEPT
 from tests.simulation.functions import moment
 from tests.simulation.work import Step
 
 #: More than any due time may lie ahead of the time at which it is written, or of `run_at`.
 DUE_WITHIN = RESEND_LAST + timedelta(seconds=125)
+#: Clocks differ by up to 10 s, and an answer takes up to 3 s.
+HEARD = KEPT + timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,11 @@ class History:
         self.changes: list[Change] = []
         self.rows: dict[str, Task] = {}
         self.records: dict[str, dict[str, Any]] = {}  #: dead letter records by key
+        self.pauses: dict[str, dict[str, Any]] = {}  #: rows by type, also of pauses that have ended
+        self.paused_since: dict[str, datetime] = {}  #: by type, as long as it is paused
+        self.resumed: list[tuple[datetime, str]] = []  #: the end of each pause, and its type
+        self.redrives: dict[str, dict[str, Any]] = {}  #: rows by id
+        self.redrive_began: dict[str, int] = {}
         self.broken: list[str] = []
         self.note: Callable[[str], None] = lambda line: None
         self._now = now
@@ -65,8 +74,7 @@ class History:
         """A record of the tasks table's stream."""
         stream = record["dynamodb"]
         if not is_task_row(stream["Keys"]):
-            if "NewImage" in stream and stream["Keys"]["pk"]["S"].startswith("dead#"):
-                self.records[stream["Keys"]["sk"]["S"]] = stream["NewImage"]
+            self._other_row(stream["Keys"]["pk"]["S"], stream["Keys"]["sk"]["S"], stream.get("NewImage"))
             return
         old, new = (from_row(stream[name]) if name in stream else None for name in ("OldImage", "NewImage"))
         change = Change(self._now(), self._writer(), old, new)
@@ -80,6 +88,42 @@ class History:
         for name, judge in _JUDGES.items():
             if not judge(change):
                 self.breaks(f"{name}: {_words(old)} -> {_words(new)} by {change.writer}")
+        if change.claims and new is not None and new.started_at is not None:
+            since = self.paused_since.get(new.type)
+            if since is not None and new.started_at > since + HEARD:
+                self.breaks(f"nothing of a paused type starts: {_words(new)}, paused since {since:%H:%M:%S}")
+
+    @property
+    def due_besides_tasks(self) -> datetime | None:
+        """When the sweep has other work: to go on with a redrive, or to bring tasks of a pause back."""
+        if any("resumed_at" in pause for pause in self.pauses.values()):
+            return moment(self._now())
+        return min(
+            (moment_of(redrive["due_at"]) for redrive in self.redrives.values() if "due_at" in redrive),
+            default=None,
+        )
+
+    def _other_row(self, partition: str, key: str, image: dict[str, Any] | None) -> None:
+        if partition == "pauses":
+            self._pause(key, image)
+        elif image is not None and partition.startswith("dead#"):
+            self.records[key] = image
+        elif image is not None and partition.startswith("redrive#"):
+            self.redrives[key] = image
+            self.redrive_began.setdefault(key, self._now())
+            self.note(f"    redrive {key[-6:]} {image['status']['S']} lease {image['lease']['N']}")
+
+    def _pause(self, name: str, image: dict[str, Any] | None) -> None:
+        now = moment(self._now())
+        if image is None:
+            del self.pauses[name]
+        else:
+            self.pauses[name] = image
+        if image is not None and "resumed_at" not in image:
+            self.paused_since.setdefault(name, now)
+        elif self.paused_since.pop(name, None) is not None:
+            self.resumed.append((now, name))
+        self.note(f"    {name} {'is paused' if name in self.paused_since else 'goes on'}")
 
     def step(self, step: Step) -> None:
         """Code of a task type runs: as long as it keeps its deadline, nobody else may hold the task."""
@@ -122,7 +166,8 @@ def _counted(change: Change) -> bool:
         return True
     if old is None:
         return new.version == 1
-    same = replace(old, due_at=None, version=0) == replace(new, due_at=None, version=0)
+    before, after = (replace(task, due_at=None, due_bucket=0, version=0) for task in (old, new))
+    same = before == after
     if same and new.status is TaskStatus.RUNNING:
         return new.version - old.version in (0, 1)  # a due time moved; or a progress was stored twice
     return new.version == old.version + (0 if same else 1)
@@ -140,7 +185,7 @@ def _due(change: Change) -> bool:
     if task.waiting and task.expires_at is not None and task.due_at > task.expires_at:
         return False
     latest = max(moment(change.at), task.run_at, task.lease_until or task.run_at) + DUE_WITHIN
-    return task.due_at <= latest
+    return task.due_at <= latest + (PARKED if task.due_bucket < 0 else timedelta(0))
 
 
 def _wakes(change: Change) -> bool:
@@ -149,6 +194,18 @@ def _wakes(change: Change) -> bool:
     if new is None or not new.waiting or (old is not None and old.waiting):
         return True
     return new.due_at is not None and new.due_at <= new.run_at + timedelta(seconds=121)
+
+
+def _parked(change: Change) -> bool:
+    """Only what waits is parked, with others of its type; it stays there until somebody acts on it."""
+    old, new = change.old, change.new
+    if new is None or new.due_bucket >= 0:
+        return True
+    if old is None:
+        return False
+    if old.due_bucket < 0:
+        return new.due_bucket == old.due_bucket
+    return new.waiting and new.due_bucket == lot_of(old.due_bucket, new.type)
 
 
 def _leased(change: Change) -> bool:
@@ -218,7 +275,9 @@ def _expired(change: Change) -> bool:
     new, old = change.new, change.old
     if new is None or old is None or new.status is not TaskStatus.EXPIRED or old.status is TaskStatus.EXPIRED:
         return True
-    return new.expires_at is not None and new.expires_at <= _by(change) + timedelta(seconds=20)
+    if new.expires_at is None:
+        return False
+    return new.expires_at - timedelta(seconds=20) <= _by(change) <= new.expires_at + timedelta(minutes=15)
 
 
 def _rescued(change: Change) -> bool:
@@ -241,12 +300,13 @@ _JUDGES: dict[str, Callable[[Change], bool]] = {
     "the version counts every public change": _counted,
     "what is live is due, and what is done is not": _due,
     "what waits is looked at in time": _wakes,
+    "what is parked waits": _parked,
     "leases are counted and only grow": _leased,
     "an attempt starts when it may": _claimed,
     "what a run says is stored under its lease": _fenced,
     "a cancel is not forgotten": _remembers_cancel,
     "a new life is fresh": _fresh,
     "only what is finished leaves": _kept,
-    "a task does not expire early": _expired,
+    "a task expires neither early nor late": _expired,
     "a lease that is held is not taken": _rescued,
 }

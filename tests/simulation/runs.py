@@ -9,7 +9,7 @@ from io import StringIO
 
 from tests.simulation.calls import Call, Fault, Trouble
 from tests.simulation.checker import check
-from tests.simulation.plans import Calm, Chosen, Point, Storm
+from tests.simulation.plans import Calm, Chosen, Point, Storm, can_happen
 from tests.simulation.queues import SECOND
 from tests.simulation.scenarios import SCENARIOS, STORMS
 from tests.simulation.world import World
@@ -68,16 +68,20 @@ def run(name: str, seed: int = 0, points: Iterable[Point] = (), *, trace: bool =
     return Outcome(name, seed, points, broken, world.calls.made, world.trace)
 
 
-def each_point(name: str, troubles: Iterable[Trouble], *, distinct: bool = False) -> Iterator[Point]:
+def each_point(
+    name: str, troubles: Iterable[Trouble], *, distinct: bool = False, writes: bool = False
+) -> Iterator[Point]:
     """A point for each call that the scenario makes when nothing goes wrong, and each trouble.
 
     `distinct` leaves out what happens in the same world as another point: a fault at a call that reads when
     the same invocation has read just before, and a crash after a read that is followed by another call.
+    `writes` leaves out all calls that read.
     """
     calls = run(name).calls
     for trouble in troubles:
         for call in _distinct(calls, trouble.fault) if distinct else calls:
-            if trouble.fault not in (Fault.TWICE, Fault.LATE_COPY) or call.writes:
+            copies = trouble.fault in (Fault.TWICE, Fault.LATE_COPY)
+            if (call.writes or not (copies or writes)) and can_happen(call, trouble):
                 yield Point(call.number, trouble)
 
 

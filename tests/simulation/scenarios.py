@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from tests.simulation import operators
 from tests.simulation.calls import Call, Fault, Trouble
 from tests.simulation.plans import Calm, Ruled
-from tests.simulation.users import User
+from tests.simulation.users import DONE, User
 from tests.simulation.world import World
 
 Script = Callable[[World, User], None]
-DONE = ("succeeded", "failed", "canceled", "expired")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +202,15 @@ def late_failure(world: World, user: User) -> None:
     user.create([steps], lane="long", timeout_seconds=60, expires_at="2026-01-01T00:01:40Z")
 
 
+def patient(world: World, user: User) -> None:
+    """Requests that wait for the end of a task: it comes, it comes after a retry, it comes too late."""
+    user.patience = 10
+    user.create([[["wait", 3]]])
+    user.create([[["fail"]], []], key="once")
+    task = user.create([[["wait", 30]]])
+    user.get(task)
+
+
 def near_the_end(world: World, user: User) -> None:
     """A canceled task that is retried just before its retention ends, and still runs when it would have."""
     task = user.create([[["wait", 50]]], delay_seconds=600)
@@ -320,6 +329,7 @@ STORMS: dict[str, Scenario] = {
     "storm": Scenario(busy),
     "storm_of_many_buckets": Scenario(busy, {"task_buckets": 4, "due_buckets": 4}),
     "storm_without_partial_batches": Scenario(busy, {"report_failures": False}),
+    "storm_of_operators": Scenario(operators.restless),
 }
 
 SCENARIOS: dict[str, Scenario] = {
@@ -342,8 +352,14 @@ SCENARIOS: dict[str, Scenario] = {
             browsers,
             subscriber,
             late_failure,
+            patient,
             zombie_awake,
             garbage,
+            operators.pause,
+            operators.pause_while_tasks_fail,
+            operators.redrive,
+            operators.redrives_side_by_side,
+            operators.cancel_in_bulk,
         )
     },
     "near_the_end": Scenario(near_the_end, {"retention_days": 1 / 24}),

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import heapq
 import math
+import sys
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from itertools import count
@@ -16,6 +18,9 @@ from threading import Lock, Thread
 from typing import Any
 
 from chalicelib.services.threads import Threads
+
+#: Seconds of real time. A fiber that keeps its turn for longer waits for something that no fiber can give it.
+_STUCK = 180
 
 
 class Killed(BaseException):
@@ -59,7 +64,11 @@ class Fiber:
     def give_turn(self) -> None:
         """Let it run until it waits or ends; called by the scheduler."""
         self._turn.release()
-        self._scheduler.turn.acquire()
+        if not self._scheduler.turn.acquire(timeout=_STUCK):
+            self.done = True  # nobody can wake it any more
+            assert self._thread.ident is not None
+            stack = "".join(traceback.format_stack(sys._current_frames()[self._thread.ident]))
+            raise AssertionError(f"a fiber waits for a lock that another one holds over a call:\n{stack}")
         if self.done:
             self._thread.join()
 

@@ -16,7 +16,7 @@ def test_a_scenario_in_which_only_the_expected_goes_wrong(name: str) -> None:
     assert not outcome.broken, str(outcome)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("name", STORMS)
 def test_a_storm(name: str, seed: int) -> None:
     outcome = run(name, seed)
@@ -26,13 +26,11 @@ def test_a_storm(name: str, seed: int) -> None:
 class TestReplay:
     """What a failing run prints runs it again, event by event."""
 
-    def test_a_seed_is_the_same_run_each_time(self) -> None:
-        first, second = (run("storm", 1, trace=True).trace for _ in range(2))
+    def test_a_seed_is_the_same_run_each_time_and_another_one_another_run(self) -> None:
+        first, second, other = (run("storm_of_many_buckets", seed, trace=True).trace for seed in (1, 1, 3))
         assert len(first) > 100
         assert first == second
-
-    def test_another_seed_is_another_run(self) -> None:
-        assert run("storm", 1, trace=True).trace != run("storm", 2, trace=True).trace
+        assert first != other
 
     def test_the_line_names_the_run(self) -> None:
         point = Point(7, Trouble(fault=Fault.LATE_COPY, milliseconds=300))

@@ -14,6 +14,8 @@ from tests.simulation.scheduler import Process, Scheduler
 
 #: A request is sent so often until it is answered.
 TRIES = 6
+#: How a task can end.
+DONE = ("succeeded", "failed", "canceled", "expired")
 
 
 @dataclass(slots=True)
@@ -48,11 +50,14 @@ class Api:
         query: dict[str, str] | None = None,
         body: Any = None,
         key: str | None = None,
+        wait: int = 0,
     ) -> None:
         """Send a request; the status and body of its answer, or None, go to `on_answer`."""
         request = Request(self._scheduler.now, method, path, body, key)
         self.requests.append(request)
         event = _event(method, path, token, query=query or {}, body=body, key=key)
+        if wait:
+            event["headers"]["prefer"] = f"wait={wait}"
 
         def ended(outcome: Ended) -> None:
             request.ended = self._scheduler.now
@@ -72,6 +77,7 @@ class User:
     def __init__(self, scheduler: Scheduler, api: Api, token: str) -> None:
         self.process = Process("user")
         self.accepted: list[str] = []  #: ids of tasks that the service answered for
+        self.patience = 0  #: seconds that the service may wait before it answers
         self._scheduler = scheduler
         self._api = api
         self._token = token
@@ -123,6 +129,46 @@ class User:
         answer = self.request("GET", f"/tasks/{task_id}", again=True) if task_id else None
         return {} if answer is None or answer[0] != 200 else answer[1]
 
+    # --- What an operator does ----------------------------------------------------------------------
+
+    def pause(self, name: str) -> int:
+        """Pause a task type; the status of the answer."""
+        return self._switch(name, "pause")
+
+    def resume(self, name: str) -> int:
+        """Let a task type go on; the status of the answer."""
+        return self._switch(name, "resume")
+
+    def redrive(self, chosen: dict[str, Any], *, rate: int = 1, action: str = "retry") -> str:
+        """Start a redrive; its id, or that of the one with this filter that runs; or none."""
+        wanted = {"filter": chosen, "rate": rate, "action": action}
+        answer = self.request("POST", "/redrives", wanted, again=True)
+        if answer is None or answer[0] not in (202, 409):
+            return ""
+        return str(answer[1]["id"] if answer[0] == 202 else answer[1]["detail"].split()[2])
+
+    def abort(self, redrive_id: str) -> int:
+        """Abort a redrive; the status of the answer."""
+        answer = self.request("POST", f"/redrives/{redrive_id}/abort", again=True) if redrive_id else None
+        return 0 if answer is None else answer[0]
+
+    def wait_for_redrive(self, redrive_id: str) -> dict[str, Any]:
+        """Look at a redrive now and then until it has ended; as it was seen last."""
+        redrive: dict[str, Any] = {}
+        for _ in range(240 if redrive_id else 0):
+            answer = self.request("GET", f"/redrives/{redrive_id}", again=True)
+            redrive = answer[1] if answer is not None and answer[0] == 200 else redrive
+            if redrive and redrive["status"] != "running":
+                break
+            self.sleep(15)
+        return redrive
+
+    def _switch(self, name: str, verb: str) -> int:
+        answer = self.request("POST", f"/task-types/{name}/{verb}", again=True)
+        return 0 if answer is None else answer[0]
+
+    # --- The pieces -----------------------------------------------------------------------------------
+
     def wait_until(self, task_id: str, *statuses: str, seconds: int = 4 * 3600) -> dict[str, Any]:
         """Look at a task now and then until it has one of the statuses; the task as seen last."""
         task: dict[str, Any] = {}
@@ -158,7 +204,7 @@ class User:
                 answers.append(answer)
                 wake()
 
-            self._api.ask(method, path, self._token, heard, body=body, key=key)
+            self._api.ask(method, path, self._token, heard, body=body, key=key, wait=self.patience)
 
         self._scheduler.wait_for_call(ask)
         return answers[0]
@@ -174,7 +220,8 @@ def _event(
     """A request as API Gateway passes it on."""
     parts = path.split("/")
     named = len(parts) > 2 and parts[2] != "batch"
-    resource = "/".join([*parts[:2], "{task_id}", *parts[3:]]) if named else path
+    name = {"task-types": "name", "redrives": "redrive_id"}.get(parts[1], "task_id")
+    resource = "/".join([*parts[:2], f"{{{name}}}", *parts[3:]]) if named else path
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
     if key is not None:
         headers["idempotency-key"] = key
@@ -186,7 +233,7 @@ def _event(
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
         "queryStringParameters": query or None,
         "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} or None,
-        "pathParameters": {"task_id": parts[2]} if named else None,
+        "pathParameters": {name: parts[2]} if named else None,
         "stageVariables": None,
         "requestContext": {
             "resourcePath": resource,

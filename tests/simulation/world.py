@@ -216,13 +216,16 @@ class World:
             and not any(queue.messages for queue in self.sqs.all)
             and self.stream.empty
             and all(row.due_at is None for row in self.history.rows.values())
+            and self.history.due_besides_tasks is None
             and all(browser.settled for browser in self.browsers)
         )
 
     def _unrest(self) -> str:
         queues = {queue.name: len(queue.messages) for queue in self.sqs.all}
         rows = [task for task in self.history.rows.values() if task.due_at is not None]
+        redrives = [key[-6:] for key, row in self.history.redrives.items() if "due_at" in row]
         return f"messages {queues}, due {[(task.id[-6:], task.status.value) for task in rows]}, " + (
+            f"paused {list(self.history.paused_since)}, redrives {redrives}, "
             f"browsers {[browser.name for browser in self.browsers if not browser.settled]},"
             f" running {self.functions.running}"
         )
@@ -284,7 +287,8 @@ class World:
     def _sweep_if_due(self) -> None:
         """The schedule calls the sweep; where nothing is due it would do nothing, and is left out."""
         soon = moment(self.scheduler.now + SKEW)
-        if any(task.due_at is not None and task.due_at <= soon for task in self.history.rows.values()):
+        due = [task.due_at for task in self.history.rows.values()] + [self.history.due_besides_tasks]
+        if any(due_at is not None and due_at <= soon for due_at in due):
             self.sweep()
             again = self.plan.chance("sweep twice")
             if again:

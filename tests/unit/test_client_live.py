@@ -148,6 +148,21 @@ class TestWatching:
         assert watched(outside, 3) == [(TASK_ID, 2), (TASK_ID, 5), (TASK_ID, 6)]
         assert outside.said == [{"action": "sync", "tasks": {TASK_ID: 2}, "since": START}]
 
+    def test_what_is_new_begins_where_the_last_complete_sync_did(self) -> None:
+        """Given a younger task heard while an older one was missed, then a later sync asks for the older."""
+        older, younger = (START.replace("01a20cc8", f"01a20cc{digit}") for digit in "9a")
+        outside = Outside(
+            *(ticket(), ticket(), ticket(), ticket()),
+            sockets=[
+                [frame(task(2, id=older))],
+                [SYNCED, frame(task(1, id=younger))],
+                [SYNCED],
+                [SYNCED, frame(task(3, id=older))],
+            ],
+        )
+        assert watched(outside, 3) == [(older, 2), (younger, 1), (older, 3)]
+        assert [each["since"] for each in outside.said] == [START, older, younger]
+
     def test_tasks_made_before_the_first_update_are_not_missed(self) -> None:
         """Given a connection lost before anything came, then what is new since the start is asked for."""
         outside = Outside(ticket(), ticket(), sockets=[[], [frame(task(1)), SYNCED]])

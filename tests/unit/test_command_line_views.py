@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -110,10 +111,12 @@ class TestCharts:
 
     def test_totals_and_queues_are_told(self) -> None:
         stats = Stats(
-            totals={"created": 7, "mean_wait_ms": 1500}, queues={"fast": {"ready": 3, "in_flight": 1}}
+            totals={"created": 7, "mean_wait_ms": 1500, "mean_run_ms": 40.4},
+            queues={"fast": {"ready": 3, "in_flight": 1}},
         )
         text = text_of(stats_view(stats, 60))
-        assert "1.50 s" in text
+        assert re.search(r"mean wait +1\.50 s\b", text)
+        assert re.search(r"mean run +40 ms\b", text)
         assert "3 ready, 1 in flight" in text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -63,6 +64,20 @@ class TestConfiguration:
     def test_without_stages(self, project, refused, text) -> None:
         (project / ".chalice" / "config.json").write_text(text)
         assert "stages" in refused("up")
+
+    @pytest.mark.parametrize(
+        ("key", "value", "says"),
+        [
+            ("dev", 5, "stages.dev: Input should be a valid dictionary"),
+            ("dev", {"lambda_timeout": "29"}, "stages.dev.lambda_timeout: Input should be a valid integer"),
+            ("dev", {"lambda_timeout": 901}, "less than or equal to 900"),
+            ("dev", {"environment_variables": {"AUTH": True}}, "AUTH: Input should be a valid string"),
+            ("dev", {"lambda_functions": {"sweep": {"lambda_memory_size": 64}}}, "equal to 128"),
+        ],
+    )
+    def test_what_would_stop_a_deployment_on_its_way(self, project, refused, key, value, says) -> None:
+        (project / ".chalice" / "config.json").write_text(json.dumps({"stages": {key: value}}))
+        assert says in refused("up")
 
 
 class TestAws:

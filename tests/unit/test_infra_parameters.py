@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
 from infra.parameters import put_signing_keys, put_websocket_endpoint
+from tests.kit import shared_session
 
 KEYS = "/task-service/dev/signing-keys"
 ENDPOINT = "/task-service/dev/websocket-endpoint"
@@ -18,7 +18,7 @@ ENDPOINT = "/task-service/dev/websocket-endpoint"
 @pytest.fixture
 def ssm() -> Iterator[Any]:
     with mock_aws():
-        yield boto3.client("ssm", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+        yield shared_session().create_client("ssm")
 
 
 def read(ssm: Any, name: str) -> dict[str, Any]:

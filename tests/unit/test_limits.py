@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from chalicelib.services.limits import Limits, Quota
 from tests.examples import NOW
 from tests.kit import Clock, Kit
 from tests.wire import Wire
+
+PATIENCE = 20  # seconds; nothing here takes as long unless it is broken
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +122,26 @@ class TestTheRate:
         containers = [limits(table, clock, post_burst=40) for _ in range(8)]
         with ThreadPoolExecutor(8) as threads:
             assert sum(threads.map(lambda container: granted(container, 10), containers)) == 40
+
+    def test_no_thread_waits_for_the_request_of_another(
+        self, kit: Kit, table: Table, clock: Clock, request: pytest.FixtureRequest
+    ) -> None:
+        together = Barrier(2)
+
+        class Meeting(Table):
+            def take(
+                self, owner: str, now: datetime, cost: timedelta, depth: timedelta
+            ) -> tuple[bool, Usage]:
+                together.wait(PATIENCE)
+                return super().take(owner, now, cost, depth)
+
+        quota = {"posts_per_second": 100, "post_burst": 60}
+        service = limits(Meeting(kit, request.node.nodeid), clock, **quota)
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(lambda _: service.spend("ada", 1), range(2)))
+        together.abort()  # whoever asks for more from here on fails
+        assert granted(service, 4) == 4, "what both took is there for both"
+        assert granted(limits(table, clock, **quota), 80) == 54
 
     def test_the_local_stages_defaults_let_a_thousand_through_at_once(
         self, kit: Kit, table: Table, clock: Clock

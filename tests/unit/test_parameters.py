@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from chalicelib.aws.parameters import KEPT_SECONDS, Parameters
 from chalicelib.domain.errors import Unavailable
-from tests.kit import new_session
+from tests.kit import shared_session
 
 OLD, NEW = "o" * 32, "n" * 32
 
@@ -38,7 +38,7 @@ class Stage:
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     with mock_aws():
-        yield Stage(new_session().create_client("ssm"))
+        yield Stage(shared_session().create_client("ssm"))
 
 
 def test_a_parameter_is_read_once_for_many_requests(stage: Stage) -> None:

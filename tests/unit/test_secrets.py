@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
 from chalicelib.aws.secrets import KEPT_SECONDS, Secrets
 from chalicelib.domain.outcomes import Rejected
 from chalicelib.settings import Settings
+from tests.kit import shared_session
 
 SETTINGS = Settings(stage="test")
 
@@ -41,7 +41,7 @@ class Stage:
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     with mock_aws():
-        yield Stage(boto3.client("ssm"))
+        yield Stage(shared_session().create_client("ssm"))
 
 
 def test_a_secret_is_given_to_its_owner_for_its_hosts(stage: Stage) -> None:

@@ -1,5 +1,7 @@
 // The HTTP API, from a page that may live below any stage path: all addresses are relative.
 
+import { setClock } from "./server-clock.js";
+
 /** What went wrong, in the service's own words where it said any (RFC 9457). */
 export class Problem extends Error {
   constructor({ status, code, detail, title, errors = [] }, retryAfter = null) {
@@ -41,12 +43,14 @@ export class Api {
   async #call(method, path, body, headers = {}) {
     const token = this.#session.token;
     const authorization = token ? { Authorization: `Bearer ${token}` } : {};
+    const asked = Date.now();
     let response;
     try {
       response = await fetch(path, { method, body, headers: { ...headers, ...authorization }, cache: "no-store" });
     } catch {
       throw new Problem(UNREACHABLE);
     }
+    setClock(response.headers.get("Date"), asked);
     const answer = await read(response);
     if (response.ok) return answer;
     if (response.status === 401) this.#session.refused(token);

@@ -13,7 +13,7 @@ export function Charts({ stats }) {
   const now = useNow();
   const [pointed, setPointed] = useState(null);
   const bars = stats.bars(now);
-  const shared = { bars, pointed, setPointed, isLoaded: stats.isLoaded };
+  const shared = { bars, pointed, setPointed, isLoaded: stats.isLoaded, waiting: stats.problem ? "" : "loading" };
   return html`<section class="charts" aria-label="The last ${RANGES.find(([minutes]) => minutes === stats.minutes)[1]}">
     <${Outcomes} ...${shared} per=${stats.minutes / 60} />
     <${Times} ...${shared} />
@@ -27,7 +27,7 @@ export function Charts({ stats }) {
   </section>`;
 }
 
-function Outcomes({ bars, pointed, setPointed, per, isLoaded }) {
+function Outcomes({ bars, pointed, setPointed, per, isLoaded, waiting }) {
   const totals = bars.map((bar) => OUTCOMES.reduce((sum, name) => sum + bar[name], 0));
   const highest = rounded(Math.max(4, ...totals));
   const shown = pointed === null ? sumOf(bars) : bars[pointed];
@@ -43,7 +43,7 @@ function Outcomes({ bars, pointed, setPointed, per, isLoaded }) {
   return html`<figure>
     <figcaption>
       <b>Tasks finished ${per === 1 ? "per minute" : `per ${per} minutes`}</b>
-      <span class="when">${isLoaded ? whenOf(bars, pointed) : "loading"}</span>
+      <span class="when">${isLoaded ? whenOf(bars, pointed) : waiting}</span>
       <span class="legend">${OUTCOMES.map((name) => html`<span class=${name}><i></i>${number(shown[name])} ${name}</span>`)}</span>
     </figcaption>
     <${Plot} bars=${bars} setPointed=${setPointed} pointed=${pointed} scale=${number(highest)}
@@ -53,7 +53,7 @@ function Outcomes({ bars, pointed, setPointed, per, isLoaded }) {
   </figure>`;
 }
 
-function Times({ bars, pointed, setPointed, isLoaded }) {
+function Times({ bars, pointed, setPointed, isLoaded, waiting }) {
   const values = bars.flatMap((bar) => [bar.wait, bar.run]).filter((value) => value !== null);
   const highest = rounded(Math.max(100, ...values));
   const latest = (name) => bars.map((bar) => bar[name]).findLast((value) => value !== null) ?? null;
@@ -68,7 +68,7 @@ function Times({ bars, pointed, setPointed, isLoaded }) {
   return html`<figure>
     <figcaption>
       <b>Queue wait and run time</b>
-      <span class="when">${!isLoaded ? "loading" : pointed === null ? "means of the last minute" : whenOf(bars, pointed)}</span>
+      <span class="when">${!isLoaded ? waiting : pointed === null ? "means of the last minute" : whenOf(bars, pointed)}</span>
       <span class="legend">
         <span class="wait"><i></i>wait ${duration(shown.wait)}</span><span class="run"><i></i>run ${duration(shown.run)}</span>
       </span>

@@ -8,8 +8,11 @@ import { Action, Blank, Loading, Moment, Trouble } from "./parts.js";
 import { Redrive } from "./redrives.js";
 import { Link, router } from "./router.js";
 
+/** Nothing tells that a death was put on record. */
+const REFRESH_MS = 60_000;
+
 export function DeadLetters({ api, live, place, types, session }) {
-  const { items: pages, problem, isLoading, hasMore, loadMore, reload } = usePages(api, { type: place.type }, "groups");
+  const { items: pages, problem, isLoading, hasMore, isFirst, loadMore, reload } = usePages(api, { type: place.type }, "groups");
   const groups = merged(pages);
   // A death or a retry changes the groups: look again, but not for each of many.
   useEffect(() => {
@@ -27,6 +30,11 @@ export function DeadLetters({ api, live, place, types, session }) {
       stop();
     };
   }, [place.type]);
+  useEffect(() => {
+    if (!isFirst) return undefined; // who looks further back is not to be sent to the start
+    const timer = setInterval(() => document.visibilityState === "visible" && reload(), REFRESH_MS);
+    return () => clearInterval(timer);
+  }, [place.type, isFirst]);
   if (problem?.isMissingRoute) return html`<${Blank} title="Not offered here">This service does not list its dead letters.</${Blank}>`;
   return html`<section class="panel" aria-labelledby="dead-letters">
     <header><h2 id="dead-letters">Dead letters</h2>
@@ -54,15 +62,17 @@ function Group({ api, live, group, place, mayRetry, onRetried }) {
     setRetrying(false);
     onRetried();
   };
+  // A message that is no task's has nothing that could be retried.
+  const isOurs = group.kind !== "quarantined";
   return html`<li class="group">
     <button type="button" class="fold" aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}>
       <${Icon} name="fold" />
       <span class="count">${group.count}<span class="hidden"> × </span></span>
-      <span class="cause"><b>${group.error_type ?? group.kind}</b> <span class="tag">${group.type ?? "unknown type"}</span> <span class="tag">${group.kind}</span>
+      <span class="cause"><b>${isOurs ? group.error_type ?? group.kind : "Not a task"}</b> ${group.type && html`<span class="tag">${group.type}</span> `}<span class="tag">${group.kind}</span>
         <small>${group.message}</small></span>
       <span class="when">last <${Moment} at=${group.last_failed_at} /><small>first <${Moment} at=${group.first_failed_at} /></small></span>
     </button>
-    ${mayRetry && html`<button type="button" class="retry-all" onClick=${() => setRetrying(true)}>Retry all …</button>`}
+    ${mayRetry && isOurs && html`<button type="button" class="retry-all" onClick=${() => setRetrying(true)}>Retry all …</button>`}
     ${isOpen && html`<${Letters} ...${{ api, live, group, place, mayRetry, onRetried }} />`}
     ${isRetrying && html`<${Redrive} api=${api} action="retry" filter=${{ group: group.id }}
       name=${`${group.error_type ?? group.kind}: ${group.message}`} onClose=${close} />`}
@@ -83,7 +93,7 @@ function Letters({ api, live, group, place, mayRetry, onRetried }) {
       ${items.map((letter) => html`<li key=${letter.key}>
         ${letter.task_id ? html`<${Link} to=${{ ...place, task: letter.task_id }}><code>${letter.task_id}</code></${Link}>` : html`<code>${letter.key}</code>`}
         <span class="message">${letter.message}</span>
-        <span class="muted">attempt ${letter.attempt ?? "–"}, <${Moment} at=${letter.failed_at ?? letter.recorded_at} /></span>
+        <span class="muted">${letter.attempt ? `attempt ${letter.attempt}, ` : ""}<${Moment} at=${letter.failed_at ?? letter.recorded_at} /></span>
         ${mayRetry && letter.task_id && html`<${Action} class="small" onClick=${() => retry(letter.task_id)}>Retry<span class="hidden"> ${letter.task_id}</span></${Action}>`}
       </li>`)}
     </ul>
@@ -94,11 +104,11 @@ function Letters({ api, live, group, place, mayRetry, onRetried }) {
 
 /** The pages of `GET /dead-letters`; `reload` begins again and shows the old ones until the new are there. */
 function usePages(api, filters, name) {
-  const [state, setState] = useState({ items: [], cursor: null, isLoading: true, problem: null });
+  const [state, setState] = useState({ items: [], cursor: null, isFirst: true, isLoading: true, problem: null });
   const load = async (before) => {
     try {
       const page = await api.get(`dead-letters${query({ ...filters, limit: 50, cursor: before.cursor })}`);
-      setState({ items: [...before.items, ...page[name]], cursor: page.next_cursor, isLoading: false, problem: null });
+      setState({ items: [...before.items, ...page[name]], cursor: page.next_cursor, isFirst: before.cursor === null, isLoading: false, problem: null });
     } catch (problem) {
       setState((last) => ({ ...last, isLoading: false, problem }));
     }

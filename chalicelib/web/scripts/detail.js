@@ -1,16 +1,20 @@
 // One task: what it is, what happened to it, and what can be done.
 
 import { html, useEffect, useState } from "./html.js";
-import { dateAndTime, duration } from "./format.js";
+import { Problem } from "./api.js";
+import { dateAndTime, duration, inLocalTime } from "./format.js";
 import { Icon } from "./icons.js";
 import { Json } from "./json-tree.js";
-import { useNow } from "./observable.js";
+import { useNow, useObservable } from "./observable.js";
 import { Action, Blank, Copy, Loading, Moment, Progress, Status, Trouble } from "./parts.js";
 import { canCancel, canRetry, isFinal } from "./status.js";
 import { Timeline } from "./timeline.js";
 
+const IDS = /^[0-9a-f-]{36}$/;
+
 export function Detail({ api, live, id, session, onClose }) {
   const { task, problem, reload, take } = useTask(api, live, id);
+  const isGone = problem?.status === 404;
   useEffect(() => {
     const leave = (event) => event.key === "Escape" && !document.querySelector("dialog[open]") && onClose();
     addEventListener("keydown", leave);
@@ -23,10 +27,10 @@ export function Detail({ api, live, id, session, onClose }) {
       </button>
       ${task && html`<h2>${task.type}</h2><${Status} of=${task.status} />`}
     </header>
-    ${problem?.status === 404 ? html`<${Blank} icon="failed" title="No such task">It was deleted, or its retention is over.</${Blank}>`
+    ${isGone ? html`<${Blank} icon="failed" title="No such task">It was deleted, or its retention is over.</${Blank}>`
       : html`<${Trouble} problem=${problem} retry=${reload} />`}
     ${!task && !problem && html`<${Loading} />`}
-    ${task && html`<${Body} ...${{ api, live, task, session, take, onClose }} />`}
+    ${task && !isGone && html`<${Body} ...${{ api, live, task, session, take, reload, onClose }} />`}
   </aside>`;
 }
 
@@ -39,23 +43,27 @@ function useTask(api, live, id) {
   const reload = async () => {
     setProblem(null);
     try {
+      if (!IDS.test(id)) throw new Problem({ status: 404 }); // an address may hold anything
       take(await api.get(`tasks/${id}`));
     } catch (error) {
+      if (error.status === 404) live.list.remove(id);
       setProblem(error);
     }
   };
+  // A task that is too big for a frame comes without its payload and result.
+  useEffect(() =>
+    live.listen((tasks) => tasks.filter((each) => each.id === id).forEach((each) => (each.truncated ? reload() : take(each)))), [id]);
+  // The connection syncs the list; a task that is not in it may have changed as well while nobody listened.
+  const isLive = useObservable(live.connection).state === "live";
   useEffect(() => {
-    setTask(null);
-    reload();
-    // A task that is too big for a frame comes without its payload and result.
-    return live.listen((tasks) => tasks.filter((each) => each.id === id).forEach((each) => (each.truncated ? reload() : take(each))));
-  }, [id]);
+    if (isLive || !task) reload();
+  }, [id, isLive]);
   return { task: task?.id === id ? task : null, problem, reload, take };
 }
 
-function Body({ api, live, task, session, take, onClose }) {
+function Body({ api, live, task, session, take, reload, onClose }) {
   return html`<div class="body">
-    ${session.mayWrite && html`<${Actions} ...${{ api, live, task, take, onClose }} />`}
+    ${session.mayWrite && html`<${Actions} ...${{ api, live, task, take, reload, onClose }} />`}
     ${!isFinal(task) && html`<${Explanation} api=${api} task=${task} />`}
     ${task.status === "running" && html`<div class="progress">
       <${Progress} of=${task.progress} /><span>${Math.round(task.progress?.percent ?? 0)} %</span><small>${task.progress?.message}</small>
@@ -72,17 +80,19 @@ function Body({ api, live, task, session, take, onClose }) {
   </div>`;
 }
 
-function Actions({ api, live, task, take, onClose }) {
-  const change = async (verb) => {
+function Actions({ api, live, task, take, reload, onClose }) {
+  // Somebody may have deleted it meanwhile, which nothing tells: reading it does.
+  const orGone = (act) => act().catch((error) => (error.status === 404 ? reload() : Promise.reject(error)));
+  const change = (verb) => orGone(async () => {
     const changed = await api.post(`tasks/${task.id}/${verb}`);
     take(changed);
     live.list.apply([changed]);
-  };
-  const remove = async () => {
+  });
+  const remove = () => orGone(async () => {
     await api.delete(`tasks/${task.id}`);
     live.list.remove(task.id);
     onClose();
-  };
+  });
   return html`<div class="actions">
     ${canRetry(task) && html`<${Action} class="primary" onClick=${() => change("retry")}>Retry</${Action}>`}
     ${canCancel(task) && html`<${Action} onClick=${() => change("cancel")}>Cancel</${Action}>`}
@@ -115,9 +125,9 @@ function Explanation({ api, task }) {
   if (!answer || task.status === "running") return null;
   return html`<div class="explanation" role="status">
     <${Icon} name=${answer.reason === "type_paused" ? "paused" : task.status} />
-    <p>${answer.detail}
+    <p>${inLocalTime(answer.detail)}
       ${answer.ahead && html` <span>Behind about ${answer.ahead.count} others.</span>`}
-      ${answer.next && html` <span class="muted">${answer.next}</span>`}
+      ${answer.next && html` <span class="muted">${inLocalTime(answer.next)}</span>`}
     </p>
   </div>`;
 }

@@ -2,10 +2,14 @@
 
 const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const NUMBER = new Intl.NumberFormat();
 
 export const number = (value) => NUMBER.format(value);
 export const dateAndTime = (text) => DATE.format(new Date(text));
+/** The time alone when that is of today. */
+export const timeOfDay = (text) =>
+  new Date(text).toDateString() === new Date().toDateString() ? TIME.format(new Date(text)) : dateAndTime(text);
 export const clockTime = (milliseconds) => CLOCK.format(new Date(milliseconds));
 
 /** `640 ms`, `3.2 s`, `4 min 10 s`, `2 h 5 min`, `3 d 4 h`. */
@@ -38,3 +42,6 @@ export const shortId = (id) => id.slice(-8);
 
 /** `1 task`, `12 tasks`. */
 export const count = (value, noun) => `${number(value)} ${noun}${value === 1 ? "" : "s"}`;
+
+/** A sentence with its moments (RFC 3339, in UTC) as the reader's clock shows them. */
+export const inLocalTime = (text) => text?.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, timeOfDay);

@@ -33,6 +33,7 @@ function Branch({ key_, items, summary, depth }) {
   return html`<${Fragment}>
     <button type="button" class="branch" aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}>
       <${Icon} name="fold" />${key_}<span class="size">${summary}</span>
+      ${!isOpen && html`<span class="glimpse">${glimpse(items)}</span>`}
     </button>
     ${isOpen && html`<div class="items">
       ${items.slice(0, shown).map(([name, item]) => html`<${Value} key=${name} name=${name} value=${item} depth=${depth + 1} />`)}
@@ -41,6 +42,11 @@ function Branch({ key_, items, summary, depth }) {
       </button>`}
     </div>`}
   </${Fragment}>`;
+}
+
+/** The first things in what is folded, so that one need not open all to find one. */
+function glimpse(items) {
+  return items.slice(0, 4).map(([, item]) => (item !== null && typeof item === "object" ? "…" : String(item).slice(0, 24))).join(", ");
 }
 
 function Scalar({ value }) {

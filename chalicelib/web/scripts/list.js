@@ -54,10 +54,15 @@ function What({ task }) {
   }
   if (task.status === "retrying" || task.status === "scheduled") {
     return html`${task.error && html`<span class="error">${task.error.message}</span>`}
-      <span>${task.status === "retrying" ? "again" : "starts"} <${Moment} at=${task.run_at} /></span>`;
+      <span>${task.status === "retrying" ? "again" : "starts"} <${Due} at=${task.run_at} /></span>`;
   }
   if (task.error) return html`<span class="error"><b>${task.error.type ?? task.error.kind}</b> ${task.error.message}</span>`;
   return task.tags.map((tag) => html`<span class="tag">${tag}</span>`);
+}
+
+/** When something is to happen; what is due waits for a worker. */
+function Due({ at }) {
+  return useNow() < Date.parse(at) ? html`<${Moment} at=${at} />` : "any moment";
 }
 
 function Filters({ place, types, children }) {

@@ -7,7 +7,10 @@ import { TaskList } from "./task-list.js";
 
 export class Live {
   #listeners = new Set();
-  #newest = null;
+  #newest = null; // of all tasks that were heard of
+  #since = null; // the newest when the last complete sync began: what was heard later may have come before an older one
+  #next = null; // what #since will be when the sync at hand is complete
+  #wasLive = false;
 
   constructor(api, { withStats }) {
     this.api = api;
@@ -20,6 +23,7 @@ export class Live {
   }
 
   async start() {
+    this.connection.watch(() => this.#retry());
     this.stats?.start();
     await this.#findNewest();
     this.connection.open();
@@ -50,20 +54,31 @@ export class Live {
     for (const listener of this.#listeners) listener(tasks);
   }
 
+  /** A sync is complete: notes where the next one begins, and asks again for what could not be had. */
+  #retry() {
+    const isLive = this.connection.state === "live";
+    if (isLive && !this.#wasLive) {
+      this.#since = this.#next;
+      if (this.list.problem) this.list.loadMore();
+      if (this.stats?.problem) this.stats.refresh();
+    }
+    this.#wasLive = isLive;
+  }
+
   /** What a sync begins from: a filtered list may know old tasks only, so the newest of all is asked for. */
   async #findNewest() {
     try {
       const { tasks } = await this.api.get(`tasks${query({ limit: 1 })}`);
-      this.#newest = tasks[0]?.id ?? null;
+      this.#newest = this.#since = tasks[0]?.id ?? null;
     } catch {
-      this.#newest = null; // the list tells the same problem
+      // The list tells the same problem.
     }
   }
 
   #known() {
-    const newest = this.list.ids[0] ?? null;
+    this.#next = this.#newest;
     // Before there was any task, whatever there is now is new: the list begins again.
-    if (this.#newest === null && newest === null) this.list.reload();
-    return { versions: this.list.versions, since: [this.#newest, newest].filter(Boolean).sort().at(-1) ?? null };
+    if (this.#since === null) this.list.reload();
+    return { versions: this.list.versions, since: this.#since };
   }
 }

@@ -1,6 +1,7 @@
 // State that components watch. Many changes within one frame cause one rendering.
 
 import { useEffect, useState } from "./html.js";
+import { now } from "./server-clock.js";
 
 export class Observable {
   #watchers = new Set();
@@ -31,9 +32,9 @@ export function useObservable(observable) {
 class Clock extends Observable {
   constructor() {
     super();
-    this.now = Date.now();
+    this.now = now();
     setInterval(() => {
-      this.now = Date.now();
+      this.now = now();
       this.changed();
     }, 1000);
   }
@@ -41,7 +42,7 @@ class Clock extends Observable {
 
 const clock = new Clock();
 
-/** The time in milliseconds; the calling component is drawn anew each second. */
+/** The time in milliseconds, by the service's clock; the calling component is drawn anew each second. */
 export function useNow() {
   return useObservable(clock).now;
 }

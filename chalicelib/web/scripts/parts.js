@@ -35,7 +35,7 @@ export function Trouble({ problem, retry }) {
   if (!problem) return null;
   return html`<div class="trouble" role="alert">
     <${Icon} name="warning" />
-    <span>${problem.message}</span>
+    <span>${[problem.message, ...(problem.errors ?? []).map(({ pointer, message }) => `${pointer.slice(1)}: ${message}`)].join(" ")}</span>
     ${retry && html`<button class="quiet" onClick=${retry}>Try again</button>`}
   </div>`;
 }

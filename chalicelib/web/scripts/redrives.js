@@ -11,7 +11,7 @@ const RATES = [5, 10, 25, 50, 100];
 export function BulkAction({ api, filters }) {
   const [action, setAction] = useState(null);
   const { status } = filters;
-  const mayRetry = !status || status === "failed";
+  const mayRetry = !status || ["failed", "canceled", "expired"].includes(status);
   const mayCancel = !status || ["scheduled", "queued", "retrying", "running"].includes(status);
   return html`<span class="bulk">
     ${mayRetry && html`<button type="button" class="quiet" onClick=${() => setAction("retry")}>Retry all …</button>`}

@@ -4,7 +4,7 @@ import { Fragment, html, render } from "./html.js";
 import { Api } from "./api.js";
 import { Json } from "./json-tree.js";
 import { Loading, Trouble } from "./parts.js";
-import { Schema, resolve } from "./schema-view.js";
+import { Prose, Schema, resolve } from "./schema-view.js";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 
@@ -16,7 +16,7 @@ function Reference({ document: api }) {
       <nav aria-label="Pages"><a href="./">Dashboard</a><a href="openapi.json">openapi.json</a></nav></header>
     <main class="reference">
       <nav aria-label="Routes">${tags.map((tag) => html`<h2>${tag}</h2>
-        ${operations.filter((operation) => operation.tag === tag).map((operation) => html`<a href="#${operation.id}"><${Method} of=${operation} /> ${operation.path}</a>`)}`)}
+        ${operations.filter((operation) => operation.tag === tag).map((operation) => html`<a href="#${operation.id}"><${Method} of=${operation} /><span>${breakable(operation.path)}</span></a>`)}`)}
       </nav>
       <div class="operations" tabindex="0" role="region" aria-label="Routes in full">
         ${api.info.description && html`<p class="intro">${api.info.description}</p>`}
@@ -38,6 +38,9 @@ function operationsOf(api) {
     })));
 }
 
+/** A path that may go on in a new line before each slash. */
+const breakable = (path) => path.split(/(?=\/)/).map((part) => html`<wbr />${part}`);
+
 function Method({ of: { method } }) {
   return html`<span class="method ${method}">${method.toUpperCase()}</span>`;
 }
@@ -47,7 +50,7 @@ function Operation({ operation, api }) {
   return html`<article class="operation" id=${operation.id}>
     <h2><${Method} of=${operation} /><code>${operation.path}</code></h2>
     ${operation.summary && html`<p><b>${operation.summary}</b></p>`}
-    ${operation.description && html`<p>${operation.description}</p>`}
+    ${operation.description && html`<p><${Prose} text=${operation.description} /></p>`}
     <${Security} operation=${operation} api=${api} />
     ${operation.parameters.length > 0 && html`<${Fragment}><h3>Parameters</h3><${Parameters} parameters=${operation.parameters} api=${api} /></${Fragment}>`}
     ${body && html`<${Fragment}><h3>Body</h3><${Content} content=${body.content} api=${api} /></${Fragment}>`}
@@ -58,8 +61,8 @@ function Operation({ operation, api }) {
 
 function Security({ operation, api }) {
   const needed = operation.security ?? api.security ?? [];
-  // Which scope is needed stands in the description.
-  return html`<p class="muted">${needed.length === 0 ? "Open to everybody." : "Wants a token."}</p>`;
+  if (needed.length === 0) return html`<p class="muted">Open to everybody.</p>`;
+  return operation.description?.includes("scope") ? null : html`<p class="muted">Wants a token.</p>`;
 }
 
 function Parameters({ parameters, api }) {
@@ -67,13 +70,13 @@ function Parameters({ parameters, api }) {
     ${parameters.map((each) => html`<tr>
       <th scope="row"><code>${each.name}</code>${each.required && html`<i title="required">*</i>`}</th>
       <td>${each.in}</td>
-      <td>${each.description} <${Schema} schema=${each.schema ?? {}} api=${api} /></td>
+      <td><${Prose} text=${each.description} /> <${Schema} schema=${each.schema ?? {}} api=${api} /></td>
     </tr>`)}
   </tbody></table>`;
 }
 
 function Answer({ status, response, api }) {
-  const title = html`<code>${status}</code> ${response.description}`;
+  const title = html`<code>${status}</code> <${Prose} text=${response.description} />`;
   return response.content
     ? html`<details><summary>${title}</summary><${Content} content=${response.content} api=${api} /></details>`
     : html`<p>${title}</p>`;

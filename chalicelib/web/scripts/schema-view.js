@@ -2,10 +2,6 @@
 
 import { Fragment, html } from "./html.js";
 
-const LIMITS = {
-  minimum: "≥", exclusiveMinimum: ">", maximum: "≤", exclusiveMaximum: "<", minLength: "characters ≥", maxLength: "characters ≤",
-  minItems: "items ≥", maxItems: "items ≤", pattern: "matches", default: "default",
-};
 const DEEPEST = 6;
 
 /** What a reference within the document stands for. */
@@ -20,7 +16,7 @@ export function Schema({ schema, api, depth = 0 }) {
   const properties = propertiesOf(whole, api);
   const item = resolve(whole.items, api);
   if (properties.length === 0) {
-    return html`<${Fragment}><small>${typeOf(whole, api)} ${limitsOf(whole)}</small>
+    return html`<${Fragment}><small>${[typeOf(whole, api), limitsOf(whole, api)].filter(Boolean).join(", ")}</small>
       ${item && propertiesOf(item, api).length > 0 && html`<${Schema} schema=${item} api=${api} depth=${depth + 1} />`}</${Fragment}>`;
   }
   if (depth >= DEEPEST) return html`<small>…</small>`;
@@ -32,11 +28,16 @@ export function Schema({ schema, api, depth = 0 }) {
       return html`<tr key=${name}>
         <th scope="row"><code>${name}</code>${required.has(name) && html`<i title="required">*</i>`}</th>
         <td>${typeOf(inner, api)}</td>
-        <td>${inner.description} <small>${limitsOf(inner)}</small>
+        <td><${Prose} text=${inner.description} /> <small>${limitsOf(inner, api)}</small>
           ${nested && html`<details><summary>fields</summary><${Schema} schema=${nested} api=${api} depth=${depth + 1} /></details>`}</td>
       </tr>`;
     })}
   </tbody></table>`;
+}
+
+/** Text with its `code` as code. */
+export function Prose({ text = "" }) {
+  return text.split("`").map((part, index) => (index % 2 ? html`<code>${part}</code>` : part));
 }
 
 function propertiesOf(schema, api) {
@@ -59,7 +60,24 @@ function typeOf(schema, api) {
   return [schema.type ?? (schema.properties ? "object" : "anything")].flat().join(" or ");
 }
 
-function limitsOf(schema) {
-  return [schema.format, ...Object.entries(LIMITS).filter(([name]) => schema[name] !== undefined && schema[name] !== null)
-    .map(([name, sign]) => `${sign} ${JSON.stringify(schema[name])}`)].filter(Boolean).join(", ");
+/** The limits of a schema, or of what it is when it is not null, in words. */
+function limitsOf(schema, api) {
+  const rest = (schema.anyOf ?? []).map((each) => resolve(each, api)).filter((each) => each.type !== "null");
+  const told = rest.length === 1 ? { ...rest[0], ...schema } : schema;
+  return [
+    told.format,
+    range(told.minimum, told.maximum),
+    told.exclusiveMinimum !== undefined && `more than ${told.exclusiveMinimum}`,
+    told.exclusiveMaximum !== undefined && `less than ${told.exclusiveMaximum}`,
+    range(told.minLength, told.maxLength, "characters"),
+    range(told.minItems, told.maxItems, "items"),
+    told.pattern && `matches ${told.pattern}`,
+    (told.default ?? null) !== null && `default ${JSON.stringify(told.default)}`,
+  ].filter(Boolean).join(", ");
+}
+
+function range(low, high, unit = "") {
+  if (low === undefined && high === undefined) return null;
+  const span = high === undefined ? `at least ${low}` : low === undefined ? `at most ${high}` : `${low} to ${high}`;
+  return `${span} ${unit}`.trim();
 }

@@ -1,6 +1,7 @@
 // Who looks at the page, and what they may do. The token is kept for this tab only.
 
 import { Observable } from "./observable.js";
+import { now } from "./server-clock.js";
 import { finishSignIn, startSignIn } from "./oidc.js";
 
 const KEPT = "token";
@@ -104,5 +105,5 @@ function claimsOf(token) {
 }
 
 function isOver(claims) {
-  return claims !== null && typeof claims.exp === "number" && claims.exp * 1000 <= Date.now();
+  return claims !== null && typeof claims.exp === "number" && claims.exp * 1000 <= now();
 }

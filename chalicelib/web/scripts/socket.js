@@ -1,6 +1,7 @@
 // The live connection: opened with a ticket, watched, opened again, and synced so that nothing is missed.
 
 import { Observable } from "./observable.js";
+import { now } from "./server-clock.js";
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
@@ -73,7 +74,6 @@ export class LiveConnection extends Observable {
   }
 
   #opened() {
-    this.#failures = 0;
     this.#ask();
     const { versions, since } = this.#known();
     const entries = [...versions];
@@ -88,7 +88,10 @@ export class LiveConnection extends Observable {
   #sync() {
     const next = this.#syncs.shift();
     if (next) this.#send({ action: "sync", ...next });
-    else this.#enter("live");
+    else {
+      this.#failures = 0; // not before: a service that refuses every sync is not to be asked at once again
+      this.#enter("live");
+    }
   }
 
   #received(frame) {
@@ -121,7 +124,7 @@ export class LiveConnection extends Observable {
     this.#drop();
     const wait = seconds ? seconds * 1000 : Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#failures++);
     const jittered = wait * (0.5 + Math.random() / 2);
-    this.retryAt = Date.now() + jittered;
+    this.retryAt = now() + jittered;
     this.#enter("waiting");
     this.#after(jittered, () => this.#connect());
   }

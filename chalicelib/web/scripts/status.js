@@ -9,9 +9,9 @@ export const isFinal = (task) => FINAL.has(task.status);
 export const canCancel = (task) => !isFinal(task) && !task.cancel_requested;
 export const canRetry = (task) => isFinal(task) && task.status !== "succeeded";
 
-/** Milliseconds from when the task could have started to when its last attempt did; null before that. */
+/** Milliseconds from when the task could have started to when its last attempt did; null while it waits. */
 export function waitTime(task) {
-  if (!task.started_at) return null;
+  if (!task.started_at || task.status === "retrying") return null; // its run_at is that of the next attempt
   return Math.max(0, Date.parse(task.started_at) - Date.parse(task.run_at ?? task.queued_at ?? task.created_at));
 }
 

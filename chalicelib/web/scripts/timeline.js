@@ -1,7 +1,7 @@
 // What happened to a task: each attempt with its outcome, and the waits between them, to scale.
 
 import { html } from "./html.js";
-import { dateAndTime, duration } from "./format.js";
+import { dateAndTime, duration, timeOfDay } from "./format.js";
 import { Icon } from "./icons.js";
 import { useNow } from "./observable.js";
 import { isFinal } from "./status.js";
@@ -26,7 +26,7 @@ export function Timeline({ task }) {
 function Event({ icon, kind = "", at, title, children }) {
   return html`<li class=${kind}>
     <span class="dot"><${Icon} name=${icon} /></span>
-    <div><b>${title}</b> <time datetime=${at}>${dateAndTime(at)}</time>${children}</div>
+    <div><b>${title}</b> <time datetime=${at} title=${dateAndTime(at)}>${timeOfDay(at)}</time>${children}</div>
   </li>`;
 }
 

@@ -1,6 +1,7 @@
 // What tasks can be asked for, and the switch for when something behind one is broken.
 
 import { html, useState } from "./html.js";
+import { count } from "./format.js";
 import { Icon } from "./icons.js";
 import { Action, Dialog, Loading, Moment, Trouble } from "./parts.js";
 import { Link } from "./router.js";
@@ -19,7 +20,7 @@ export function TaskTypes({ api, types, problem, reload, session }) {
 function Type({ api, type, reload, session }) {
   const [isPausing, setPausing] = useState(false);
   const resume = async () => {
-    await api.post(`task-types/${type.name}/resume`);
+    await api.post(`task-types/${encodeURIComponent(type.name)}/resume`);
     await reload();
   };
   // A service that cannot pause says nothing of it.
@@ -28,7 +29,7 @@ function Type({ api, type, reload, session }) {
     <div>
       <h3><${Link} to=${{ type: type.name }}>${type.name}</${Link}> <span class="tag">${type.lane} lane</span></h3>
       <p>${type.description}</p>
-      <p class="muted">${type.defaults.max_attempts} attempts, ${type.defaults.timeout_seconds} s of silence</p>
+      <p class="muted">${count(type.defaults.max_attempts, "attempt")} · stopped after ${type.defaults.timeout_seconds} s of silence</p>
       ${type.paused && html`<p class="paused"><${Icon} name="paused" /> Paused <${Moment} at=${type.paused.at} />
         ${type.paused.by && ` by ${type.paused.by}`}${type.paused.reason && `: ${type.paused.reason}`}. Its tasks wait; nothing is lost.</p>`}
     </div>
@@ -45,7 +46,7 @@ function Type({ api, type, reload, session }) {
 function Pause({ api, type, reload, onClose }) {
   const [reason, setReason] = useState("");
   const pause = async () => {
-    await api.post(`task-types/${type.name}/pause`, reason ? { reason } : {});
+    await api.post(`task-types/${encodeURIComponent(type.name)}/pause`, reason ? { reason } : {});
     await reload();
     onClose();
   };

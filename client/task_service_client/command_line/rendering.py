@@ -205,7 +205,7 @@ def stats_view(stats: Stats, minutes: int) -> RenderableType:
     now = datetime.now(UTC)
     totals = _facts(
         {
-            name.replace("_", " "): _count(name, value)
+            name.removesuffix("_ms").replace("_", " "): _count(name, value)
             for name, value in stats.totals.items()
             if value is not None
         }
@@ -223,7 +223,9 @@ def _depth(depth: Mapping[str, int]) -> str:
 
 
 def _count(name: str, value: float) -> str:
-    return f"{value / 1000:.2f} s" if name.endswith("_ms") else str(value)
+    if not name.endswith("_ms"):
+        return str(value)
+    return f"{value / 1000:.2f} s" if value >= 1000 else f"{value:.0f} ms"
 
 
 def sparkline(minutes: Sequence[Mapping[str, Any]], name: str, width: int, now: datetime) -> str:

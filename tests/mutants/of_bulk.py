@@ -1,0 +1,119 @@
+"""Guards around what is done to many tasks at once: pauses and redrives."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import SWEEPER, WORKER, mutant
+
+PAUSE_TABLE = "chalicelib/aws/pause_table.py"
+REDRIVE_TABLE = "chalicelib/aws/redrive_table.py"
+REDRIVES = "chalicelib/services/redrives.py"
+
+OF_BULK = (
+    # --- Pauses -----------------------------------------------------------------------------------
+    mutant(
+        "the sweep looks into the lots",
+        "what is parked does not expire, and waits for good when its pause is forgotten",
+        SWEEPER,
+        ("for each in (bucket, *lots_of(bucket)):", "for each in (bucket,):"),
+    ),
+    mutant(
+        "what the sweep acts on goes home",
+        "a task that was parked once is parked for the next pause of its lot",
+        SWEEPER,
+        ("self._tasks.replace_due(seen, at_home(after))", "self._tasks.replace_due(seen, after)"),
+    ),
+    mutant(
+        "a worker parks only what is paused still",
+        "a worker that has not heard of a resume parks what was just resumed",
+        WORKER,
+        ("if self._pauses.confirmed(held.type):", "if held.type:"),
+    ),
+    mutant(
+        "a pause is forgotten when all have heard of its end",
+        "what a slow worker parks after a resume waits for an hour",
+        SWEEPER,
+        ("ended.resumed_at + SETTLED <= now < stop_at", "ended.resumed_at <= now < stop_at"),
+    ),
+    mutant(
+        "what is known of pauses is as old as its question",
+        "a worker that stood still starts tasks of a paused type",
+        "chalicelib/services/pauses.py",
+        ("        self._read_at = asked_at\n", "        self._read_at = self._clock()\n"),
+    ),
+    mutant(
+        "pause: not the one that has ended",
+        "a late copy of it pauses a type that was resumed",
+        PAUSE_TABLE,
+        (
+            "attribute_exists(resumed_at) AND paused_at <> :now",
+            "attribute_exists(resumed_at) AND (paused_at <> :now OR attribute_exists(pk))",
+        ),
+    ),
+    mutant(
+        "resume: the pause that was seen",
+        "a late copy of it ends the next pause",
+        PAUSE_TABLE,
+        (
+            '"paused_at = :seen AND attribute_not_exists(resumed_at)"',
+            '"(paused_at = :seen OR attribute_exists(pk)) AND attribute_not_exists(resumed_at)"',
+        ),
+    ),
+    # --- Redrives ---------------------------------------------------------------------------------
+    mutant(
+        "redrive: its lease is mine",
+        "a function that stood still sets it back",
+        REDRIVE_TABLE,
+        (
+            '"#lease = :lease AND #status = :running" if running',
+            '"(#lease = :lease OR attribute_exists(pk)) AND #status = :running" if running',
+        ),
+    ),
+    mutant(
+        "redrive: the lease is counted",
+        "the function before goes on beside the next one",
+        REDRIVE_TABLE,
+        ("#lease = #lease + :one", "#lease = if_not_exists(#lease, :one)"),
+    ),
+    mutant(
+        "redrive: taken on when its lease is out",
+        "two sweeps work on it, at twice its rate",
+        REDRIVE_TABLE,
+        (
+            '"#status = :running AND due_at <= :now"',
+            '"#status = :running AND (due_at <= :now OR attribute_exists(pk))"',
+        ),
+    ),
+    mutant(
+        "redrive: goes on only while it runs",
+        "an abort stops nothing",
+        REDRIVE_TABLE,
+        (
+            '"#lease = :lease AND #status = :running" if running',
+            '"#lease = :lease AND (#status = :running OR attribute_exists(pk))" if running',
+        ),
+    ),
+    mutant(
+        "redrive: the life that was seen (redrive_count)",
+        "a task that was retried by hand, and died again, is retried twice",
+        REDRIVES,
+        (", by=redrive.by, life=task.redrive_count)", ", by=redrive.by)"),
+    ),
+    mutant(
+        "redrive: what had ended when it began",
+        "a task that dies again is retried again, for good",
+        "chalicelib/domain/redrive.py",
+        (
+            "return task.finished_at is not None and task.finished_at <= self.created_at",
+            "return task.finished_at is not None",
+        ),
+    ),
+    mutant(
+        "redrive: one for each filter",
+        "a request that is sent again starts a second one",
+        REDRIVE_TABLE,
+        (
+            '"attribute_not_exists(pk) OR redrive_id = :stale"',
+            '"attribute_not_exists(pk) OR redrive_id = :stale OR attribute_exists(pk)"',
+        ),
+    ),
+)

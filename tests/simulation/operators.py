@@ -1,0 +1,113 @@
+"""What an operator does to many tasks at once: pauses a type, resumes it, redrives and aborts."""
+
+from __future__ import annotations
+
+from tests.simulation.users import DONE, User
+from tests.simulation.world import World
+
+FAST, LONG = "sim.fast", "sim.long"
+
+
+def pause(world: World, user: User) -> None:
+    """Paused while one task runs and others wait: one is canceled, one expires, the rest start later."""
+    user.create([[["wait", 20], ["fail"]], []])
+    soon = user.create([], delay_seconds=40)
+    user.create([], delay_seconds=40, expires_at="2026-01-01T00:04:00Z")
+    user.create([], delay_seconds=2000)
+    user.sleep(3)
+    user.pause(FAST)
+    user.create([[["fail"]], []])
+    user.create([], lane="long")  # of another type
+    user.sleep(120)
+    user.cancel(soon)
+    user.sleep(1500)
+    user.resume(FAST)
+    user.retry(soon)
+
+
+def pause_while_tasks_fail(world: World, user: User) -> None:
+    """Paused in the middle of retries for two hours, resumed, paused again at once, and resumed for good."""
+    for wait in (1, 40, 800):
+        user.create([[["retry_after", wait]], [["snooze", wait]], []])
+    user.sleep(4)
+    user.pause(FAST)
+    user.sleep(7200)
+    user.resume(FAST)
+    user.pause(FAST)
+    user.sleep(90)
+    user.resume(FAST)
+
+
+def redrive(world: World, user: User) -> None:
+    """Dead tasks come back: one by the request, the others by the sweep; one dies again and stays dead.
+
+    The first redrive is aborted after its first task, and the second one does the rest.
+    """
+    dead = user.create_many(*(user.wanted([[["reject"]], []]) for _ in range(3)))
+    dead += user.create_many(user.wanted([[["reject"]]]))
+    for task in dead:
+        user.wait_until(task, *DONE)
+    user.sleep(1)
+    user.abort(user.redrive({"type": FAST}))
+    user.sleep(1)
+    user.wait_for_redrive(user.redrive({"type": FAST}))
+
+
+def redrives_side_by_side(world: World, user: User) -> None:
+    """Two redrives for the same dead tasks, which a sweep works on at the same time; and a retry by hand."""
+    dead = user.create_many(*(user.wanted([[["reject"]], []], tags=["blue"]) for _ in range(4)))
+    for task in dead:
+        user.wait_until(task, *DONE)
+    user.sleep(1)
+    both = [user.redrive({"type": FAST}), user.redrive({"tag": "blue"})]
+    for each in dead[:1]:
+        user.retry(each)
+    for each in both:
+        user.wait_for_redrive(each)
+
+
+def cancel_in_bulk(world: World, user: User) -> None:
+    """All that lives is canceled, whether it waits or runs."""
+    user.create([[["watch", 200]]])
+    user.create_many(*(user.wanted([], delay_seconds=seconds) for seconds in (300, 1000)))
+    user.sleep(5)
+    user.wait_for_redrive(user.redrive({"all": True}, action="cancel"))
+
+
+def restless(world: World, user: User) -> None:
+    """Tasks of all kinds, and an operator who cannot leave them alone."""
+    random = world.plan.random
+    world.browser()
+    plans = (
+        [],
+        [["fail"]],
+        [["reject"]],
+        [["wait", 30], ["progress", 50]],
+        [["snooze", 30]],
+        [["watch", 20]],
+    )
+    ids: list[str] = []
+    running: list[str] = []
+    for _ in range(random.randint(4, 9)):
+        lane = random.choice(("fast", "fast", "long"))
+        plan = [random.choice(plans) for _ in range(2)] + [[]]
+        delay = random.choice((0, 0, 10, 400))
+        ids += user.create_many(*(user.wanted(plan, lane=lane, delay_seconds=delay) for _ in range(2)))
+        user.sleep(random.choice((0.1, 3, 30, 200)))
+        act = random.randint(0, 6)
+        if act < 2:
+            user.pause(random.choice((FAST, LONG)))
+        elif act == 2:
+            user.resume(random.choice((FAST, LONG)))
+        elif act == 3:
+            running.append(user.redrive(random.choice(({"type": FAST}, {"all": True}))))
+        elif act == 4:
+            running.append(user.redrive({"type": LONG}, action="cancel"))
+        elif act == 5:
+            user.abort(random.choice(running or [""]))
+        else:
+            random.choice((user.cancel, user.retry, user.delete))(random.choice(ids or [""]))
+    user.sleep(random.choice((1, 100, 4000)))
+    world.plan.over = True  # what stays paused would never end
+    for name in (FAST, LONG):
+        user.resume(name)
