@@ -22,6 +22,7 @@ from botocore.session import Session
 from chalice.test import Client
 
 import app
+from benchmarks import prices
 from chalicelib import bootstrap
 from chalicelib.aws.clients import Clients
 from infra.stack import put_stack
@@ -32,17 +33,20 @@ from tests.kit import SIGNING_KEY, STAGE, TOKEN_KEY, Kit
 from tests.sockets import SocketServer
 
 TASKS: Final = 100
-#: List prices of us-east-1 in US dollars for a million units; docs/cost.md says of when, and what they are.
+#: US dollars for a million units.
 PRICES: Final = {
-    "api requests": 3.50,
-    "lambda requests": 0.20,
-    "lambda GB-seconds": 13.33,
-    "write units": 0.625,
-    "read units": 0.125,
-    "queue requests": 0.40,
-    "websocket messages": 1.00,
-    "log MB": 0.50 * 1e6 / 1024,
-    "alerts": 0.50,
+    name: 1e6 * price
+    for name, price in {
+        "api requests": prices.REST_REQUEST,
+        "lambda requests": prices.LAMBDA_REQUEST,
+        "lambda GB-seconds": prices.LAMBDA_GB_SECOND,
+        "write units": prices.WRITE_UNIT,
+        "read units": prices.READ_UNIT,
+        "queue requests": prices.SQS_REQUEST,
+        "websocket messages": prices.SOCKET_MESSAGE,
+        "log MB": prices.LOG_GB / 1024,
+        "alerts": prices.ALERT,
+    }.items()
 }
 #: Assumed, as nothing here runs on Lambda: seconds and GB of an invocation, and of each task in it.
 SECONDS: Final = {"api_handler": (0.015, 0), "run_tasks": (0.005, 0.010), "push_updates": (0.005, 0.002)}

@@ -14,6 +14,7 @@ REST_REQUEST: Final = 3.50e-6
 SOCKET_MESSAGE: Final = 1.00e-6  #: 32 KB each
 SOCKET_MINUTE: Final = 0.25e-6
 LOG_GB: Final = 0.50
+ALERT: Final = 0.50e-6  #: an SNS publish
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

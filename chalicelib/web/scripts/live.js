@@ -23,7 +23,7 @@ export class Live {
   }
 
   async start() {
-    this.connection.watch(() => this.#retry());
+    this.connection.watch(() => this.#connectionChanged());
     this.stats?.start();
     await this.#findNewest();
     this.connection.open();
@@ -55,7 +55,7 @@ export class Live {
   }
 
   /** A sync is complete: notes where the next one begins, and asks again for what could not be had. */
-  #retry() {
+  #connectionChanged() {
     const isLive = this.connection.state === "live";
     if (isLive && !this.#wasLive) {
       this.#since = this.#next;
