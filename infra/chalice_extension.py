@@ -103,6 +103,7 @@ def _sweep(self: ResourceSweeper, plan: models.Plan, config: Any) -> None:
 def _build(self: BuildStage, config: Config, resources: list[models.Model]) -> None:
     """Refuse a deployment that could not work before the package is made, which takes its time."""
     stage = config.chalice_stage
+    package_files.import_modules()
     if stage != LOCAL_STAGE:
         stages(Path(config.project_dir))
         clients = cache(Session(profile=config.profile).create_client)

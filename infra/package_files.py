@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -28,6 +30,16 @@ def walk(self: OSUtils, path: str, followlinks: bool = False) -> Iterator[tuple[
     for directory, folders, files in _stock_walk(self, path, followlinks):
         folders[:] = sorted(set(folders) - LEFT_OUT)
         yield directory, folders, sorted(files)
+
+
+def import_modules() -> None:
+    """Import all of chalicelib, which is on the path. What cannot be imported raises what it raises.
+
+    A function imports most modules when it first needs them: too late to keep a broken one from going live.
+    """
+    package = importlib.import_module("chalicelib")
+    for module in pkgutil.walk_packages(package.__path__, "chalicelib."):
+        importlib.import_module(module.name)
 
 
 def build_dependencies(

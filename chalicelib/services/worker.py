@@ -23,20 +23,20 @@ from chalicelib.domain.outcomes import Cancel, Snooze
 from chalicelib.domain.pauses import parked
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.task import ErrorKind, Refused, Task, TaskError, TaskStatus
-from chalicelib.domain.task_types import TaskType, TaskTypes
 from chalicelib.domain.timing import KEEP_MESSAGE, Timing
 from chalicelib.observability import Metrics, bound, carried, log
 from chalicelib.services.dead_letters import Obituary
 from chalicelib.services.run import Failure, Lost, Outcome, Run, Success
 from chalicelib.services.run_notes import RunNotes
-from chalicelib.services.threads import Threads
 
 if TYPE_CHECKING:
     from chalicelib.aws.dead_letter_queue import DeadLetterQueue
     from chalicelib.aws.secrets import Secrets
     from chalicelib.aws.task_queue import TaskQueue
     from chalicelib.aws.task_table import TaskTable
+    from chalicelib.domain.task_types import TaskType, TaskTypes
     from chalicelib.services.pauses import Pauses
+    from chalicelib.services.threads import Threads
 
 #: Less than this left of an invocation starts nothing.
 _LEAST = timedelta(seconds=1)
