@@ -2,7 +2,7 @@
 
 It speaks the protocol of services whose requests and answers are JSON as it is on the wire: DynamoDB, SQS
 and SSM. Arguments and answers are botocore's, and have its types for the type checker; a test holds each
-request against botocore's own. What it leaves out: validation, paginators, waiters, timestamps, binary values.
+request against botocore's own. What it leaves out: validation, paginators, waiters, timestamps, bytes.
 """
 
 from __future__ import annotations

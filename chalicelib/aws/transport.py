@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from http.client import HTTPException, HTTPResponse
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
+
+from chalicelib.aws.answers import BadAnswer, read_answer
 
 T = TypeVar("T")
 #: Requests of `send_all` that are on their way at once.
@@ -117,17 +118,15 @@ class KeptConnections:
         with _telling(request):
             try:
                 connection.settimeout(seconds)
-                response = HTTPResponse(connection, method=request.method)
-                response.begin()
-                answer = Response(response.status, response.read())
-            except (OSError, HTTPException):
+                answer = read_answer(connection.recv)
+            except (OSError, BadAnswer):
                 connection.close()
                 raise
-        if response.will_close:
+        if answer.last:
             connection.close()
         else:
             self._idle.setdefault(request.origin, deque()).append(connection)
-        return answer
+        return Response(answer.status, answer.body)
 
     def _kept(self, origin: str) -> socket.socket | None:
         """A connection that is open and idle; None when there is none."""
@@ -182,5 +181,5 @@ def _is_readable(connection: socket.socket) -> bool:
 def _telling(request: Request) -> Iterator[None]:
     try:
         yield
-    except (OSError, HTTPException) as error:
+    except (OSError, BadAnswer) as error:
         raise Unreachable(f"{request.origin}: {error or type(error).__name__}") from error

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
 import re
 import tomllib
-from dataclasses import fields
+from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
-from chalicelib.settings import AwsEnvironment, VERSION, Settings, SettingsError
+from chalicelib.settings import VERSION, AwsEnvironment, Settings, SettingsError
 
 README = Path(__file__).parents[2] / "README.md"
 NUMBERS = [field.name for field in fields(Settings) if str(field.type) in ("int", "float")]
