@@ -62,7 +62,7 @@ def _row(connections: int, ours: float, peer: float) -> Row:
         than="times",
         target=8 if connections == CONNECTIONS[-1] else None,
         at_least=True,
-        reason="32 threads share one interpreter lock; signed requests over asyncio connections would do it",
+        reason="the emulator takes half of the time to find the watchers",
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from botocore.awsrequest import AWSRequest
+from botocore.session import Session
+from botocore.validate import validate_parameters
 from moto.core.models import botocore_stubber
 
 from chalicelib.aws.clients import Clients
@@ -48,6 +50,13 @@ def asked(request: Request) -> Asked:
     return Asked(service, operation, json.loads(request.body))
 
 
+@cache
+def _arguments(service: str, operation: str) -> Any:
+    """What botocore knows of an operation's arguments."""
+    session = Session()
+    return session.get_service_model(service).operation_model(operation).input_shape
+
+
 class OneByOne(Transport):
     """A transport that brings requests one after the other."""
 
@@ -63,7 +72,7 @@ class OneByOne(Transport):
 
 
 class Moto(OneByOne):
-    """Brings requests to moto; those to a server on this machine, to that."""
+    """Brings requests to moto, if botocore's models allow them; those to a server on this machine, to that."""
 
     def __init__(self) -> None:
         self._here = KeptConnections(connect_seconds=1, read_seconds=2)
@@ -77,6 +86,9 @@ class Moto(OneByOne):
         """moto's answer. Raises: Unreachable."""
         if _is_here(request):
             return self._here.send(request)
+        found = asked(request)
+        if found.service in ("dynamodb", "sqs", "ssm"):
+            validate_parameters(found.parameters, _arguments(found.service, found.operation))
         prepared = AWSRequest(
             method=request.method, url=request.url, headers=request.headers, data=request.body
         ).prepare()
