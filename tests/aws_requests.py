@@ -72,7 +72,7 @@ class OneByOne(Transport):
 
 
 class Moto(OneByOne):
-    """Brings requests to moto, if botocore's models allow them; those to a server on this machine, to that."""
+    """Brings requests that botocore's models allow to moto; those to a server on this machine, to that."""
 
     def __init__(self) -> None:
         self._here = KeptConnections(connect_seconds=1, read_seconds=2)
