@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from chalicelib.aws.answers import BadAnswer, read_answer
 
 T = TypeVar("T")
+#: A connection that was idle for longer is not used: the other side may have forgotten it without a word.
+IDLE_SECONDS = 30
 #: Requests of `send_all` that are on their way at once.
 WINDOW = 64
 
@@ -74,12 +76,11 @@ class KeptConnections:
         self._connect_seconds = connect_seconds
         self._read_seconds = read_seconds
         self._roots = roots
-        self._idle: dict[str, deque[socket.socket]] = {}
+        self._idle: dict[str, deque[tuple[socket.socket, float]]] = {}  #: by origin, with when they got idle
 
     def __del__(self) -> None:
-        for idle in self._idle.values():
-            for connection in idle:
-                connection.close()
+        for origin in self._idle:
+            self._drop_idle(origin)
 
     def send(self, request: Request) -> Response:
         """The answer. Raises: Unreachable."""
@@ -110,6 +111,7 @@ class KeptConnections:
                 connection.sendall(request.on_the_wire())
             except OSError:
                 connection.close()
+                self._drop_idle(request.origin)
                 raise
         return connection
 
@@ -121,11 +123,12 @@ class KeptConnections:
                 answer = read_answer(connection.recv)
             except (OSError, BadAnswer):
                 connection.close()
+                self._drop_idle(request.origin)
                 raise
         if answer.last:
             connection.close()
         else:
-            self._idle.setdefault(request.origin, deque()).append(connection)
+            self._idle.setdefault(request.origin, deque()).append((connection, time.time()))
         return Response(answer.status, answer.body)
 
     def _kept(self, origin: str) -> socket.socket | None:
@@ -133,13 +136,20 @@ class KeptConnections:
         idle = self._idle.get(origin)
         while idle:
             try:
-                connection = idle.pop()
+                connection, since = idle.pop()
             except IndexError:  # another thread took the last one
                 return None
-            if not _is_readable(connection):
+            # Nothing was asked: what there is to read is its end.
+            if time.time() - since < IDLE_SECONDS and not _is_readable(connection):
                 return connection
-            connection.close()  # nothing was asked: what there is to read is its end
+            connection.close()
         return None
+
+    def _drop_idle(self, origin: str) -> None:
+        """One of them was no good: those that are as old, of a container that slept, are not tried."""
+        idle = self._idle.pop(origin, ())
+        for connection, _ in idle:
+            connection.close()
 
     def _connected(self, origin: str) -> socket.socket:
         where = urlsplit(origin)

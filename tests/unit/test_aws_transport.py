@@ -129,6 +129,34 @@ def test_a_place_where_nobody_listens_is_unreachable() -> None:
             transport().send(post(f"http://127.0.0.1:{taken.getsockname()[1]}"))
 
 
+def test_when_one_kept_connection_fails_the_others_are_not_tried() -> None:
+    """They are all dead, in a container that slept: four attempts must not meet four of them."""
+    wanted, all_there = 5, Event()
+    come: list[bytes] = []
+
+    def serve(connection: socket, number: int) -> None:
+        come.append(connection.recv(65_536))
+        if len(come) == wanted:
+            all_there.set()
+        assert all_there.wait(PATIENCE)
+        connection.sendall(FINE)
+        if number <= wanted:
+            connection.recv(65_536)  # the next request is not answered
+        else:
+            answers(1)(connection, number)
+
+    connections = Connections(serve)
+    with RawServer(connections, whole=True) as server:
+        wire = transport()
+        requests = [post(origin_of(server))] * wanted
+        assert wire.send_all(requests) == [Response(200, b"{}")] * wanted
+        with pytest.raises(Unreachable):
+            wire.send(post(origin_of(server)))
+        assert wire.send(post(origin_of(server))).status == 200
+        del wire
+    assert connections.count == wanted + 1
+
+
 class TestMany:
     def test_they_are_on_their_way_at_once(self) -> None:
         """No answer is sent before all requests of a window have come."""
