@@ -79,7 +79,7 @@ class KeptConnections:
         self._idle: dict[str, deque[tuple[socket.socket, float]]] = {}  #: by origin, with when they got idle
 
     def __del__(self) -> None:
-        for origin in self._idle:
+        for origin in list(self._idle):
             self._drop_idle(origin)
 
     def send(self, request: Request) -> Response:
