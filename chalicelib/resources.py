@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from chalicelib.aws.clients import Clients
-from chalicelib.settings import Settings
+from chalicelib.settings import AwsEnvironment, Settings
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -46,7 +46,7 @@ class Resources:
         poll_seconds: int,
     ) -> None:
         self.settings = settings
-        self.clients = clients or Clients(settings.endpoint_url)
+        self.clients = clients or Clients(AwsEnvironment.current())
         self._rows = settings.resource("tasks")  # tasks, idempotency keys and dead letter records
         self._threads = threads
         self.clock = clock

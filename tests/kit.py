@@ -28,7 +28,6 @@ from botocore.session import Session
 from moto import mock_aws
 from moto.core.models import RESPONSES_METHODS, botocore_stubber
 
-from chalicelib.aws.clients import Clients
 from chalicelib.bootstrap import Services
 from chalicelib.domain.caller import Scope
 from chalicelib.domain.messages import QueueMessage
@@ -39,10 +38,10 @@ from chalicelib.domain.task_view import task_view
 from chalicelib.settings import Settings
 from infra.templates import DATA, load
 from local.tokens import mint_token
+from tests.aws_requests import REGION, MotoClients
 
 #: What the service speaks to. moto knows nothing of the rest (logs, queue policies).
 USED = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SNS::Topic")
-REGION = "us-east-1"
 STAGE = "test"
 #: HMAC keys as long as their hash, as RFC 7518 wants.
 SIGNING_KEY = "a key for cursors and tickets of tests"
@@ -176,7 +175,7 @@ class Kit:
             "poll_seconds": 0,
             "end_process": self._note_end,
             "task_types": self._task_types,
-            "clients": Clients(new_session=shared_session),
+            "clients": MotoClients(),
         }
         return Services(self.settings, **(made | differing))
 

@@ -143,9 +143,11 @@ class Run:
         stored = self._tasks.extend(self.task, progress, now=now, lease_until=lease_until)
         if isinstance(stored, Refused):
             raise LeaseLost(self.task.id)
-        self.task = self._tasks.with_documents_of(self.task, stored)
-        self._deadline = max(deadline, self._deadline)
         with self._lock:
+            if self.abandoned:  # while the request was on its way: its outcome is about to be recorded
+                raise LeaseLost(self.task.id)
+            self.task = self._tasks.with_documents_of(self.task, stored)
+            self._deadline = max(deadline, self._deadline)
             self._reported_at = now
             if self._unreported is progress:
                 self._unreported = None
@@ -155,15 +157,23 @@ class Run:
     def execute(self, task_type: TaskType[Any]) -> Outcome:
         """Call the task type in a thread of its own, until it answers or its deadline has passed."""
         outcomes: list[Outcome] = []
-        name = f"task-{self.task.id}"
-        if not self._threads.beside(
-            lambda: outcomes.append(self._call(task_type)), name, self.remaining_seconds
-        ):
-            self.abandoned = True
-            limit = f"{self.task.timeout_seconds:g} s without progress, or the end of the invocation"
-            message = f"The run was stopped at its deadline: {limit}."
-            return Failure(TaskError.of(ErrorKind.TIMEOUT, message))
-        return outcomes[0]
+        ended = self._threads.beside(
+            lambda: outcomes.append(self._call(task_type)), f"task-{self.task.id}", self._time_left
+        )
+        if ended:
+            stopped, self.abandoned = self.abandoned, False  # its thread is done
+            if not (stopped and isinstance(outcomes[0], Lost)):
+                return outcomes[0]
+        limit = f"{self.task.timeout_seconds:g} s without progress, or the end of the invocation"
+        message = f"The run was stopped at its deadline: {limit}."
+        return Failure(TaskError.of(ErrorKind.TIMEOUT, message))
+
+    def _time_left(self) -> float:
+        """Seconds to the deadline. Once there are none the run is over, and no progress can lengthen it."""
+        with self._lock:
+            left = self.remaining_seconds()
+            self.abandoned = left <= 0
+            return left
 
     def last_word(self) -> Task:
         """The task with the progress that was reported too soon after the last to be stored by itself."""
