@@ -17,7 +17,7 @@ from chalicelib.domain.errors import TaskServiceError
 from chalicelib.domain.task import Task
 from chalicelib.observability import Metrics, bound, log
 from chalicelib.problems import problem
-from chalicelib.services.realtime import Change
+from chalicelib.services import realtime
 
 if TYPE_CHECKING:
     from chalicelib.bootstrap import Services
@@ -78,12 +78,12 @@ def batch_id(event: Mapping[str, Any]) -> str:
     return "-".join(str(record.get("eventID")) for record in event["Records"])
 
 
-def changes(event: Mapping[str, Any]) -> tuple[list[Change], list[Task]]:
+def changes(event: Mapping[str, Any]) -> tuple[list[realtime.Change], list[Task]]:
     """What a stream event tells of tasks: changes in order, and tasks whose rows are gone.
 
     A record that cannot be read is logged and left out: it must not block the ones behind it.
     """
-    changed: list[Change] = []
+    changed: list[realtime.Change] = []
     removed: list[Task] = []
     for record in event["Records"]:
         try:
@@ -92,7 +92,7 @@ def changes(event: Mapping[str, Any]) -> tuple[list[Change], list[Task]]:
                 continue
             previous = from_row(stream["OldImage"]) if "OldImage" in stream else None
             if "NewImage" in stream:
-                changed.append(Change(task=from_row(stream["NewImage"]), previous=previous))
+                changed.append(realtime.Change(task=from_row(stream["NewImage"]), previous=previous))
             elif previous is not None:
                 removed.append(previous)
         except Exception:  # whatever is wrong with it, the stream must go on

@@ -29,7 +29,7 @@ LONGER = {ROOT / "app.py": 400}
 #: What each room may import of ours. `domain ← services ← bootstrap ← app.py; aws imports domain only`.
 ARROWS = {
     "domain": {"domain", "later"},
-    "services": {"domain", "services", "observability"},
+    "services": {"domain", "later", "services", "observability"},
     "aws": {"domain", "aws"},
     "task_types": {"domain", "task_types", "fetching"},
     "fetching": {"domain", "fetching", "settings"},

@@ -1,0 +1,186 @@
+"""What a new container imports for its first event: nothing that only other functions need."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from chalicelib.aws.transport import Request
+from infra.app_functions import PROJECT
+from tests.aws_requests import ENVIRONMENT, Moto
+from tests.functional.conftest import Handlers, Http
+from tests.http_server import Answer, HttpServer, Received
+from tests.kit import STAGE, Kit
+from tests.sockets import SocketServer
+
+#: Serves one event in a new process, and tells the answer and the modules.
+CONTAINER = """
+import json, sys
+import app
+
+class Context:
+    function_name = aws_request_id = "first"
+    def get_remaining_time_in_millis(self):
+        return 120_000
+
+name, event = json.load(sys.stdin)
+answer = (app.app if name == "api" else app.app.handler_map[name])(event, Context())
+print(json.dumps([answer, sorted(sys.modules)]))
+"""
+#: AWS's runtime has them, and importing them takes longer than a whole start.
+NEVER = {"boto3", "botocore", "urllib3", "concurrent.futures.process", "multiprocessing"}
+CRYPTOGRAPHY = {"jwt", "cryptography"}
+VALIDATION = {"pydantic", "pydantic_core", "chalicelib.request_models", "chalicelib.task_types"}
+PAGES = {"chalicelib.openapi", "chalicelib.web.answers", "chalicelib.web.assets"}
+WORK = {"chalicelib.services.worker", "chalicelib.services.sweeper", "chalicelib.services.dead_letters"}
+SOCKETS = {"chalicelib.services.realtime", "chalicelib.services.connections"}
+
+
+class Aws(HttpServer):
+    """The kit's AWS for other processes."""
+
+    def take(self, received: Received) -> Answer:
+        api = received.headers.get("x-amz-target", "").partition(".")[0]
+        service = {"DynamoDB_20120810": "dynamodb", "AmazonSQS": "sqs", "AmazonSSM": "ssm"}.get(api, "sns")
+        origin = f"https://{service}.{ENVIRONMENT.region}.amazonaws.com"
+        headers = {name: value for name, value in received.headers.items() if name != "content-length"}
+        request = Request(received.method, origin, received.path, headers, received.body)
+        answer = Moto().send(request)
+        return Answer(answer.status, answer.body)
+
+
+@dataclass
+class Containers(Handlers):
+    """Each event starts a new one."""
+
+    aws: Aws = field(kw_only=True)
+    loaded: set[str] = field(default_factory=set)
+
+    def _invoke(self, function: str, event: dict[str, Any]) -> Any:
+        environment = {
+            "PATH": os.defpath,
+            "PYTHONPATH": str(PROJECT),
+            "STAGE": STAGE,
+            "AWS_ENDPOINT_URL": self.aws.url().rstrip("/"),
+            "AWS_REGION": str(ENVIRONMENT.region),
+            "AWS_ACCESS_KEY_ID": str(ENVIRONMENT.access_key),
+            "AWS_SECRET_ACCESS_KEY": str(ENVIRONMENT.secret_key),
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", CONTAINER],
+            cwd=PROJECT,
+            env=environment,
+            input=json.dumps([function, event], default=str),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        answer, modules = json.loads(done.stdout.splitlines()[-1])
+        self.loaded = set(modules)
+        return answer
+
+    def request(self, method: str, route: str, body: Any = None, **headers: str) -> int:
+        """The status of a request."""
+        event = {
+            "resource": route,
+            "path": route,
+            "httpMethod": method,
+            "headers": {"Content-Type": "application/json", **headers},
+            "multiValueQueryStringParameters": None,
+            "pathParameters": None,
+            "stageVariables": None,
+            "requestContext": {"resourcePath": route, "httpMethod": method, "requestId": "r"},
+            "body": None if body is None else json.dumps(body),
+            "isBase64Encoded": False,
+        }
+        return int(self._invoke("api", event)["statusCode"])
+
+
+@pytest.fixture
+def containers(kit: Kit) -> Iterator[Containers]:
+    with Aws() as aws:
+        yield Containers(kit, aws=aws)
+
+
+@pytest.fixture
+def told(containers: Containers, sockets: SocketServer, http: Http) -> Containers:
+    """The same, with one connection that watches everything."""
+    Handlers(containers.kit, containers.calls).connect("c1")
+    return containers
+
+
+def by_ticket(containers: Containers, http: Http) -> None:
+    ticket = http.post("/tickets").json_body["ticket"]
+    assert containers.connect("c2", token="none", ticket=ticket) == 200
+
+
+def by_token(containers: Containers, http: Http) -> None:
+    assert containers.connect("c2") == 200
+
+
+def message(containers: Containers, http: Http) -> None:
+    containers.say("c1", {"action": "ping"})
+
+
+def disconnect(containers: Containers, http: Http) -> None:
+    containers.disconnect("c1")
+
+
+def push_updates(containers: Containers, http: Http) -> None:
+    http.post("/tasks", {"type": "demo.sleep", "payload": {"seconds": 0}})
+    containers.push()
+
+
+def run_tasks(containers: Containers, http: Http) -> None:
+    task = http.post("/tasks", {"type": "demo.sleep", "payload": {"seconds": 0, "steps": 1}}).json_body
+    assert containers.run(task) == []
+    assert containers.kit.get(task["id"])["status"] == "succeeded"
+
+
+def sweep(containers: Containers, http: Http) -> None:
+    containers.sweep()
+
+
+def watch_dead_letters(containers: Containers, http: Http) -> None:
+    containers.watch_dead_letters()
+
+
+def health(containers: Containers, http: Http) -> None:
+    assert containers.request("GET", "/health") == 200
+
+
+def create_task(containers: Containers, http: Http) -> None:
+    wanted = {"type": "demo.sleep", "payload": {"seconds": 0}}
+    token = containers.kit.token()
+    assert containers.request("POST", "/tasks", wanted, Authorization=f"Bearer {token}") == 201
+
+
+@pytest.mark.parametrize(
+    ("serve", "others"),
+    [
+        (by_ticket, CRYPTOGRAPHY | VALIDATION | PAGES | WORK),
+        (by_token, VALIDATION | PAGES | WORK),
+        (message, CRYPTOGRAPHY | VALIDATION | PAGES | WORK),
+        (disconnect, CRYPTOGRAPHY | VALIDATION | PAGES | WORK),
+        (push_updates, CRYPTOGRAPHY | VALIDATION | PAGES | WORK),
+        (run_tasks, CRYPTOGRAPHY | PAGES | SOCKETS | {"chalicelib.request_models"}),
+        (sweep, CRYPTOGRAPHY | PAGES | SOCKETS | {"chalicelib.request_models", "chalicelib.services.worker"}),
+        (watch_dead_letters, CRYPTOGRAPHY | VALIDATION | PAGES | SOCKETS),
+        (health, CRYPTOGRAPHY | VALIDATION | PAGES | WORK | SOCKETS),
+        (create_task, PAGES | SOCKETS | {"chalicelib.services.worker", "chalicelib.services.sweeper"}),
+    ],
+)
+def test_a_container_imports_nothing_of_other_functions(
+    told: Containers, http: Http, serve: Callable[[Containers, Http], None], others: set[str]
+) -> None:
+    serve(told, http)
+    assert "chalice.app" in told.loaded
+    assert told.loaded & (NEVER | others) == set()
