@@ -39,6 +39,7 @@ from chalicelib.domain.task_view import task_view
 from chalicelib.settings import Settings
 from infra.templates import DATA, load
 from local.tokens import mint_token
+from tests.partiql import answering
 
 #: What the service speaks to. moto knows nothing of the rest (logs, queue policies).
 USED = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SNS::Topic")
@@ -93,10 +94,11 @@ def _plain_client(name: str) -> Any:
 def _one_request_at_a_time() -> Iterator[None]:
     """DynamoDB checks a condition and writes in one step; in moto, another thread can come in between."""
     answer, lock = botocore_stubber.process_request, RLock()
+    answer_any = answering(answer)
 
     def answer_alone(request: Any) -> Any:
         with lock:
-            return answer(request)
+            return answer_any(request)
 
     botocore_stubber.process_request = answer_alone  # type: ignore[method-assign]
     try:

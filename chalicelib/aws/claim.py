@@ -13,21 +13,24 @@ from chalicelib.aws.task_row import Row, encode
 WAITING = ("queued", "scheduled", "retrying")
 
 
-def claim_request(key: Row, *, now: datetime, until: datetime, claim_id: str, paused: Sequence[str]) -> Any:
+def claim_request(
+    table: str, key: Row, *, now: datetime, until: datetime, claim_id: str, paused: Sequence[str]
+) -> dict[str, Any]:
     """The update that takes a task's lease, which ends at `until` and the task's own timeout."""
     types = {f":paused{index}": {"S": name} for index, name in enumerate(paused)}
     attributes = ("status", "version", "lease", "attempt", "progress", *(("type",) if types else ()))
     return {
+        "TableName": table,
         "Key": key,
         "UpdateExpression": (
             "SET #status = :running, #version = #version + :one, #lease = #lease + :one,"
-            " #attempt = #attempt + :one, lease_until = :until + timeout_seconds,"
+            " #attempt = #attempt + :one, lease_until = timeout_seconds + :until,"
             " started_at = :now, updated_at = :now, claim_id = :claim REMOVE #progress"
         ),
         "ConditionExpression": (
             "#status IN (:queued, :scheduled, :retrying) AND run_at <= :now"
             " AND (attribute_not_exists(expires_at) OR expires_at > :now)"
-            + (f" AND NOT #type IN ({', '.join(types)})" if types else "")
+            + (f" AND NOT (#type IN ({', '.join(types)}))" if types else "")
         ),
         "ExpressionAttributeNames": names(*attributes),
         "ExpressionAttributeValues": {
@@ -38,6 +41,4 @@ def claim_request(key: Row, *, now: datetime, until: datetime, claim_id: str, pa
             ":until": encode("lease_until", until),
             ":claim": {"S": claim_id},
         },
-        "ReturnValues": "ALL_NEW",
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }

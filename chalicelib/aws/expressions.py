@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 
 def names(*attributes: str) -> dict[str, str]:
-    """Placeholders for attribute names, some of which are reserved words."""
+    """Placeholders for attribute names, some of which are reserved words; `partiql` takes them at their word."""
     return {f"#{name}": name for name in attributes}
 
 

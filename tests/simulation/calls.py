@@ -20,6 +20,7 @@ from moto.core.models import botocore_stubber
 
 from chalicelib.aws.clients import Clients
 from tests.kit import new_session
+from tests.partiql import answering
 from tests.simulation.scheduler import Process, Scheduler
 
 SOCKETS_URL = "https://sockets.example/test"
@@ -198,7 +199,7 @@ class Calls:
         if question in self._answered and self.plan.chance("read old"):
             self.note("    answered with what was")
             return self._answered[question]
-        response = botocore_stubber.process_request(request)
+        response = answering(botocore_stubber.process_request)(request)
         assert response is not None
         status, headers, text = response
         answer = Answer(status, text if isinstance(text, bytes) else text.encode(), headers)
