@@ -1,4 +1,4 @@
-"""BatchExecuteStatement on an AWS that does not have it right: each statement as the plain request it stands for.
+"""BatchExecuteStatement where it is wrong: each statement as the plain request that it stands for.
 
 moto checks no condition of a statement. Here an UPDATE becomes an UpdateItem with the same changes and the
 same condition, an INSERT a PutItem of a new item. tests/e2e/test_partiql.py holds this against an AWS that
@@ -50,60 +50,75 @@ def plain(statement: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
             "Item": item,
             "ConditionExpression": "attribute_not_exists(pk)",
         }
-    update = _UPDATE.fullmatch(text)
-    if update is None:
-        raise NotImplementedError(text)
-    return "UpdateItem", _update(update, parameters, statement)
+    return "UpdateItem", _Update(text, parameters, statement).request()
 
 
-def _update(update: re.Match[str], parameters: list[Any], statement: Mapping[str, Any]) -> dict[str, Any]:
-    values, names = list(parameters), set[str]()
-    given: dict[str, Any] = {}
+class _Update:
+    """An UPDATE on its way to an UpdateItem."""
 
-    def said(token: re.Match[str]) -> str:
-        match token.lastgroup:
-            case "missing" | "there":
-                names.add(token[token.lastgroup])
-                function = "attribute_not_exists" if token.lastgroup == "missing" else "attribute_exists"
-                return f"{function}(#{token[token.lastgroup]})"
-            case "options":
-                return f"IN ({', '.join(parameter() for _ in token['options'].split(', '))})"
-            case "value":
-                return parameter()
-            case "name":
-                names.add(token["name"])
-                return f"#{token['name']}"
-            case _:
-                return token[0]
+    def __init__(self, text: str, parameters: list[Any], statement: Mapping[str, Any]) -> None:
+        found = _UPDATE.fullmatch(text)
+        if found is None:
+            raise NotImplementedError(text)
+        self._found = found
+        self._statement = statement
+        self._left = list(parameters)
+        self._names = {"pk"}
+        self._values: dict[str, Any] = {}
 
-    def parameter() -> str:
-        name = f":v{len(given)}"
-        given[name] = values.pop(0)
-        return name
+    def request(self) -> dict[str, Any]:
+        """The plain request."""
+        changes = [(verb, self._said(what)) for verb, what in _CHANGE.findall(self._found["changes"])]
+        key = {"pk": self._left.pop(0), "sk": self._left.pop(0)}
+        condition = self._said(self._found["condition"])
+        if self._left:
+            raise NotImplementedError(f"parameters too many: {self._statement}")
+        clauses = {verb: [what for each, what in changes if each == verb] for verb in ("SET", "REMOVE")}
+        return {
+            "TableName": self._found["table"],
+            "Key": key,
+            "UpdateExpression": " ".join(
+                f"{verb} {', '.join(what)}" for verb, what in clauses.items() if what
+            ),
+            # An UPDATE of what is not there is refused: it makes no item.
+            "ConditionExpression": f"attribute_exists(#pk) AND ({condition})",
+            "ExpressionAttributeNames": {f"#{name}": name for name in self._names},
+            "ExpressionAttributeValues": self._values,
+            "ReturnValues": "ALL_NEW",
+            "ReturnValuesOnConditionCheckFailure": self._statement.get(
+                "ReturnValuesOnConditionCheckFailure", "NONE"
+            ),
+        }
 
-    def translated(text: str) -> str:
+    def _said(self, text: str) -> str:
         found = list(_TOKEN.finditer(text))
         if "".join(token[0] for token in found) != text:
             raise NotImplementedError(text)
-        return "".join(map(said, found))
+        return "".join(map(self._word, found))
 
-    changes = [(verb, translated(what)) for verb, what in _CHANGE.findall(update["changes"])]
-    key = {"pk": values.pop(0), "sk": values.pop(0)}
-    condition = translated(update["condition"])
-    if values:
-        raise NotImplementedError(f"{len(values)} parameters too many: {statement['Statement']}")
-    clauses = {verb: [what for each, what in changes if each == verb] for verb in ("SET", "REMOVE")}
-    return {
-        "TableName": update["table"],
-        "Key": key,
-        "UpdateExpression": " ".join(f"{verb} {', '.join(what)}" for verb, what in clauses.items() if what),
-        # An UPDATE of what is not there is refused: it makes no item.
-        "ConditionExpression": f"attribute_exists(#pk) AND ({condition})",
-        "ExpressionAttributeNames": {f"#{name}": name for name in {*names, "pk"}},
-        "ExpressionAttributeValues": given,
-        "ReturnValues": "ALL_NEW",
-        "ReturnValuesOnConditionCheckFailure": statement.get("ReturnValuesOnConditionCheckFailure", "NONE"),
-    }
+    def _word(self, token: re.Match[str]) -> str:
+        match token.lastgroup:
+            case "missing":
+                return f"attribute_not_exists({self._name(token['missing'])})"
+            case "there":
+                return f"attribute_exists({self._name(token['there'])})"
+            case "options":
+                return f"IN ({', '.join(self._value() for _ in token['options'].split(', '))})"
+            case "value":
+                return self._value()
+            case "name":
+                return self._name(token["name"])
+            case _:
+                return token[0]
+
+    def _name(self, name: str) -> str:
+        self._names.add(name)
+        return f"#{name}"
+
+    def _value(self) -> str:
+        name = f":v{len(self._values)}"
+        self._values[name] = self._left.pop(0)
+        return name
 
 
 def _answer(statement: Mapping[str, Any], answer_one: AnswerOne) -> dict[str, Any]:

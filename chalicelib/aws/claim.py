@@ -1,13 +1,15 @@
-"""The request of a claim (T1): the one write that takes a task's lease."""
+"""A claim (T1): the one write that takes a task's lease."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from chalicelib.aws.expressions import names
-from chalicelib.aws.task_row import Row, encode
+from chalicelib.aws.task_row import Row, encode, from_row
+from chalicelib.aws.writes import Answer
+from chalicelib.domain.task import Refused, Task
 
 #: The statuses that can be claimed, as rows have them.
 WAITING = ("queued", "scheduled", "retrying")
@@ -42,3 +44,13 @@ def claim_request(
             ":claim": {"S": claim_id},
         },
     }
+
+
+def claimed_by(answer: Answer, claim_id: str, paused: Collection[str]) -> Task | Refused:
+    """What came of a claim; the row may have been claimed by a first copy of it, whose answer was lost."""
+    row = answer.row or {}
+    mine = row.get("claim_id") == {"S": claim_id} and row["status"] == {"S": "running"}
+    if mine or not answer.refused:
+        return from_row(row)
+    held = row.get("type", {}).get("S") in paused
+    return Refused(current=from_row(row) if held else None)

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 
 def names(*attributes: str) -> dict[str, str]:
-    """Placeholders for attribute names, some of which are reserved words; `partiql` takes them at their word."""
+    """Placeholders for attribute names, some of which are reserved words; each is its name after a #."""
     return {f"#{name}": name for name in attributes}
 
 

@@ -1,4 +1,4 @@
-"""Requests of UpdateItem and PutItem, said in PartiQL: only batches of statements have a condition for each item.
+"""Requests of UpdateItem and PutItem, said in PartiQL: no other batch has a condition for each item.
 
 A write is worded once, as its request; its statement is made of that, so that no condition exists twice. An
 expression may say what the writes of this service need, and nothing else: ValueError tells the rest.
@@ -43,9 +43,7 @@ def statement(request: Mapping[str, Any]) -> BatchStatementRequestTypeDef:
             raise ValueError(f"no INSERT has the condition {request['ConditionExpression']}")
         item = request["Item"]
         return {"Statement": _insert(request["TableName"], tuple(item)), "Parameters": list(item.values())}
-    text, values = _update(
-        request["TableName"], request["UpdateExpression"], request["ConditionExpression"]
-    )
+    text, values = _update(request["TableName"], request["UpdateExpression"], request["ConditionExpression"])
     given = {**request["ExpressionAttributeValues"], **{f":{k}": v for k, v in request["Key"].items()}}
     return {
         "Statement": text,
@@ -62,9 +60,7 @@ def _insert(table: str, names: tuple[str, ...]) -> str:
 @lru_cache(maxsize=256)
 def _update(table: str, update: str, condition: str) -> tuple[str, tuple[str, ...]]:
     """The statement's text, and the names of its parameters in order."""
-    clauses = [
-        f"{verb} {each}" for verb, parts in _CLAUSE.findall(update) for each in parts.split(", ")
-    ]
+    clauses = [f"{verb} {each}" for verb, parts in _CLAUSE.findall(update) for each in parts.split(", ")]
     values: list[str] = []
     changes, where = (_said(each, values) for each in (" ".join(clauses), condition))
     keys = "".join(f'"{name}" = ? AND ' for name in ("pk", "sk"))

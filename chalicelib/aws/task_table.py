@@ -6,14 +6,15 @@ says that somebody else moved the task first, and the caller knows what that mea
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws.batch_get import batch_get
-from chalicelib.aws.claim import WAITING, claim_request
+from chalicelib.aws.claim import WAITING, claim_request, claimed_by
 from chalicelib.aws.document_table import DocumentTable
 from chalicelib.aws.expressions import names as _names
 from chalicelib.aws.expressions import number as _count
@@ -113,11 +114,11 @@ class TaskTable:
         margin: timedelta,
         paused: Collection[str] = (),
     ) -> list[Task | Refused | Exception]:
-        """Take the lease of each (owner, id, claim id) that may start now, and whose type is not `paused` (T1).
+        """Take the lease of each (owner, id, claim id) that may start, and whose type is not `paused` (T1).
 
-        A lease lasts for the task's own timeout and `margin`. A claim id is drawn by the caller for each claim:
-        with it one whose answer was lost knows itself again. `Refused` tells the task only when its type is
-        paused.
+        A lease lasts for the task's own timeout and `margin`. A claim id is drawn by the caller for each
+        claim: with it one whose answer was lost knows itself again. `Refused` tells the task only when its
+        type is paused.
         """
         terms: Any = {"now": now, "until": now + margin, "paused": sorted(paused)}
         answers = self._writes.many(
@@ -128,7 +129,7 @@ class TaskTable:
         )
         return self._loaded(
             [
-                answer if isinstance(answer, Exception) else _claimed(answer, claim_id, paused)
+                _decoded(answer, partial(claimed_by, claim_id=claim_id, paused=paused))
                 for (_, _, claim_id), answer in zip(wanted, answers, strict=True)
             ]
         )
@@ -186,23 +187,23 @@ class TaskTable:
         answers = self._writes.many([self._finish_request(*run) for run in left])
         stored: dict[str, Task | Refused | Exception] = {**failed}
         for (_, after, _), answer in zip(left, answers, strict=True):
-            stored[after.id] = answer if isinstance(answer, Exception) else self._recognised(self._stored(answer, after), after)
+            stored[after.id] = _decoded(answer, partial(self._finished, after=after))
         return [stored[after.id] for _, after, _ in runs]
 
-    def _finish_request(self, claimed: Task, after: Task, unless_cancel_requested: bool) -> Request:  # noqa: FBT001
+    def _finished(self, answer: Answer, after: Task) -> Task | Refused:
+        return self._recognised(self._stored(answer, after), after)
+
+    def _finish_request(self, claimed: Task, after: Task, unless_cancel_requested: bool) -> Request:
         condition = "#status = :running AND #lease = :lease"
         if unless_cancel_requested:
             condition += " AND attribute_not_exists(cancel_requested)"
-        names = _names("status", "lease")
-        return change_request(self._table, claimed, after, condition, names, _mine(claimed))
+        return change_request(self._table, claimed, after, condition, _mine(claimed))
 
     # --- A3 to A5, S1 to S6, M2: what was decided on a row that was read ---------------------------
 
     def replace_seen(self, seen: Task, after: Task) -> Task | Refused:
         """Store a change decided on `seen`, if nobody changed the task since (A3 to A5)."""
-        stored = self._change(
-            seen, after, "#version = :seen", _names("version"), {":seen": _count(seen.version)}
-        )
+        stored = self._change(seen, after, "#version = :seen", {":seen": _count(seen.version)})
         return self._recognised(stored, after)
 
     def replace_due(self, seen: Task, after: Task) -> Task | Refused:
@@ -212,7 +213,6 @@ class TaskTable:
             seen,
             after,
             "#version = :seen AND due_at = :due",
-            _names("version"),
             {":seen": _count(seen.version), ":due": encode("due_at", seen.due_at)},
         )
 
@@ -222,7 +222,6 @@ class TaskTable:
             seen,
             after,
             "#status = :failed AND redrive_count = :life AND attribute_exists(due_at)",
-            _names("status"),
             {":failed": {"S": TaskStatus.FAILED.value}, ":life": _count(seen.redrive_count)},
         )
 
@@ -232,7 +231,6 @@ class TaskTable:
             seen,
             after,
             "#status IN (:queued, :scheduled, :retrying) AND #lease = :lease",
-            _names("status", "lease"),
             {**{f":{status}": {"S": status} for status in WAITING}, ":lease": _count(lease)},
         )
 
@@ -253,10 +251,8 @@ class TaskTable:
 
     # --- The pieces -----------------------------------------------------------------------------
 
-    def _change(
-        self, before: Task, after: Task, condition: str, names: dict[str, str], values: Row
-    ) -> Task | Refused:
-        request = change_request(self._table, before, after, condition, names, values)
+    def _change(self, before: Task, after: Task, condition: str, values: Row) -> Task | Refused:
+        request = change_request(self._table, before, after, condition, values)
         return self._stored(self._writes.one(request), after)
 
     def _stored(self, answer: Answer, after: Task) -> Task | Refused:
@@ -277,13 +273,16 @@ def _mine(task: Task) -> Row:
     return {":running": {"S": TaskStatus.RUNNING.value}, ":lease": _count(task.lease)}
 
 
-def _claimed(answer: Answer, claim_id: str, paused: Collection[str]) -> Task | Refused:
-    row = answer.row or {}
-    mine = row.get("claim_id") == {"S": claim_id} and row["status"] == {"S": "running"}
-    if mine or not answer.refused:
-        return from_row(row)
-    held = row.get("type", {}).get("S") in paused
-    return Refused(current=from_row(row) if held else None)
+def _decoded(
+    answer: Answer | Exception, decode: Callable[[Answer], Task | Refused]
+) -> Task | Refused | Exception:
+    """What came of one write of many; a row that cannot be read is an error of its own."""
+    if isinstance(answer, Exception):
+        return answer
+    try:
+        return decode(answer)
+    except (KeyError, ValueError) as error:
+        return error
 
 
 def _or_raise(answer: Task | Refused | Exception) -> Task | Refused:

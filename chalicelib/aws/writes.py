@@ -1,7 +1,7 @@
 """Writes under a condition: one in a request, or up to 25.
 
-`Writes.many` is as many `Writes.one`, and costs one request: each statement of a batch stands for itself. What
-a batch leaves open, because DynamoDB was too busy for a statement or did not show the row that refused it, is
+`Writes.many` is as many `Writes.one` for the price of one request: each statement of a batch stands for
+itself. What a batch leaves open, because DynamoDB was too busy for a statement or did not show the row that refused it, is
 asked once more by itself, with the SDK's retries. That changes nothing that was done: a second copy of
 a write is what any lost answer leads to, and its caller knows its own first copy.
 """
@@ -64,7 +64,7 @@ class Writes:
         left = [index for index, answer in enumerate(answers) if answer is None]
         again = self._side_by_side(self._attempt, [requests[index] for index in left])
         settled = dict(zip(left, again, strict=True))
-        return [settled.get(index, answer) for index, answer in enumerate(answers)]  # type: ignore[misc]
+        return [settled.get(index, answer) for index, answer in enumerate(answers)]
 
     def _side_by_side(self, act: Callable[[Any], Any], what: Sequence[Any]) -> Iterable[Any]:
         return map(act, what) if len(what) <= 1 else self._threads.map(act, what)
