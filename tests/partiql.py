@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Any
 
 #: (operation, what it is asked) → (status, what it answers)
 AnswerOne = Callable[[str, dict[str, Any]], tuple[int, dict[str, Any]]]
 
 OPERATION = "BatchExecuteStatement"
+#: A header in which a test says which statements fail, by their index, and with which codes.
+FAILING = "X-Failing-Statements"
 _INSERT = re.compile(r'INSERT INTO "([^"]+)" VALUE \{(.*)\}')
 _FIELD = re.compile(r"'(\w+)': \?")
 _UPDATE = re.compile(
@@ -35,6 +38,20 @@ def answer_batch(asked: Mapping[str, Any], answer_one: AnswerOne) -> dict[str, A
     if not 1 <= len(statements) <= 25:
         raise NotImplementedError(f"a batch of {len(statements)} statements")
     return {"Responses": [_answer(each, answer_one) for each in statements]}
+
+
+def with_failures(
+    asked: dict[str, Any], codes: Mapping[int, str], answer: Callable[[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """The answer to a batch whose statements at `codes` fail with these; `answer` does the others."""
+    left = [each for index, each in enumerate(asked["Statements"]) if index not in codes]
+    done = iter(answer({**asked, "Statements": left})["Responses"] if left else [])
+    return {
+        "Responses": [
+            {"Error": {"Code": codes[index], "Message": "played"}} if index in codes else next(done)
+            for index in range(len(asked["Statements"]))
+        ]
+    }
 
 
 def plain(statement: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -149,14 +166,17 @@ def answering(process: Callable[[Any], Any]) -> Callable[[Any], Any]:
         headers: dict[str, str] = {}
 
         def answer_one(plain_operation: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-            one = request.copy()
+            one = copy(request)
+            one.headers = request.headers.copy()
             one.headers["X-Amz-Target"] = f"{service}.{plain_operation}"
             one.body = json.dumps(asked).encode()
             status, answered, text = process(one)
             headers.update(answered)
             return status, json.loads(text)
 
-        body = json.dumps(answer_batch(json.loads(request.body), answer_one))
+        codes = {int(index): code for index, code in json.loads(request.headers.get(FAILING, "{}")).items()}
+        asked = json.loads(request.body)
+        body = json.dumps(with_failures(asked, codes, lambda left: answer_batch(left, answer_one)))
         return 200, {**headers, "content-length": str(len(body))}, body
 
     return processed

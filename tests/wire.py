@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from moto.core.models import botocore_stubber
 
 from chalicelib.bootstrap import Services
+from tests.partiql import FAILING, OPERATION
 
 Parameters = Mapping[str, Any]
 
@@ -29,6 +31,7 @@ class Wire:
         self._lock = Lock()
         self._cuts: list[tuple[str, Callable[[Parameters], bool], Callable[[], None]]] = []
         self._losses: list[str] = []
+        self._failures: list[tuple[str, Callable[[Parameters], bool]]] = []
         self.receipts: list[str] = []  #: of the messages that were received
         for client in (services.clients.dynamodb, services.clients.sqs, services.clients.sns):
             service = client.meta.service_model.service_id.hyphenize()
@@ -61,6 +64,11 @@ class Wire:
         """Let the next `operation` happen, but its reply get lost: the SDK sends the request again."""
         with self._lock:
             self._losses.append(operation)
+
+    def fail_statement(self, code: str, when: Callable[[Parameters], bool] = lambda _: True) -> None:
+        """Let the next statement that fits fail with `code`, in a batch whose others are done."""
+        with self._lock:
+            self._failures.append((code, when))
 
     # --- What a test looks at ---------------------------------------------------------------------
 
@@ -100,6 +108,17 @@ class Wire:
         if lost:
             botocore_stubber(event_name, request)
             raise ConnectionClosedError(endpoint_url=request.url)
+        if operation == OPERATION:
+            codes = dict(self._failing(json.loads(request.body)["Statements"]))
+            request.headers[FAILING] = json.dumps(codes)
+
+    def _failing(self, statements: Sequence[Parameters]) -> Iterator[tuple[int, str]]:
+        """Which statements fail now, and how."""
+        with self._lock:
+            for index, statement in enumerate(statements):
+                for failure in [each for each in self._failures if each[1](statement)][:1]:
+                    self._failures.remove(failure)
+                    yield index, failure[0]
 
 
 def _raiser(error: BaseException) -> Callable[[], None]:

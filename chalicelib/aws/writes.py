@@ -1,9 +1,9 @@
 """Writes under a condition: one in a request, or up to 25.
 
 `Writes.many` is as many `Writes.one` for the price of one request: each statement of a batch stands for
-itself. What a batch leaves open, because DynamoDB was too busy for a statement or did not show the row that refused it, is
-asked once more by itself, with the SDK's retries. That changes nothing that was done: a second copy of
-a write is what any lost answer leads to, and its caller knows its own first copy.
+itself. What a batch leaves open, because DynamoDB was too busy for a statement or did not show the row that
+refused it, is asked once more by itself, with the SDK's retries. That changes nothing that was done: a second
+copy of a write is what any lost answer leads to, and its caller knows its own first copy.
 """
 
 from __future__ import annotations

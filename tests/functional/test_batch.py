@@ -93,7 +93,9 @@ class TestMessages:
 
 class TestFailures:
     def test_one_task_that_cannot_be_stored_does_not_stop_the_others(self, http: Http, kit: Kit) -> None:
-        Wire(kit.services).refuse("PutItem", lambda put: put["Item"].get("max_attempts") == {"N": "7"})
+        wire = Wire(kit.services)
+        wire.fail_statement("ThrottlingError", lambda insert: {"N": "7"} in insert["Parameters"])
+        wire.refuse("PutItem", lambda put: put["Item"].get("max_attempts") == {"N": "7"})
         results = post(http, GOOD, {**GOOD, "max_attempts": 7}, GOOD)
         assert [result["status"] for result in results] == [201, 503, 201]
         assert results[1]["problem"]["code"] == "unavailable"
