@@ -31,7 +31,7 @@ def claim_request(
         ),
         "ConditionExpression": (
             "#status IN (:queued, :scheduled, :retrying) AND run_at <= :now"
-            " AND (attribute_not_exists(expires_at) OR expires_at > :now)"
+            " AND NOT (expires_at <= :now)"  # so for the tasks that never expire, too
             + (f" AND NOT (#type IN ({', '.join(types)}))" if types else "")
         ),
         "ExpressionAttributeNames": names(*attributes),

@@ -71,15 +71,15 @@ OF_RUNS = (
         "claim: not after expires_at",
         "a task starts when nobody wants it any more",
         CLAIM,
-        (' OR expires_at > :now)"', ' OR attribute_exists(pk))"'),
+        ('" AND NOT (expires_at <= :now)"', '" AND NOT (attribute_not_exists(pk))"'),
     ),
     mutant(
         "claim: not of a paused type",
         "a paused type goes on",
         CLAIM,
         (
-            """            + (f" AND NOT #type IN ({', '.join(types)})" if types else "")\n""",
-            """            + (f" AND (NOT #type IN ({', '.join(types)}) OR attribute_exists(pk))" if types else "")\n""",
+            """            + (f" AND NOT (#type IN ({', '.join(types)}))" if types else "")\n""",
+            """            + (f" AND (NOT (#type IN ({', '.join(types)})) OR attribute_exists(pk))" if types else "")\n""",
         ),
     ),
     mutant(
