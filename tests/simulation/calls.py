@@ -20,7 +20,7 @@ from moto.core.models import botocore_stubber
 
 from chalicelib.aws.clients import Clients
 from tests.kit import new_session
-from tests.partiql import answering
+from tests.partiql import FAILING, OPERATION, answering
 from tests.simulation.scheduler import Process, Scheduler
 
 SOCKETS_URL = "https://sockets.example/test"
@@ -34,6 +34,7 @@ class Fault(StrEnum):
     REFUSED = "refused"  #: AWS answers with a server error, after all retries
     THROTTLED = "throttled"  #: AWS answers "later", after all retries
     UNHEARD = "unheard"  #: the request is done, but the SDK gives up waiting for the answer
+    PARTLY = "partly"  #: every other statement of a batch is answered "later", the others are done
     TWICE = "twice"  #: the answer is lost, and the SDK sends the request again
     LATE_COPY = "late copy"  #: a copy of the request arrives once more, later
     FROZEN = "frozen"  #: the process stands still for minutes before it sends the request
@@ -57,6 +58,11 @@ class Call:
     def reads(self) -> bool:
         """Does it leave everything as it is?"""
         return self.operation.startswith(("Get", "Query", "BatchGet"))
+
+    @property
+    def batch(self) -> bool:
+        """Is it several writes, each of which may fail by itself?"""
+        return self.operation == OPERATION
 
     @property
     def writes(self) -> bool:
@@ -167,6 +173,9 @@ class Calls:
             return failure(500, "InternalServerError", call.service)
         if fault is Fault.THROTTLED:
             return failure(400, "ThrottlingException", call.service)
+        if fault is Fault.PARTLY:
+            statements = range(len(json.loads(call.body)["Statements"]))
+            request.headers[FAILING] = json.dumps(dict.fromkeys(statements[::2], "ThrottlingError"))
         answer = self._do(call, event_name, request)
         if fault is Fault.TWICE:
             assert trouble is not None
