@@ -163,6 +163,7 @@ def answering(process: Callable[[Any], Any]) -> Callable[[Any], Any]:
         service, _, operation = name.rpartition(".")
         if operation != OPERATION:
             return process(request)
+
         def answer_one(plain_operation: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
             one = copy(request)
             one.headers = request.headers.copy()

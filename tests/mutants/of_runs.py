@@ -155,7 +155,10 @@ OF_RUNS = (
         "failure: not when a cancel was requested",
         "an alert for a task that its owner had canceled",
         RECORDER,
-        ("            return _Ending(run, after, unless_canceled=True)", "            return _Ending(run, after)"),
+        (
+            "            return _Ending(run, after, unless_canceled=True)",
+            "            return _Ending(run, after)",
+        ),
     ),
     mutant(
         "rescue: a cancel request ends the task",
