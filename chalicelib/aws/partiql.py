@@ -61,6 +61,8 @@ def _insert(table: str, names: tuple[str, ...]) -> str:
 def _update(table: str, update: str, condition: str) -> tuple[str, tuple[str, ...]]:
     """The statement's text, and the names of its parameters in order."""
     clauses = [f"{verb} {each}" for verb, parts in _CLAUSE.findall(update) for each in parts.split(", ")]
+    if not clauses:
+        raise ValueError(f"not known in PartiQL: {update}")
     values: list[str] = []
     changes, where = (_said(each, values) for each in (" ".join(clauses), condition))
     keys = "".join(f'"{name}" = ? AND ' for name in ("pk", "sk"))

@@ -91,6 +91,16 @@ class TestMessages:
         assert len(wire.sent("SendMessage")) == 1
 
 
+class TestPayloads:
+    def test_big_ones_are_stored_apart_in_one_request(self, http: Http, kit: Kit) -> None:
+        wire = Wire(kit.services)
+        results = post(http, *({**GOOD, "payload": {"text": letter * 2000}} for letter in "abc"))
+        assert [result["status"] for result in results] == [201] * 3
+        assert wire.counts()["BatchWriteItem"] == 1
+        for result, letter in zip(results, "abc", strict=True):
+            assert kit.get(result["task"]["id"])["payload"] == {"text": letter * 2000}
+
+
 class TestFailures:
     def test_one_task_that_cannot_be_stored_does_not_stop_the_others(self, http: Http, kit: Kit) -> None:
         wire = Wire(kit.services)

@@ -53,6 +53,15 @@ class TestBatch:
         assert kit.deliver_bodies(*map(handlers.wake, tasks)) == []
         assert wire.counts() == {"BatchExecuteStatement": 2, "Query": 1}  # and what is paused
 
+    def test_big_payloads_and_results_of_a_delivery_share_their_requests(
+        self, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
+        kit.services = kit.new_services(threads=Threads(gather_seconds=1))
+        script.work = lambda payload, context: payload.text
+        tasks = [kit.create("test.fast", {"text": letter * 2000}) for letter in "abc"]
+        assert handlers.run_tasks(*map(handlers.wake, tasks)) == []
+        assert [kit.get(task["id"])["result"] for task in tasks] == [letter * 2000 for letter in "abc"]
+
     def test_a_slow_run_does_not_hold_up_the_outcome_of_a_quick_one(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:

@@ -22,5 +22,5 @@ def test_a_batch_that_is_done_in_part_twice_or_unheard_breaks_nothing(fault: Fau
 def test_a_lost_answer_or_a_standstill_at_every_write_breaks_nothing(fault: Fault) -> None:
     trouble = Trouble(fault=fault, milliseconds=200_000 if fault is Fault.FROZEN else 1000)
     outcomes = [run("two_deaths", 0, [point]) for point in each_point("two_deaths", [trouble], writes=True)]
-    assert len(outcomes) > 20
+    assert len(outcomes) >= 20
     assert not [str(outcome) for outcome in outcomes if outcome.broken]
