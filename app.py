@@ -16,9 +16,8 @@ from chalice.app import (
     WebsocketEvent,
 )
 
-from chalicelib import api, cors, events, responses
+from chalicelib import api, cors, cursors, events, openapi, responses
 from chalicelib.bootstrap import services
-from chalicelib.cursors import Place
 from chalicelib.domain.caller import Caller, Scope
 from chalicelib.problems import view
 from chalicelib.settings import APP_NAME, Settings
@@ -86,7 +85,7 @@ def create_tasks() -> Response:
 @view
 def list_tasks() -> Response:
     owner, query = caller(Scope.READ).owner, api.list_query(request())
-    place = Place(services().parameters.signing_keys, owner, query.filters, query.cursor)
+    place = cursors.Place(services().parameters.signing_keys, owner, query.filters, query.cursor)
     page = services().tasks.newest(owner, before=place.before, limit=query.limit, filters=query.filters)
     return responses.page(page.tasks, place.next(page.position))
 
@@ -160,7 +159,7 @@ def resume_task_type(name: str) -> Response:
 @view
 def list_dead_letters() -> Response:
     owner, query = caller(Scope.ADMIN).owner, api.dead_letter_query(request())
-    place = Place(services().parameters.signing_keys, owner, query.list, query.cursor, bool)
+    place = cursors.Place(services().parameters.signing_keys, owner, query.list, query.cursor, bool)
     found = services().dead_letter_browser.page(
         owner, query.group, before=place.before, limit=query.limit, filters=query.filters
     )
@@ -180,7 +179,7 @@ def create_redrive() -> Response:
 @view
 def list_redrives() -> Response:
     owner, query = caller(Scope.READ).owner, api.page_query(request())
-    place = Place(services().parameters.signing_keys, owner, {"list": "redrives"}, query.cursor)
+    place = cursors.Place(services().parameters.signing_keys, owner, {"list": "redrives"}, query.cursor)
     found, position = services().redrives.newest(owner, before=place.before, limit=query.limit)
     views = [each.view() for each in found]
     return responses.plain({"redrives": views, "next_cursor": place.next(position)})
@@ -209,8 +208,6 @@ def get_stats() -> Response:
 @app.route("/openapi.json", methods=["GET"], content_types=ANY)
 @view
 def get_openapi() -> Response:
-    from chalicelib import openapi  # noqa: PLC0415 - its models are for this view alone
-
     return responses.document(request(), openapi.text())
 
 

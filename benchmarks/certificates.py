@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import botocore
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+
+from infra.roots import BUNDLE, ROOTS, roots_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Certificates:
     """Files of one certificate of localhost."""
 
     whole_bundle: Path  #: botocore's own authorities, which it reads for each new connection, and ours
-    small_bundle: Path  #: Amazon's authorities, and ours
+    small_bundle: Path  #: Amazon's authorities as the package has them, but one, and ours
     server: ssl.SSLContext
 
 
@@ -39,18 +40,10 @@ def make_certificates(home: Path) -> Certificates:
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     public = signed.public_bytes(Encoding.PEM)
     (home / "server.pem").write_bytes(private + public)
-    whole = (Path(botocore.__file__).parent / "cacert.pem").read_bytes()
-    (home / "whole.pem").write_bytes(whole + b"\n" + public)
-    (home / "small.pem").write_bytes(_of_amazon(home / "whole.pem").encode() + public)
+    (home / "whole.pem").write_bytes(BUNDLE.read_bytes() + b"\n" + public)
+    # Ours stands for one of Amazon's: the bundle is as big as the real one.
+    amazons = [root.pem for root in roots_in(ROOTS)]
+    (home / "small.pem").write_bytes("".join(amazons[1:]).encode() + public)
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(home / "server.pem")
     return Certificates(home / "whole.pem", home / "small.pem", server)
-
-
-def _of_amazon(bundle: Path) -> str:
-    """Amazon Trust Services in a bundle: four of its own, and the one of Starfield that old clients know."""
-    context = ssl.create_default_context(cafile=str(bundle))
-    pairs = zip(context.get_ca_certs(), context.get_ca_certs(binary_form=True), strict=True)
-    found = [der for told, der in pairs if "Amazon" in str(told) or "Starfield Services Root" in str(told)]
-    assert found, "botocore's bundle knows Amazon"
-    return "".join(map(ssl.DER_cert_to_PEM_cert, found))

@@ -15,13 +15,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copytree
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from benchmarks.certificates import Certificates, make_certificates
 from benchmarks.container import Container, queue_event, silent
 from benchmarks.hooks import REGION
-from benchmarks.package import add_bytecode, build, link_runtime, trimmed_data, unpack
+from benchmarks.package import build, link_runtime, unpack
 from benchmarks.proxy import CountingProxy
 from benchmarks.rows import Row, table
 from benchmarks.sink import sink
@@ -32,13 +33,32 @@ _START: Final = Path(__file__).with_name("cold_start.py")
 _OBVIOUS: Final = Path(__file__).parent / "peers" / "obvious_app.py"
 #: The interpreter itself, started without anything that is installed for it.
 _PYTHON: Final = sys._base_executable  # type: ignore[attr-defined]
-TARGETS: Final = {"app": 30, "run_tasks": 20, "push_updates": 12, "connect": 12}
-_NAMES: Final = {"app": "api", "connect": "websocket"}
+#: First events, by what they are called.
+TARGETS: Final = {
+    "api": 30,
+    "run_tasks": 20,
+    "push_updates": 12,
+    "websocket, connect by ticket": 12,
+    "websocket, connect by token": 12,
+    "websocket, message": 12,
+}
+_HANDLERS: Final = {
+    "api": "app",
+    "websocket, connect by ticket": "connect",
+    "websocket, connect by token": "connect",
+    "websocket, message": "message",
+}
 TRICKS: Final[dict[str, tuple[str, ...]]] = {
     "as deployed": (),
-    "bytecode": ("bytecode",),
-    "bytecode, trimmed data": ("bytecode", "data"),
-    "bytecode, trimmed data, small CA bundle": ("bytecode", "data", "bundle"),
+    "without bytecode": ("sources",),
+    "with all of botocore's roots": ("roots",),
+    "with neither": ("sources", "roots"),
+}
+#: What a start takes that misses its target.
+_REASONS: Final = {
+    "websocket, connect by token": (
+        "PyJWT with cryptography alone takes 9; browsers and our own client connect by ticket"
+    )
 }
 
 
@@ -52,46 +72,55 @@ class Lambda:
     stage: BenchStage
     container: Container
 
-    def start(self, function: str, tricks: Sequence[str] = (), task: str = "plain") -> float:
-        """CPU seconds of a new container's first event."""
-        return self._run(function, [self._event(function)], tricks, task)[0]
+    def start(self, what: str, without: Sequence[str] = (), task: str = "deployed") -> float:
+        """CPU seconds of a new container's first event, `without` some tricks."""
+        task = "sources" if "sources" in without else task
+        return self._run(_HANDLERS.get(what, what), [self._event(what)], self._environment(without, task))[0]
 
-    def report(self, function: str, events: Sequence[Any] = (), task: str = "plain") -> dict[str, int]:
+    def report(self, what: str, events: Sequence[Any] = (), task: str = "deployed") -> dict[str, int]:
         """What a container imports, opens and has of memory at most for these events, or a first one."""
-        served = events or [self._event(function)]
-        found: dict[str, int] = json.loads(self._run(function, served, (), task, "--report")[1])
+        served = events or [self._event(what)]
+        said = self._run(_HANDLERS.get(what, what), served, self._environment((), task), "--report")[1]
+        found: dict[str, int] = json.loads(said)
         return found
 
     def bare(self) -> float:
         """CPU seconds of `python -c pass`."""
-        return _cpu([_PYTHON, "-S", "-c", "pass"], self._environment((), "plain"))[0]
+        return _cpu([_PYTHON, "-S", "-c", "pass"], self._environment((), "deployed"))[0]
 
     def _run(
-        self, function: str, served: Sequence[Any], tricks: Sequence[str], task: str, *options: str
+        self, function: str, served: Sequence[Any], environment: Mapping[str, str], *options: str
     ) -> tuple[float, str]:
         events = self.home / "events.json"
         events.write_text(json.dumps(served))
-        data = (f"--data={self.home / 'data'}",) if "data" in tricks else ()
-        command = [_PYTHON, "-S", "-P", str(_START), function, str(events), *data, *options]
-        return _cpu(command, self._environment(tricks, "compiled" if "bytecode" in tricks else task))
+        return _cpu([_PYTHON, "-S", "-P", str(_START), function, str(events), *options], environment)
 
-    def _event(self, function: str) -> Any:
-        """A first event: a POST, a task to run, its changes with one watcher, a client that connects."""
+    def _event(self, what: str) -> Any:
+        """A POST, a client that connects or speaks, a task to run, or its changes for one watcher."""
+        container = self.container
         wanted = {"type": "demo.sleep", "payload": {"seconds": 0, "steps": 1}}
-        match function:
-            case "app":
-                return self.container.event("POST", "/tasks", wanted)
-            case "connect":
-                return self.container.socket_event("CONNECT", "another")
-        self.container.skip_stream()
-        self.container.call("POST", "/tasks", wanted)
-        messages = self.container.receive()
-        if function == "run_tasks":
+        match what:
+            case "api":
+                return container.event("POST", "/tasks", wanted)
+            case "websocket, connect by ticket":
+                ticket = container.call("POST", "/tickets")["ticket"]
+                query = {"headers": {}, "queryStringParameters": {"ticket": ticket}}
+                return {**container.socket_event("CONNECT", "another"), **query}
+            case "websocket, connect by token":
+                return container.socket_event("CONNECT", "another")
+            case "websocket, message":
+                subscribe = {"action": "subscribe", "type": "demo.sleep"}
+                return {**container.socket_event("MESSAGE", "watcher"), "body": json.dumps(subscribe)}
+        container.skip_stream()
+        container.call("POST", "/tasks", wanted)
+        messages = container.receive()
+        if what == "run_tasks":
             return queue_event(messages)
-        return {"Records": self.container.stream_records()}
+        return {"Records": container.stream_records()}
 
-    def _environment(self, tricks: Sequence[str], task: str) -> dict[str, str]:
-        bundle = self.certificates.small_bundle if "bundle" in tricks else self.certificates.whole_bundle
+    def _environment(self, without: Sequence[str], task: str) -> dict[str, str]:
+        known = self.certificates
+        bundle = known.whole_bundle if task == "obvious" or "roots" in without else known.small_bundle
         return {
             "PATH": os.defpath,
             "PYTHONPATH": f"{self.home / task}{os.pathsep}{self.home / 'runtime'}",
@@ -133,11 +162,11 @@ def prepared() -> Iterator[Lambda]:
     with TemporaryDirectory(prefix="cold-") as place, bench_stage() as stage, sink() as sockets:
         home = Path(place)
         package = build()
-        unpack(package, home / "plain")
-        add_bytecode(unpack(package, home / "compiled"))
-        (unpack(package, home / "obvious") / "app.py").write_bytes(_OBVIOUS.read_bytes())
+        unpack(package, home / "deployed")
+        sources = unpack(package, home / "sources", bytecode=False)
+        copytree(sources, home / "obvious")
+        (home / "obvious" / "app.py").write_bytes(_OBVIOUS.read_bytes())
         link_runtime(home / "runtime")
-        trimmed_data(home / "data")
         certificates = make_certificates(home)
         with CountingProxy(stage.endpoint, sockets, certificates.server) as proxy, silent():
             stage.serve_sockets_at(proxy.url)
@@ -154,7 +183,7 @@ def _container(stage: BenchStage) -> Container:
 class Cold:
     """What was measured, in multiples of `python -c pass`."""
 
-    ours: dict[tuple[str, str], float]  #: by function and tricks
+    ours: dict[tuple[str, str], float]  #: by first event and tricks
     obvious: float
     reports: dict[str, dict[str, int]]
     bare_seconds: float
@@ -165,38 +194,35 @@ def measure(rounds: int = ROUNDS) -> Cold:
     least: dict[tuple[str, str], float] = {}
     with prepared() as place:
         for _ in range(rounds):
-            runs = {("pass", ""): place.bare(), ("obvious", ""): place.start("app", task="obvious")}
-            for function in TARGETS:
-                for name, tricks in TRICKS.items():
-                    runs[function, name] = place.start(function, tricks)
+            runs = {("pass", ""): place.bare(), ("obvious", ""): place.start("api", task="obvious")}
+            for what in TARGETS:
+                for name, without in TRICKS.items():
+                    runs[what, name] = place.start(what, without)
             least = {case: min(seconds, least.get(case, seconds)) for case, seconds in runs.items()}
-        reports = {function: place.report(function) for function in TARGETS}
+        reports = {what: place.report(what) for what in TARGETS}
     bare, obvious = least.pop(("pass", "")), least.pop(("obvious", ""))
     ours = {case: seconds / bare for case, seconds in least.items()}
     return Cold(ours, obvious / bare, reports, bare)
 
 
 def rows(rounds: int = ROUNDS) -> list[Row]:
-    """Each function as it is deployed against its target, and what each trick makes of it."""
+    """Each function as it is deployed against its target, and without each trick."""
     cold = measure(rounds)
     found = []
-    for function, target in TARGETS.items():
-        name = _NAMES.get(function, function)
-        best = cold.ours[function, list(TRICKS)[-1]]
+    for what, target in TARGETS.items():
         found.append(
             Row(
-                what=f"cold start of {name}, x python -c pass",
-                ours=cold.ours[function, "as deployed"],
+                what=f"cold start of {what}, x python -c pass",
+                ours=cold.ours[what, "as deployed"],
                 peer=cold.obvious,
                 target=target,
-                reason=f"the zip has no valid bytecode, all of botocore's data and roots: {best:.1f} without",
+                reason=_REASONS.get(what),
             )
         )
+        found += [Row(what=f"  {tricks}", ours=cold.ours[what, tricks]) for tricks in list(TRICKS)[1:]]
         found += [
-            Row(what=f"  with {tricks}", ours=cold.ours[function, tricks]) for tricks in list(TRICKS)[1:]
+            Row(what=f"  {counted}", ours=cold.reports[what][counted]) for counted in ("modules", "opened")
         ]
-        report = cold.reports[function]
-        found += [Row(what=f"  {what}", ours=report[what]) for what in ("modules", "opened")]
     return found
 
 

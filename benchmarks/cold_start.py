@@ -1,6 +1,6 @@
 """What a new container does, from its first import to its last answer. Runs alone, outside the project.
 
-    python cold_start.py FUNCTION EVENTS.json [--data=DIRECTORY] [--report]
+    python cold_start.py FUNCTION EVENTS.json [--report]
 
 With --report it tells the modules that were imported, the files that were opened, and the most memory it had.
 """
@@ -25,9 +25,6 @@ def main(function: str, events: str, *options: str) -> None:
     opened: list[object] = []
     if "--report" in options:
         sys.addaudithook(lambda name, args: opened.append(args[0]) if name == "open" else None)
-    for option in options:
-        if option.startswith("--data="):
-            _read_data_from(option.removeprefix("--data="))
     with open(events) as file:
         what_happened = json.load(file)
     import app  # noqa: PLC0415 - this is what is measured
@@ -47,17 +44,6 @@ def _most_kilobytes() -> int:
     with open("/proc/self/status") as lines:
         told = dict(line.split(":", 1) for line in lines)
     return int(told["VmHWM"].split()[0])
-
-
-def _read_data_from(directory: str) -> None:
-    """Let new sessions read botocore's data from `directory` alone: what the app is to do by itself."""
-    import botocore.session  # noqa: PLC0415
-    from botocore.loaders import Loader  # noqa: PLC0415
-
-    def create_loader(_search_path: object = None) -> Loader:
-        return Loader([directory], include_default_search_paths=False)
-
-    botocore.session.create_loader = create_loader  # type: ignore[assignment]
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def rows() -> list[Row]:
     return found
 
 
-def _megabytes(place: Lambda, function: str, events: list[Any], task: str = "plain") -> float:
+def _megabytes(place: Lambda, function: str, events: list[Any], task: str = "deployed") -> float:
     return place.report(function, events, task)["kilobytes"] / 1024
 
 

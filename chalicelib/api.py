@@ -6,41 +6,28 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from chalice.app import Request
-from pydantic import BaseModel, ValidationError
 
+from chalicelib import request_models as asked
 from chalicelib.domain import errors
 from chalicelib.domain.caller import ANYBODY, Caller, Scope, is_owner
 from chalicelib.domain.documents import nested_too_deep
 from chalicelib.domain.errors import FieldError, Invalid, Malformed, TooLarge
 from chalicelib.domain.ids import is_correlation_id
-from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.timing import LONGEST_WAIT_SECONDS
-from chalicelib.domain.validation import field_errors, pointer
+from chalicelib.domain.validation import pointer
 from chalicelib.domain.watching import Watch
-from chalicelib.request_models import (
-    BatchRequest,
-    DeadLetterQuery,
-    ListQuery,
-    PageQuery,
-    PauseRequest,
-    RedriveRequest,
-    StatsQuery,
-    TaskRequest,
-    TicketRequest,
-)
 
 if TYPE_CHECKING:
+    from chalicelib.domain.new_task import NewTask
     from chalicelib.tokens import Tokens
 
 BODY_LIMIT_BYTES = 256 * 1024
 IDEMPOTENCY_KEY_LIMIT = 255
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,9})\"?\s*(?:$|[,;])", re.IGNORECASE)
-
-M = TypeVar("M", bound=BaseModel)
 
 
 def caller(request: Request, tokens: Tokens | None, scope: Scope) -> Caller:
@@ -74,7 +61,7 @@ def correlation_id(request: Request) -> str:
 
 def new_task(request: Request) -> NewTask:
     """The task in the body. Raises: Malformed, TooLarge, UnsupportedMediaType, Invalid."""
-    return _validated(TaskRequest, _body(request)).new_task()
+    return asked.validated(asked.TaskRequest, _body(request)).new_task()
 
 
 def new_tasks(request: Request) -> list[NewTask | Exception]:
@@ -85,13 +72,13 @@ def new_tasks(request: Request) -> list[NewTask | Exception]:
     if request.headers.get("idempotency-key") is not None:
         detail = "A batch takes no Idempotency-Key: send the tasks that need one by POST /tasks."
         raise Malformed(detail)
-    batch = _validated(BatchRequest, _body(request))
+    batch = asked.validated(asked.BatchRequest, _body(request))
     return [_each(plain) for plain in batch.tasks]
 
 
 def _each(plain: Any) -> NewTask | Exception:
     try:
-        return _validated(TaskRequest, plain).new_task()
+        return asked.validated(asked.TaskRequest, plain).new_task()
     except Invalid as error:
         return error
 
@@ -119,7 +106,7 @@ def preferred_wait(request: Request) -> int | None:
 
 def wanted_watch(request: Request) -> Watch:
     """What a ticket is to allow: everything, when the body does not say. Raises: Malformed, Invalid."""
-    body = _validated(TicketRequest, _body(request) if request.raw_body else {})
+    body = asked.validated(asked.TicketRequest, _body(request) if request.raw_body else {})
     watch = Watch.parse(body.watch)
     if watch.scope == "none":  # it would allow no subscription either
         message = "a ticket for nothing is of no use: take one for all, and connect with watch=none"
@@ -129,32 +116,32 @@ def wanted_watch(request: Request) -> Watch:
 
 def pause_reason(request: Request) -> str | None:
     """Why a task type is to be paused, if the body says so. Raises: Malformed, Invalid."""
-    return _validated(PauseRequest, _body(request) if request.raw_body else {}).reason
+    return asked.validated(asked.PauseRequest, _body(request) if request.raw_body else {}).reason
 
 
-def list_query(request: Request) -> ListQuery:
+def list_query(request: Request) -> asked.ListQuery:
     """What a list is to hold. Raises: Invalid."""
-    return _validated(ListQuery, _but_owner(_query(request)))
+    return asked.validated(asked.ListQuery, _but_owner(_query(request)))
 
 
-def redrive(request: Request) -> RedriveRequest:
+def redrive(request: Request) -> asked.RedriveRequest:
     """The redrive in the body. Raises: Malformed, TooLarge, UnsupportedMediaType, Invalid."""
-    return _validated(RedriveRequest, _body(request))
+    return asked.validated(asked.RedriveRequest, _body(request))
 
 
-def page_query(request: Request) -> PageQuery:
+def page_query(request: Request) -> asked.PageQuery:
     """Which page is wanted. Raises: Invalid."""
-    return _validated(PageQuery, _but_owner(_query(request)))
+    return asked.validated(asked.PageQuery, _but_owner(_query(request)))
 
 
-def dead_letter_query(request: Request) -> DeadLetterQuery:
+def dead_letter_query(request: Request) -> asked.DeadLetterQuery:
     """Which dead letters are wanted. Raises: Invalid."""
-    return _validated(DeadLetterQuery, _but_owner(_query(request)))
+    return asked.validated(asked.DeadLetterQuery, _but_owner(_query(request)))
 
 
-def stats_query(request: Request) -> StatsQuery:
+def stats_query(request: Request) -> asked.StatsQuery:
     """Which minutes are wanted. Raises: Invalid."""
-    return _validated(StatsQuery, _but_owner(_query(request)))
+    return asked.validated(asked.StatsQuery, _but_owner(_query(request)))
 
 
 def single_valued(query: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -212,11 +199,3 @@ def _each_key_once(members: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
-
-
-def _validated(model: type[M], plain: Any) -> M:
-    try:
-        return model.model_validate(plain)
-    except ValidationError as error:
-        found = field_errors(error, show_values=True)
-        raise Invalid(f"{len(found)} field{'s are' if len(found) > 1 else ' is'} not valid.", found) from None

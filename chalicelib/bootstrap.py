@@ -1,7 +1,7 @@
 """Puts the services together: the only place that knows every collaborator.
 
-A container builds each service when a handler first asks for it, and keeps it: a socket handler pays for
-no worker. Tests build their own with another clock.
+A container imports and builds each service when a handler first asks for it, and keeps it: a socket handler
+pays for no worker. Tests build their own with another clock.
 """
 
 from __future__ import annotations
@@ -15,43 +15,35 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from chalicelib import observability
-from chalicelib.aws.alerts import Alerts
 from chalicelib.aws.clients import CONNECTIONS, Clients
-from chalicelib.aws.dead_letter_records import DeadLetterRecords
-from chalicelib.aws.limit_table import WAITS_KEY, LimitTable
-from chalicelib.aws.pause_table import PauseTable
-from chalicelib.aws.secrets import Secrets
-from chalicelib.box_office import BoxOffice
+from chalicelib.guards import Guards
 from chalicelib.observability import Metrics
-from chalicelib.policies import quota_of, retry_of, timing_of
-from chalicelib.resources import Resources
-from chalicelib.services.connections import Connections
-from chalicelib.services.dead_letters import DeadLetterMonitor, Obituary
-from chalicelib.services.limits import Limits
-from chalicelib.services.pauses import Pauses
-from chalicelib.services.realtime import Push
-from chalicelib.services.stats import Stats
-from chalicelib.services.sweeper import Sweeper
-from chalicelib.services.tasks import TaskService
+from chalicelib.policies import retry_of, timing_of
 from chalicelib.services.threads import Threads, end_process
-from chalicelib.services.worker import Worker
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
     from chalicelib.domain.task_types import TaskTypes
+    from chalicelib.services.connections import Connections
     from chalicelib.services.dead_letter_browser import DeadLetterBrowser
+    from chalicelib.services.dead_letters import DeadLetterMonitor, Obituary
     from chalicelib.services.explanations import Explanations
+    from chalicelib.services.pauses import Pauses
+    from chalicelib.services.realtime import Push
     from chalicelib.services.redrives import Redrives
+    from chalicelib.services.stats import Stats
+    from chalicelib.services.sweeper import Sweeper
     from chalicelib.services.switch import Switch
+    from chalicelib.services.tasks import TaskService
     from chalicelib.services.waiters import Waiters
-    from chalicelib.tokens import Tokens
+    from chalicelib.services.worker import Worker
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Services(Resources):
+class Services(Guards):
     """Everything that the handlers delegate to."""
 
     def __init__(
@@ -70,12 +62,13 @@ class Services(Resources):
     ) -> None:
         self._run_threads = threads or Threads()
         pool = self._run_threads.pool(CONNECTIONS, "aws")
-        super().__init__(settings, clients, pool, wait=wait, draw=draw, poll_seconds=poll_seconds)
+        super().__init__(
+            settings, clients, pool, clock=clock, wait=wait, draw=draw, poll_seconds=poll_seconds
+        )
         observability.configure(settings.log_level)
         self.metrics = Metrics(settings.stage)
         self.timing = timing_of(settings)
         self.retry = retry_of(settings)
-        self.clock = clock
         self._random_bits = random_bits
         self._end_process = end_process
         self._task_types = task_types
@@ -84,6 +77,8 @@ class Services(Resources):
 
     @cached_property
     def tasks(self) -> TaskService:
+        from chalicelib.services.tasks import TaskService
+
         return TaskService(
             tasks=self.task_table,
             listing=self.task_list,
@@ -101,6 +96,8 @@ class Services(Resources):
 
     @cached_property
     def worker(self) -> Worker:
+        from chalicelib.services.worker import Worker
+
         return Worker(
             tasks=self.task_table,
             queue=self.task_queue,
@@ -108,7 +105,7 @@ class Services(Resources):
             obituary=self._obituary,
             task_types=self.task_types,
             pauses=self.pauses,
-            secrets=Secrets(self.clients.ssm, self.settings.parameter),
+            secrets=self._secrets,
             retry=self.retry,
             timing=self.timing,
             metrics=self.metrics,
@@ -122,6 +119,8 @@ class Services(Resources):
 
     @cached_property
     def sweeper(self) -> Sweeper:
+        from chalicelib.services.sweeper import Sweeper
+
         return Sweeper(
             tasks=self.task_table,
             due=self.due_index,
@@ -141,15 +140,20 @@ class Services(Resources):
 
     @cached_property
     def pauses(self) -> Pauses:
-        return Pauses(PauseTable(self.clients.dynamodb, self._rows), self.clock)
+        from chalicelib.services.pauses import Pauses
+
+        return Pauses(self._pause_table, self.clock)
 
     @cached_property
     def dead_letters(self) -> DeadLetterMonitor:
+        from chalicelib.aws.dead_letter_records import DeadLetterRecords
+        from chalicelib.services.dead_letters import DeadLetterMonitor
+
         return DeadLetterMonitor(
             tasks=self.task_table,
             queue=self.dead_letter_queue,
             records=DeadLetterRecords(self.clients.dynamodb, self._rows, self.timing.keep),
-            alerts=Alerts(self.clients.sns, self.settings.resource("alerts")),
+            alerts=self._alerts,
             metrics=self.metrics,
             clock=self.clock,
             timing=self.timing,
@@ -158,6 +162,8 @@ class Services(Resources):
 
     @cached_property
     def push(self) -> Push:
+        from chalicelib.services.realtime import Push
+
         return Push(
             connections=self._connection_table,
             documents=self._documents,
@@ -172,6 +178,8 @@ class Services(Resources):
 
     @cached_property
     def connections(self) -> Connections:
+        from chalicelib.services.connections import Connections
+
         return Connections(
             connections=self._connection_table,
             tasks=self.task_table,
@@ -183,26 +191,9 @@ class Services(Resources):
         )
 
     @cached_property
-    def tokens(self) -> Tokens | None:
-        """Who may call; None on a stage where everybody may."""
-        if self.settings.auth == "off":
-            return None
-        # Here, because half of the functions see no token and need no cryptography.
-        from chalicelib.tokens import Tokens  # noqa: PLC0415
-
-        return Tokens.of(self.settings, shared_keys=lambda: self.parameters.token_keys, clock=self.clock)
-
-    @cached_property
-    def box_office(self) -> BoxOffice:
-        return BoxOffice(self.parameters, self.clock)
-
-    @cached_property
-    def limits(self) -> Limits:
-        table = LimitTable(self.clients.dynamodb, self.settings.resource("rollups"))
-        return Limits(table, quota_of(self.settings), self.clock)
-
-    @cached_property
     def stats(self) -> Stats:
+        from chalicelib.services.stats import Stats
+
         return Stats(
             rollups=self._rollups,
             queue=self.task_queue,
@@ -211,11 +202,11 @@ class Services(Resources):
             clock=self.clock,
         )
 
-    # --- For people: imported by the function that asks, because no other one does ---------------
+    # --- For people ------------------------------------------------------------------------------
 
     @cached_property
     def explanations(self) -> Explanations:
-        from chalicelib.services.explanations import Explanations  # noqa: PLC0415
+        from chalicelib.services.explanations import Explanations
 
         return Explanations(
             tasks=self.tasks,
@@ -227,16 +218,14 @@ class Services(Resources):
 
     @cached_property
     def dead_letter_browser(self) -> DeadLetterBrowser:
-        from chalicelib.aws.dead_letter_list import DeadLetterList  # noqa: PLC0415
-        from chalicelib.services.dead_letter_browser import DeadLetterBrowser  # noqa: PLC0415
+        from chalicelib.services.dead_letter_browser import DeadLetterBrowser
 
-        deaths = DeadLetterList(self.clients.dynamodb, self._rows, self._threads)
-        return DeadLetterBrowser(deaths=deaths, tasks=self.task_table)
+        return DeadLetterBrowser(deaths=self._deaths, tasks=self.task_table)
 
     @cached_property
     def redrives(self) -> Redrives:
-        from chalicelib.aws.redrive_table import RedriveTable  # noqa: PLC0415
-        from chalicelib.services.redrives import SIDE_BY_SIDE, Redrives  # noqa: PLC0415
+        from chalicelib.aws.redrive_table import RedriveTable
+        from chalicelib.services.redrives import SIDE_BY_SIDE, Redrives
 
         return Redrives(
             table=RedriveTable(self.clients.dynamodb, self._rows, self.timing.keep),
@@ -252,11 +241,11 @@ class Services(Resources):
 
     @cached_property
     def waiters(self) -> Waiters:
-        from chalicelib.services.waiters import Waiters  # noqa: PLC0415
+        from chalicelib.services.waiters import Waiters
 
         return Waiters(
             tasks=self.task_table,
-            table=LimitTable(self.clients.dynamodb, self.settings.resource("rollups"), WAITS_KEY),
+            table=self._wait_table,
             waiters=self.settings.waiters,
             clock=self.clock,
             wait=self._wait,
@@ -264,7 +253,7 @@ class Services(Resources):
 
     @cached_property
     def switch(self) -> Switch:
-        from chalicelib.services.switch import Switch  # noqa: PLC0415
+        from chalicelib.services.switch import Switch
 
         return Switch(pauses=self.pauses, task_types=self.task_types, sweeper=self.sweeper, clock=self.clock)
 
@@ -272,14 +261,15 @@ class Services(Resources):
     def task_types(self) -> TaskTypes:
         if self._task_types is not None:
             return self._task_types
-        # Here, because most functions need no task types and so no pydantic.
-        import chalicelib.task_types  # noqa: F401, PLC0415 - fills the registry
-        from chalicelib.domain.task_types import TASK_TYPES  # noqa: PLC0415
+        import chalicelib.task_types  # noqa: F401 - fills the registry
+        from chalicelib.domain.task_types import TASK_TYPES
 
         return TASK_TYPES
 
     @cached_property
     def _obituary(self) -> Obituary:
+        from chalicelib.services.dead_letters import Obituary
+
         return Obituary(self.task_table, self.dead_letter_queue, self.clock)
 
 

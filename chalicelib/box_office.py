@@ -10,10 +10,9 @@ from chalicelib.aws.parameters import Parameters
 from chalicelib.domain.caller import Caller, Scope
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.task import Task
-from chalicelib.domain.ticket import LIFETIME, Ticket
+from chalicelib.domain.ticket import LIFETIME, Pass, Ticket
 from chalicelib.domain.watching import Watch
 from chalicelib.observability import log
-from chalicelib.responses import Pass
 from chalicelib.tickets import read_ticket, sign_ticket
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.timing import Timing
-from chalicelib.services.limits import Quota
-from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    from chalicelib.settings import Settings
 
 
 def timing_of(settings: Settings) -> Timing:
@@ -25,13 +27,3 @@ def timing_of(settings: Settings) -> Timing:
 def retry_of(settings: Settings) -> RetryPolicy:
     """How long to wait before another attempt."""
     return RetryPolicy(base_seconds=settings.backoff_base_seconds, cap_seconds=settings.backoff_cap_seconds)
-
-
-def quota_of(settings: Settings) -> Quota:
-    """How much one owner may ask for."""
-    return Quota(
-        posts_per_second=settings.posts_per_second,
-        post_burst=settings.post_burst,
-        open_tasks=settings.open_tasks,
-        connections=settings.connections,
-    )

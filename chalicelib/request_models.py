@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     StrictBool,
     StrictInt,
+    ValidationError,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -24,6 +25,7 @@ from chalicelib.domain.new_task import DELAY_LIMIT, NewTask
 from chalicelib.domain.redrive import ALLOWED, DEFAULT_RATE, MOST_RATE, Action, RedriveFilter, Wanted
 from chalicelib.domain.task import ErrorKind, TaskStatus
 from chalicelib.domain.task_types import MAX_ATTEMPTS, NAME_LIMIT_CHARACTERS, TIMEOUT_LIMIT_SECONDS
+from chalicelib.domain.validation import field_errors
 
 BATCH_LIMIT = 100
 PAGE_LIMIT = 100
@@ -32,6 +34,17 @@ TAGS_LIMIT = 10
 #: Minutes that `GET /stats` looks back at most: a day.
 STATS_LIMIT_MINUTES = 1440
 _DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def validated(model: type[M], plain: Any) -> M:
+    """The model of what was sent. Raises: Invalid, with a pointer to each wrong field."""
+    try:
+        return model.model_validate(plain)
+    except ValidationError as error:
+        found = field_errors(error, show_values=True)
+        raise Invalid(f"{len(found)} field{'s are' if len(found) > 1 else ' is'} not valid.", found) from None
 
 
 def _only_text(value: Any) -> Any:

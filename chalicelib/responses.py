@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalice.app import Request, Response
 
 from chalicelib.domain.caller import Caller, Scope
 from chalicelib.domain.errors import TaskServiceError
-from chalicelib.domain.pauses import Pause
-from chalicelib.domain.redrive import Redrive
 from chalicelib.domain.task import Task
-from chalicelib.domain.task_types import TaskType
 from chalicelib.domain.task_view import task_audit, task_summary, task_view, timestamp
 from chalicelib.problems import Headers, problem, unexpected
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pass:
-    """A ticket to the WebSocket API, and where to use it."""
-
-    ticket: str
-    url: str
-    connect_by: datetime
+if TYPE_CHECKING:
+    from chalicelib.domain.pauses import Pause
+    from chalicelib.domain.redrive import Redrive
+    from chalicelib.domain.task_types import TaskType
+    from chalicelib.domain.ticket import Pass
 
 
 def created(task: Task, stream: Pass | None, *, replayed: bool = False) -> Response:

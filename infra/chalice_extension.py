@@ -28,7 +28,7 @@ from chalice.constants import DEFAULT_LAMBDA_TIMEOUT
 from chalice.deploy import models
 from chalice.deploy.deployer import BuildStage
 from chalice.deploy.executor import Executor
-from chalice.deploy.packager import BaseLambdaDeploymentPackager, MissingDependencyError
+from chalice.deploy.packager import BaseLambdaDeploymentPackager, LambdaDeploymentPackager
 from chalice.deploy.planner import PlanStage
 from chalice.deploy.sweeper import ResourceSweeper
 from chalice.utils import OSUtils
@@ -103,6 +103,7 @@ def _sweep(self: ResourceSweeper, plan: models.Plan, config: Any) -> None:
 def _build(self: BuildStage, config: Config, resources: list[models.Model]) -> None:
     """Refuse a deployment that could not work before the package is made, which takes its time."""
     stage = config.chalice_stage
+    package_files.import_modules()
     if stage != LOCAL_STAGE:
         stages(Path(config.project_dir))
         clients = cache(Session(profile=config.profile).create_client)
@@ -114,27 +115,6 @@ def _build(self: BuildStage, config: Config, resources: list[models.Model]) -> N
         _stock_build(self, config, resources)
     except RuntimeError as error:  # the words of which are Chalice's: a policy's file cannot be read
         raise BadInput(f"{error}.") from error
-
-
-# --- The package ----------------------------------------------------------------------------------
-
-
-def _build_python_dependencies(
-    self: BaseLambdaDeploymentPackager,
-    python_version: str,
-    requirements_filepath: str,
-    site_packages_dir: str,
-) -> None:
-    try:
-        self._dependency_builder.build_site_packages(
-            self._RUNTIME_TO_ABI[python_version], requirements_filepath, site_packages_dir
-        )
-    except MissingDependencyError as error:
-        names = ", ".join(sorted(package.identifier for package in error.missing))
-        raise BadInput(
-            f"No wheel for {python_version} on {self._architecture} was found of {names}: "
-            "the functions could not import it. Pin a version that has one."
-        ) from error
 
 
 # --- Clients and calls ----------------------------------------------------------------------------
@@ -262,7 +242,8 @@ _ON_EVERY_STAGE: Final[_Methods] = {
     (Executor, "execute"): execution.execute,
     (Executor, "_do_apicall"): execution.call,
     (OSUtils, "walk"): package_files.walk,
-    (BaseLambdaDeploymentPackager, "_build_python_dependencies"): _build_python_dependencies,
+    (BaseLambdaDeploymentPackager, "_build_python_dependencies"): package_files.build_dependencies,
+    (LambdaDeploymentPackager, "create_deployment_package"): package_files.create_package,
     (TypedAWSClient, "_client"): _client,
     (TypedAWSClient, "verify_event_source_arn_current"): _verify_event_source_arn_current,
     (TypedAWSClient, "connect_rule_to_lambda"): _connect_rule_to_lambda,

@@ -7,7 +7,6 @@ a process which has this module already: it must not import chalicelib, whose fi
 
 from __future__ import annotations
 
-import importlib
 import os
 import traceback
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ from chalice.deploy.deployer import ChaliceDeploymentError, Deployer
 from chalice.deploy.validate import ExperimentalFeatureError
 from chalice.utils import UI
 
-from infra import LOCAL_STAGE
+from infra import LOCAL_STAGE, package_files
 from infra.errors import AppImportError, BadInput, DeploymentError
 
 
@@ -101,8 +100,7 @@ def _prepare(
 def _import_app(config: Config, project_dir: Path) -> None:
     try:
         _ = config.chalice_app
-        # The app imports them when a function first needs one: too late to keep a broken one from going live.
-        importlib.import_module("chalicelib.task_types")
+        package_files.import_modules()
     except (Exception, SystemExit) as error:
         raise AppImportError(_explain(error, project_dir)) from error
 

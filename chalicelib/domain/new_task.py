@@ -6,13 +6,15 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.documents import PAYLOAD_LIMIT_BYTES, Document
 from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.domain.task import Task, TaskStatus
-from chalicelib.domain.task_types import TaskType, TaskTypes
 from chalicelib.domain.timing import SEND_AHEAD, Timing
+
+if TYPE_CHECKING:
+    from chalicelib.domain.task_types import TaskType, TaskTypes
 
 #: A task may be asked to wait this long for its start.
 DELAY_LIMIT = timedelta(days=366)

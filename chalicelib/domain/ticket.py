@@ -19,3 +19,12 @@ class Ticket:
     watch: str  #: what may be watched, as in the query of a connection
     connect_by: datetime
     session_until: datetime | None = None  #: when the token that it came from ends
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pass:
+    """A ticket to the WebSocket API, and where to use it."""
+
+    ticket: str
+    url: str
+    connect_by: datetime

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.explanation import explain
-from chalicelib.domain.task_types import TaskTypes
-from chalicelib.services.pauses import Pauses
-from chalicelib.services.tasks import TaskService
 
 if TYPE_CHECKING:
     from chalicelib.aws.task_queue import TaskQueue
+    from chalicelib.domain.task_types import TaskTypes
+    from chalicelib.services.pauses import Pauses
+    from chalicelib.services.tasks import TaskService
 
 
 class Explanations:

@@ -15,13 +15,13 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.outcomes import Cancel, LeaseLost, NonRetryable, Rejected, RetryAfter, Snooze
 from chalicelib.domain.task import ErrorKind, Progress, Refused, Task, TaskError
-from chalicelib.domain.task_types import TaskType
 from chalicelib.domain.timing import Timing
 from chalicelib.observability import log
 
 if TYPE_CHECKING:
     from chalicelib.aws.secrets import Secrets
     from chalicelib.aws.task_table import TaskTable
+    from chalicelib.domain.task_types import TaskType
 
 #: Progress is stored at most this often.
 PROGRESS_INTERVAL = timedelta(seconds=1)

@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING
 from chalicelib.domain.pauses import PARKED, SETTLED, at_home, lot_of, lots_of, parked
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.task import ErrorKind, Refused, Task, TaskError
-from chalicelib.domain.task_types import TaskTypes
 from chalicelib.domain.timing import SEND_AHEAD, Timing
 from chalicelib.observability import Metrics, carried, log
 from chalicelib.services.dead_letters import Obituary
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.due_index import DueIndex
     from chalicelib.aws.task_queue import TaskQueue
     from chalicelib.aws.task_table import TaskTable
+    from chalicelib.domain.task_types import TaskTypes
     from chalicelib.services.pauses import Pauses
 
 

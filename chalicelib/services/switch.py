@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.errors import NotFound, TransitionNotAllowed
 from chalicelib.domain.pauses import MOST_PAUSED, Pause
-from chalicelib.domain.task_types import TaskType, TaskTypes
 from chalicelib.observability import log
 from chalicelib.services.pauses import Pauses
 from chalicelib.services.sweeper import Sweeper
+
+if TYPE_CHECKING:
+    from chalicelib.domain.task_types import TaskType, TaskTypes
 
 #: Resuming a type sends its tasks itself for this long; the sweep goes on with the rest.
 _BRING_BACK = timedelta(seconds=5)

@@ -10,7 +10,6 @@ from chalicelib.domain.errors import IdempotencyMismatch, Invalid, NotFound, Tra
 from chalicelib.domain.ids import due_bucket_of, is_task_id, new_task_id
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.task import Refused, Task, TaskStatus
-from chalicelib.domain.task_types import TaskTypes
 from chalicelib.domain.timing import SEND_AHEAD, Timing
 from chalicelib.observability import Metrics, log
 from chalicelib.services.dead_letters import Obituary
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.task_list import Page, TaskList
     from chalicelib.aws.task_queue import TaskQueue
     from chalicelib.aws.task_table import TaskTable
+    from chalicelib.domain.task_types import TaskTypes
 
 #: Times that a decision is made anew because somebody else wrote in between.
 _TRIES = 5

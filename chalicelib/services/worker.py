@@ -26,21 +26,22 @@ from chalicelib.domain.messages import NotOurs, QueueMessage, WakeUp
 from chalicelib.domain.pauses import parked
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.task import Refused, Task
-from chalicelib.domain.task_types import TaskTypes
 from chalicelib.domain.timing import Timing
 from chalicelib.observability import Metrics, bound, carried, log
 from chalicelib.services.dead_letters import Obituary
 from chalicelib.services.recorder import Recorded, Recorder
 from chalicelib.services.run import Run
 from chalicelib.services.run_notes import RunNotes
-from chalicelib.services.threads import Job, Threads
+from chalicelib.services.threads import Job
 
 if TYPE_CHECKING:
     from chalicelib.aws.dead_letter_queue import DeadLetterQueue
     from chalicelib.aws.secrets import Secrets
     from chalicelib.aws.task_queue import TaskQueue
     from chalicelib.aws.task_table import TaskTable
+    from chalicelib.domain.task_types import TaskTypes
     from chalicelib.services.pauses import Pauses
+    from chalicelib.services.threads import Threads
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from infra.app_functions import PROJECT
+from infra.bytecode import VERSION
+
+TAG = sys.implementation.cache_tag
 
 #: Builds the package as a deployment does, with the extension that a deployment loads.
 BUILD = """
@@ -21,7 +24,7 @@ import infra.chalice_extension
 from chalice.deploy.packager import DependencyBuilder, LambdaDeploymentPackager
 from chalice.utils import OSUtils, UI
 packager = LambdaDeploymentPackager(OSUtils(), DependencyBuilder(OSUtils()), UI())
-print(packager.create_deployment_package(sys.argv[1], "python3.11"))
+print(packager.create_deployment_package(sys.argv[1], sys.argv[2]))
 """
 
 
@@ -36,15 +39,15 @@ def project(tmp_path: Path) -> Path:
         else:
             shutil.copy2(source, target)
     (tmp_path / "chalicelib" / "__pycache__").mkdir(exist_ok=True)
-    (tmp_path / "chalicelib" / "__pycache__" / "api.cpython-311.pyc").write_bytes(b"stale")
+    (tmp_path / "chalicelib" / "__pycache__" / f"api.{TAG}.pyc").write_bytes(b"stale")
     return tmp_path
 
 
-def build(project: Path) -> Path:
+def build(project: Path, version: str = VERSION, seed: str = "random") -> Path:
     words = subprocess.run(
-        [sys.executable, "-c", BUILD, str(project)],
+        [sys.executable, "-c", BUILD, str(project), version],
         cwd=PROJECT,
-        env={**os.environ, "STAGE": "dev"},
+        env={**os.environ, "STAGE": "dev", "PYTHONHASHSEED": seed},
         capture_output=True,
         text=True,
         check=True,
@@ -57,18 +60,31 @@ def test_it_holds_the_app_and_the_part_of_chalice_that_runs_it(project: Path) ->
     web = PROJECT / "chalicelib" / "web"
     files = {
         *(PROJECT / "chalicelib").rglob("*.py"),
+        PROJECT / "chalicelib" / "aws" / "roots.pem",
         *(file for file in web.rglob("*.*") if file.suffix != ".pyc"),
     }
     sources = {str(file.relative_to(PROJECT)) for file in files | set(web.glob("vendor/LICENSE-*"))}
-    assert names == {"app.py", "chalice/__init__.py", "chalice/app.py"} | sources
+    brought = {"app.py", "chalice/__init__.py", "chalice/app.py"} | sources
+    assert names == brought | {cached(name) for name in brought if name.endswith(".py")}
+
+
+def cached(name: str) -> str:
+    folder, _, file = name.rpartition("/")
+    return f"{folder}/__pycache__/".lstrip("/") + f"{file.removesuffix('.py')}.{TAG}.pyc"
+
+
+def test_another_python_gets_no_bytecode_of_this_one(project: Path) -> None:
+    names = zipfile.ZipFile(build(project, "python3.10")).namelist()
+    assert "app.py" in names
+    assert not [name for name in names if name.endswith(".pyc")]
 
 
 def test_the_same_files_make_the_same_package(project: Path) -> None:
-    first = build(project)
+    first = build(project, seed="1")
     before = first.read_bytes()
-    (project / "chalicelib" / "__pycache__" / "api.cpython-311.pyc").write_bytes(b"other")
+    (project / "chalicelib" / "__pycache__" / f"api.{TAG}.pyc").write_bytes(b"other")
     first.unlink()
-    second = build(project)
+    second = build(project, seed="2")
     assert second.name == first.name
     assert second.read_bytes() == before
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from threading import Barrier
 from typing import Any
 
@@ -129,11 +129,9 @@ class TestTheRate:
         together = Barrier(2)
 
         class Meeting(Table):
-            def take(
-                self, owner: str, now: datetime, cost: timedelta, depth: timedelta
-            ) -> tuple[bool, Usage]:
+            def take(self, owner: str, *of_what: Any, in_use: bool = False) -> tuple[bool, Usage]:
                 together.wait(PATIENCE)
-                return super().take(owner, now, cost, depth)
+                return super().take(owner, *of_what, in_use=in_use)
 
         quota = {"posts_per_second": 100, "post_burst": 60}
         service = limits(Meeting(kit, request.node.nodeid), clock, **quota)

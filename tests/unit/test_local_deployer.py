@@ -52,6 +52,15 @@ def test_an_error_on_import_is_shown_with_the_apps_own_frames_only(source: Path)
     assert "json/decoder.py" not in str(caught.value)
 
 
+def test_a_module_that_only_some_function_imports_must_be_importable_too(source: Path) -> None:
+    (source / "app.py").write_text("from chalice import Chalice\n\napp = Chalice(app_name='tiny')\n")
+    (source / "chalicelib" / "rooms").mkdir()
+    (source / "chalicelib" / "rooms" / "__init__.py").touch()
+    (source / "chalicelib" / "rooms" / "far.py").write_text("import nothing_of_this_name\n")
+    with pytest.raises(AppImportError, match="ModuleNotFoundError: No module named 'nothing_of_this_name'"):
+        deploy(source)
+
+
 def test_an_app_that_exits_on_import_does_not_take_us_with_it(source: Path) -> None:
     (source / "app.py").write_text("import sys\n\nsys.exit('no')\n")
     with pytest.raises(AppImportError, match="SystemExit: no"):
