@@ -6,8 +6,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from chalice.app import Request
 
@@ -56,7 +56,7 @@ def correlation_id(request: Request) -> str:
     given = request.headers.get("x-correlation-id", "")
     if is_correlation_id(given):
         return str(given)
-    return str(request.context.get("requestId") or uuid4())
+    return str(request.context.get("requestId") or token_hex(16))
 
 
 def new_task(request: Request) -> NewTask:

@@ -83,9 +83,10 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
         """The settings in `environ`. Raises: SettingsError, naming the variable and its value."""
         given: dict[str, Any] = {"stage": environ.get("STAGE", "local")}
+        known = cls.variables()
         for each in fields(cls):
             name = each.name.upper()
-            if name in cls.variables() and name in environ:
+            if name in known and name in environ:
                 given[each.name] = _read(name, environ[name], str(each.type))
         settings = cls(**given)
         settings._check()

@@ -16,7 +16,6 @@ from chalicelib.domain.documents import to_json
 from chalicelib.domain.errors import FieldError, Invalid, Unauthorized
 from chalicelib.domain.ids import created_at, earliest_id, is_task_id
 from chalicelib.domain.task import Task
-from chalicelib.domain.ticket import Ticket
 from chalicelib.domain.timing import STORED_WITHIN
 from chalicelib.domain.watching import MAX_SUBSCRIPTIONS, Connection, ConnectionGone, SendFailed, Watch
 from chalicelib.observability import log
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.task_list import TaskList
     from chalicelib.aws.task_table import TaskTable
     from chalicelib.aws.websocket import Sockets
+    from chalicelib.domain.ticket import Ticket
     from chalicelib.services.limits import Limits
 
 #: One sync compares at most this many known tasks, and brings at most this many new ones.
