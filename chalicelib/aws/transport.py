@@ -74,8 +74,8 @@ class KeptConnections:
     """A transport over TCP, with TLS for https. It may be used by many threads at once."""
 
     def __init__(self, *, connect_seconds: float, read_seconds: float, roots: str | None = None) -> None:
-        """`roots` is a file of root certificates: instead of Amazon's own, which vouch for AWS, and of those of
-        the machine, which do for any other host."""
+        """`roots` is a file of root certificates for all hosts. Without it Amazon's own vouch for AWS, and
+        those of the machine for others."""
         self._connect_seconds = connect_seconds
         self._read_seconds = read_seconds
         self._roots = roots
