@@ -18,12 +18,13 @@ from chalicelib import observability
 from chalicelib.aws.clients import CONNECTIONS, Clients
 from chalicelib.guards import Guards
 from chalicelib.observability import Metrics
-from chalicelib.policies import retry_of, timing_of
 from chalicelib.services.threads import Threads, end_process
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
+    from chalicelib.domain.retry import RetryPolicy
     from chalicelib.domain.task_types import TaskTypes
+    from chalicelib.domain.timing import Timing
     from chalicelib.services.connections import Connections
     from chalicelib.services.dead_letter_browser import DeadLetterBrowser
     from chalicelib.services.dead_letters import DeadLetterMonitor, Obituary
@@ -67,11 +68,21 @@ class Services(Guards):
         )
         observability.configure(settings.log_level)
         self.metrics = Metrics(settings.stage)
-        self.timing = timing_of(settings)
-        self.retry = retry_of(settings)
         self._random_bits = random_bits
         self._end_process = end_process
         self._task_types = task_types
+
+    @cached_property
+    def timing(self) -> Timing:
+        from chalicelib.policies import timing_of
+
+        return timing_of(self.settings)
+
+    @cached_property
+    def retry(self) -> RetryPolicy:
+        from chalicelib.policies import retry_of
+
+        return retry_of(self.settings)
 
     # --- Use cases ------------------------------------------------------------------------------
 

@@ -11,9 +11,9 @@ from chalice.app import Request, Response, WebsocketEvent
 
 from chalicelib.api import correlation_id, single_valued, wanted_owner
 from chalicelib.aws.task_row import from_row, is_task_row
+from chalicelib.domain import messages
 from chalicelib.domain.caller import ANYBODY
 from chalicelib.domain.errors import TaskServiceError
-from chalicelib.domain.messages import QueueMessage
 from chalicelib.domain.task import Task
 from chalicelib.observability import Metrics, bound, log
 from chalicelib.problems import problem
@@ -58,10 +58,12 @@ def ends_at(context: Any, now: datetime) -> datetime:
     return now + timedelta(milliseconds=context.get_remaining_time_in_millis())
 
 
-def queue_messages(event: Mapping[str, Any]) -> list[QueueMessage]:
+def queue_messages(event: Mapping[str, Any]) -> list[messages.QueueMessage]:
     """The messages of an SQS event."""
     return [
-        QueueMessage(message_id=each["messageId"], receipt_handle=each["receiptHandle"], body=each["body"])
+        messages.QueueMessage(
+            message_id=each["messageId"], receipt_handle=each["receiptHandle"], body=each["body"]
+        )
         for each in event["Records"]
     ]
 
