@@ -12,19 +12,19 @@ import json
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
-from botocore.session import Session
 from chalice.test import Client
 
 import app
 from benchmarks import prices
+from benchmarks.exchanges import Exchange, read_units, tally
+from benchmarks.hooks import NotingClients
 from chalicelib import bootstrap
-from chalicelib.aws.clients import Clients
 from infra.stack import put_stack
 from local.emulator import Emulator, free_port
 from tests.functional.conftest import ROOT, Handlers
@@ -48,6 +48,7 @@ PRICES: Final = {
         "alerts": prices.ALERT,
     }.items()
 }
+_OF_QUEUES: Final = ("SendMessage", "SendMessageBatch", "ChangeMessageVisibility", "ReceiveMessage")
 #: Assumed, as nothing here runs on Lambda: seconds and GB of an invocation, and of each task in it.
 SECONDS: Final = {"api_handler": (0.015, 0), "run_tasks": (0.005, 0.010), "push_updates": (0.005, 0.002)}
 GIGABYTES: Final = {"api_handler": 0.5, "run_tasks": 1.0, "push_updates": 0.5, "watch_dead_letters": 0.5}
@@ -68,20 +69,13 @@ class EmulatedKit(Kit):
             self.client("ssm").put_parameter(
                 Name=self.settings.parameter(name), Value=key, Type="SecureString"
             )
-        clients = Clients(self.emulator.endpoint, new_session=self._session)
-        self.services = self.new_services(clients=clients)
+        self.noted = NotingClients(self.emulator.endpoint)
+        self.services = self.new_services(clients=self.noted)
         bootstrap.install(self.services)
         return self
 
     def client(self, name: str) -> Any:
         return self.emulator.client(name)
-
-    @staticmethod
-    def _session() -> Session:
-        session = Session()
-        session.set_config_variable("region", "us-east-1")
-        session.set_credentials("test", "test")
-        return session
 
 
 @dataclass
@@ -90,29 +84,13 @@ class Bill:
 
     units: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
-    def listen(self, kit: Kit) -> None:
-        """Count what the kit's clients ask for from now on."""
-        for client in (kit.services.clients.dynamodb, kit.services.clients.sqs, kit.services.clients.sns):
-            name = client.meta.service_model.service_id.hyphenize()
-            client.meta.events.register(f"provide-client-params.{name}", self._ask)
-            client.meta.events.register(f"after-call.{name}", self._count)
-
-    @staticmethod
-    def _ask(params: dict[str, Any], model: Any, **_: Any) -> None:
-        if model.service_model.service_name == "dynamodb":
-            params["ReturnConsumedCapacity"] = "INDEXES"
-
-    def _count(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
-        match model.service_model.service_name:
-            case "sqs":
-                self.units["queue requests"] += 1
-            case "sns":
-                self.units["alerts"] += model.name == "Publish"
-            case "dynamodb":
-                reading = model.name in ("GetItem", "Query", "BatchGetItem")
-                consumed = parsed.get("ConsumedCapacity", [])
-                for each in consumed if isinstance(consumed, list) else [consumed]:
-                    self.units["read units" if reading else "write units"] += each["CapacityUnits"]
+    def add(self, exchanges: Sequence[Exchange]) -> None:
+        """Count what was asked of AWS."""
+        total = tally(exchanges)
+        self.units["queue requests"] += sum(total.requests[operation] for operation in _OF_QUEUES)
+        self.units["alerts"] += total.requests["Publish"]
+        self.units["write units"] += sum(total.writes.values())
+        self.units["read units"] += sum(map(read_units, exchanges))
 
     @contextmanager
     def invocation(self, function: str, items: int = 1) -> Iterator[None]:
@@ -230,9 +208,10 @@ def main() -> None:
         script = Script()
         with EmulatedKit(script.types) as kit:
             scene = Scene(kit, script, batch)
-            scene.bill.listen(kit)
+            kit.noted.take()
             with contextlib.redirect_stdout(io.StringIO()):
                 act(scene)
+            scene.bill.add(kit.noted.take())
             bills[name] = scene.bill.for_a_task()
     print("| for a task |", " | ".join(bills), "|")
     print("|---|" + "---:|" * len(bills))

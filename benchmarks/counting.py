@@ -1,4 +1,4 @@
-"""A container whose requests are counted twice: by botocore's hooks and by a proxy. Both must agree."""
+"""A container whose requests are counted twice: by its clients and by a proxy. Both must agree."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.container import Container, silent
 from benchmarks.exchanges import Tally, tally
-from benchmarks.hooks import NotingSession
+from benchmarks.hooks import NotingClients
 from benchmarks.proxy import CountingProxy
 from benchmarks.sink import sink
 from benchmarks.stage import BenchStage
@@ -47,12 +47,12 @@ class Counted:
 
     container: Container
     clock: Clock
-    session: NotingSession
+    clients: NotingClients
     proxy: CountingProxy
 
     def take(self) -> Tally:
         """What was said since the last call. Raises: AssertionError when hooks and proxy do not agree."""
-        inside, outside = tally(self.session.take()), tally(self.proxy.take())
+        inside, outside = tally(self.clients.take()), tally(self.proxy.take())
         assert inside == outside, f"counted differently:\n  inside  {inside}\n  outside {outside}"
         return inside
 
@@ -65,19 +65,19 @@ class Counted:
 @contextmanager
 def counted(stage: BenchStage) -> Iterator[Counted]:
     """A container that has served before, so that nothing is asked for the first time."""
-    session, clock = NotingSession(), Clock()
+    clock = Clock()
     with sink() as sockets, CountingProxy(stage.endpoint, sockets) as proxy, silent():
         stage.serve_sockets_at(proxy.url)
+        clients = NotingClients(proxy.url)
         services = stage.services(
-            session,
-            proxy.url,
+            clients,
             clock=clock,
             draw=lambda: 0.0,
             poll_seconds=0,
             threads=Threads(gather_seconds=1),  # counts are of the design, and not of how busy the machine is
         )
         container = Container(stage, services)
-        bench = Counted(container, clock, session, proxy)
+        bench = Counted(container, clock, clients, proxy)
         bench.post("bench.broken", 200)
         container.run(1)
         container.push()

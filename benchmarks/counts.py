@@ -1,6 +1,6 @@
 """Requests and write units of a task, exactly, from POST to its last update: `python -m benchmarks.counts`.
 
-Everything is counted twice, by botocore's hooks and by a proxy, and both must agree.
+Everything is counted twice, by the clients and by a proxy, and both must agree.
 """
 
 from __future__ import annotations

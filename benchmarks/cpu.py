@@ -35,7 +35,7 @@ def measure() -> dict[str, float]:
         stage.serve_sockets_at(sockets)
         services = stage.services(settings={"posts_per_second": 10_000, "post_burst": 100_000})
         container = Container(stage, services)
-        client: Any = services.clients.dynamodb
+        client: Any = stage.emulator.client("dynamodb")
         item = {"pk": {"S": "put"}, "sk": {"S": "put"}, "text": {"S": "x" * 300}}
         task_id = container.call("POST", "/tasks", _POST)["id"]
         found = {

@@ -1,4 +1,4 @@
-"""What the service says to AWS, seen twice: from inside by botocore's hooks, from outside by a proxy.
+"""What the service says to AWS, seen twice: from inside by its clients, from outside by a proxy.
 
 Both note each request with its answer, and `tally` adds them up: requests by operation, and capacity by
 table as DynamoDB's answers tell it. A count is believed when both agree.
@@ -61,6 +61,16 @@ def tally(exchanges: Iterable[Exchange]) -> Tally:
             for table, units in _written(_json(exchange.sent), answer):
                 total.writes[table] += units
     return total
+
+
+def read_units(exchange: Exchange) -> float:
+    """The read units of an exchange, as DynamoDB tells them."""
+    if exchange.operation not in _READS:
+        return 0.0
+    consumed = _json(exchange.answer).get("ConsumedCapacity", [])
+    return sum(
+        float(each["CapacityUnits"]) for each in (consumed if isinstance(consumed, list) else [consumed])
+    )
 
 
 def operation_of(path: str, headers: Mapping[str, str], body: bytes) -> str:
@@ -127,7 +137,9 @@ def _of_statement(statement: Mapping[str, Any], response: Mapping[str, Any]) -> 
         names = _FIELD.findall(text)
         return table, write_units({}, dict(zip(names, statement["Parameters"], strict=True)))
     after = response["Item"]
-    moved = {name: {"S": "another"} for name in _INDEX if f'SET "{name}"' in text or f'REMOVE "{name}"' in text}
+    moved = {
+        name: {"S": "another"} for name in _INDEX if f'SET "{name}"' in text or f'REMOVE "{name}"' in text
+    }
     before = {**{name: after.get(name, {"S": "there"}) for name in _INDEX}, **moved} if moved else after
     return table, write_units(before, after)
 

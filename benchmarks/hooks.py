@@ -1,72 +1,85 @@
-"""A botocore session that notes every exchange of its clients, and asks DynamoDB what each one costs."""
+"""Clients that note every exchange, and ask DynamoDB what each one costs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from botocore.config import Config
 from botocore.loaders import create_loader
 from botocore.session import Session
 
-from benchmarks.exchanges import Exchange
+from benchmarks.exchanges import Exchange, operation_of
+from chalicelib.aws.client import JsonClient
+from chalicelib.aws.clients import Clients
+from chalicelib.aws.transport import KeptConnections, Request, Response, Unreachable
+from chalicelib.settings import AwsEnvironment
 
 REGION: Final = "us-east-1"
+#: Longer than the emulator needs with a big table.
+_PATIENCE_SECONDS: Final = 60
 #: Reading botocore's service models is most of making a client: all sessions share one reading.
 _LOADER: Final = create_loader()
-_BODY: Final = "benchmarks_body"
+_BILLED: Final = ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")
+_BILLED_IN_PARTS: Final = ("BatchGetItem", "BatchWriteItem", "TransactWriteItems", "BatchExecuteStatement")
 
 
-def new_session(kind: type[Session] = Session) -> Session:
-    """A session for an emulated AWS."""
-    session = kind()
+def new_session() -> Session:
+    """A session of botocore for an emulated AWS."""
+    session = Session()
     session.register_component("data_loader", _LOADER)
     session.set_config_variable("region", REGION)
     session.set_credentials("test", "test")
     return session
 
 
-class _PatientSession(Session):
-    """Its clients wait as long as the emulator needs with a big table, and send nothing twice."""
-
-    def create_client(self, service_name: Any, *args: Any, **kwargs: Any) -> Any:
-        patient = Config(read_timeout=60, retries={"total_max_attempts": 1})
-        kwargs["config"] = kwargs.get("config", Config()).merge(patient)
-        return super().create_client(service_name, *args, **kwargs)
+def environment(endpoint: str) -> AwsEnvironment:
+    """That of a function on the emulated AWS at `endpoint`."""
+    return AwsEnvironment(region=REGION, access_key="test", secret_key="test", endpoint_url=endpoint)  # noqa: S106 - an emulator asks for none
 
 
-class NotingSession:
-    """Makes sessions whose exchanges are noted here, in order of their answers."""
+def patient() -> KeptConnections:
+    """Connections that wait as long as the emulator needs."""
+    return KeptConnections(connect_seconds=2, read_seconds=_PATIENCE_SECONDS)
 
-    def __init__(self) -> None:
+
+class _Asking(JsonClient):
+    """Asks DynamoDB for the capacity that each operation consumes."""
+
+    def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        if operation in _BILLED or operation in _BILLED_IN_PARTS:
+            parameters = {**parameters, "ReturnConsumedCapacity": "INDEXES"}
+        return super().call(operation, parameters)
+
+
+class NotingClients(Clients):
+    """Clients whose exchanges are noted here, in order of their answers. They send nothing twice."""
+
+    json_client = _Asking
+
+    def __init__(self, endpoint: str) -> None:
         self.exchanges: list[Exchange] = []
-
-    def __call__(self) -> Any:
-        session: Any = new_session(_PatientSession)
-        session.register("provide-client-params.dynamodb", _ask_for_capacity)
-        session.register("before-call", _keep_body)
-        session.register("response-received", self._note)
-        return session
+        self._connections_kept = patient()
+        super().__init__(environment(endpoint), transport=self, attempts=1)
 
     def take(self) -> list[Exchange]:
         """The exchanges since the last call."""
         taken, self.exchanges = self.exchanges, []
         return taken
 
-    def _note(
-        self, event_name: str, response_dict: dict[str, Any] | None, context: dict[str, Any], **_: Any
-    ) -> None:
-        if response_dict is None:
-            return  # no answer came: the proxy has none either
-        operation, sent = event_name.rpartition(".")[2], context[_BODY]
-        self.exchanges.append(Exchange(operation, sent, response_dict["body"]))
+    def send(self, request: Request) -> Response:
+        """The answer, noted."""
+        response = self._connections_kept.send(request)
+        self._note(request, response)
+        return response
 
+    def send_all(self, requests: Sequence[Request]) -> list[Response | Unreachable]:
+        """The answers, noted; where none came the proxy has none either."""
+        answers = self._connections_kept.send_all(requests)
+        for request, answer in zip(requests, answers, strict=True):
+            if isinstance(answer, Response):
+                self._note(request, answer)
+        return answers
 
-def _ask_for_capacity(params: dict[str, Any], model: Any, **_: Any) -> dict[str, Any]:
-    if "ReturnConsumedCapacity" in model.input_shape.members:
-        return {**params, "ReturnConsumedCapacity": "INDEXES"}
-    return params
-
-
-def _keep_body(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-    body = params["body"]  # of the query protocol it is a form, which no capacity is read from
-    context[_BODY] = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else b""
+    def _note(self, request: Request, response: Response) -> None:
+        operation = operation_of(request.path, request.headers, request.body)
+        self.exchanges.append(Exchange(operation, request.body, response.body))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from botocore.session import Session
-
-from benchmarks.hooks import REGION, new_session
+from benchmarks.hooks import REGION, environment, patient
 from benchmarks.task_types import TYPES
 from chalicelib.aws.clients import Clients
 from chalicelib.bootstrap import Services
@@ -42,16 +40,14 @@ class BenchStage:
 
     def services(
         self,
-        new_session: Callable[[], Session] = new_session,
-        endpoint: str | None = None,
+        clients: Clients | None = None,
         settings: dict[str, Any] | None = None,
         **differing: Any,
     ) -> Services:
-        """The services of a fresh container, reached at `endpoint` (the emulator itself)."""
-        url = endpoint or self.endpoint
+        """The services of a fresh container, with other `clients` than those of the emulator."""
         return Services(
-            Settings(stage=LOCAL_STAGE, endpoint_url=url, **GENEROUS, **(settings or {})),
-            clients=Clients(url, new_session),
+            Settings(stage=LOCAL_STAGE, **GENEROUS, **(settings or {})),
+            clients=clients or Clients(environment(self.endpoint), transport=patient()),
             **{"task_types": TYPES, **differing},
         )
 

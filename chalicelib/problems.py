@@ -9,7 +9,7 @@ from typing import Any, ParamSpec
 
 from chalice.app import Response
 
-from chalicelib.aws.clients import is_outage
+from chalicelib.aws.client import is_outage
 from chalicelib.domain import errors
 from chalicelib.domain.errors import Invalid, TaskServiceError, TooMany
 from chalicelib.observability import log

@@ -18,7 +18,7 @@ from chalicelib.aws.task_list import TaskList
 from chalicelib.aws.task_queue import QueueUrls, TaskQueue
 from chalicelib.aws.task_table import TaskTable
 from chalicelib.aws.websocket import Sockets
-from chalicelib.settings import Settings
+from chalicelib.settings import AwsEnvironment, Settings
 
 
 class Resources:
@@ -35,7 +35,7 @@ class Resources:
         poll_seconds: int,
     ) -> None:
         self.settings = settings
-        self.clients = clients or Clients(settings.endpoint_url)
+        self.clients = clients or Clients(AwsEnvironment.current())
         self._rows = settings.resource("tasks")  # tasks, idempotency keys and dead letter records
         self._threads = threads
         self._wait = wait

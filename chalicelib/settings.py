@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 APP_NAME = "task-service"
@@ -41,7 +41,6 @@ class Settings:
 
     stage: str
     log_level: str = "INFO"
-    endpoint_url: str | None = None  #: AWS_ENDPOINT_URL: where an emulated AWS listens
 
     task_buckets: int = 4  #: partitions of one owner's tasks; may be raised, never lowered
     due_buckets: int = 4  #: partitions of the due index; may be raised, never lowered
@@ -84,12 +83,10 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
         """The settings in `environ`. Raises: SettingsError, naming the variable and its value."""
         given: dict[str, Any] = {"stage": environ.get("STAGE", "local")}
-        if endpoint := environ.get("AWS_ENDPOINT_URL"):
-            given["endpoint_url"] = endpoint
-        for field in fields(cls):
-            name = field.name.upper()
+        for each in fields(cls):
+            name = each.name.upper()
             if name in cls.variables() and name in environ:
-                given[field.name] = _read(name, environ[name], str(field.type))
+                given[each.name] = _read(name, environ[name], str(each.type))
         settings = cls(**given)
         settings._check()
         return settings
@@ -97,7 +94,7 @@ class Settings:
     @classmethod
     def variables(cls) -> frozenset[str]:
         """The environment variables that are anybody's to set; which stage it is, and where, is not."""
-        return frozenset(field.name.upper() for field in fields(cls)) - {"STAGE", "ENDPOINT_URL"}
+        return frozenset(each.name.upper() for each in fields(cls)) - {"STAGE"}
 
     def _check(self) -> None:
         """Raises: SettingsError for what is wrong only together, or only on this stage."""
@@ -153,6 +150,36 @@ class Settings:
     def parameter(self, name: str) -> str:
         """The stage's own SSM parameter called `name`."""
         return f"/{APP_NAME}/{self.stage}/{name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AwsEnvironment:
+    """What AWS's own variables say; Lambda sets the region and the credentials."""
+
+    region: str | None = None  #: AWS_REGION or AWS_DEFAULT_REGION
+    access_key: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    endpoint_url: str | None = None  #: AWS_ENDPOINT_URL: where an emulated AWS listens
+    ca_bundle: str | None = None  #: AWS_CA_BUNDLE: a file of root certificates
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> AwsEnvironment:
+        """What `environ` says; an empty variable says nothing."""
+        said = {name: value for name, value in environ.items() if value}
+        return cls(
+            region=said.get("AWS_REGION") or said.get("AWS_DEFAULT_REGION"),
+            access_key=said.get("AWS_ACCESS_KEY_ID"),
+            secret_key=said.get("AWS_SECRET_ACCESS_KEY"),
+            session_token=said.get("AWS_SESSION_TOKEN"),
+            endpoint_url=said.get("AWS_ENDPOINT_URL"),
+            ca_bundle=said.get("AWS_CA_BUNDLE"),
+        )
+
+    @classmethod
+    def current(cls) -> AwsEnvironment:
+        """What this process's environment says."""
+        return cls.from_env(os.environ)
 
 
 def _read(name: str, text: str, wanted: str) -> Any:

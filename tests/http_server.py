@@ -112,10 +112,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class RawServer:
-    """Hands each connection, its request read, to `talk`, until that returns or the client is gone."""
+    """Hands each connection to `talk`, until that returns or the client is gone.
 
-    def __init__(self, talk: Callable[[socket.socket], None]) -> None:
+    The request is read before, unless `whole` connections are wanted.
+    """
+
+    def __init__(self, talk: Callable[[socket.socket], None], *, whole: bool = False) -> None:
         self._talk = talk
+        self._whole = whole
         self._threads: list[Thread] = []
 
     def __enter__(self) -> Self:
@@ -151,7 +155,8 @@ class RawServer:
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):
-            connection.recv(65_536)
+            if not self._whole:
+                connection.recv(65_536)
             self._talk(connection)
 
 

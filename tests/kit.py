@@ -28,7 +28,6 @@ from botocore.session import Session
 from moto import mock_aws
 from moto.core.models import RESPONSES_METHODS, botocore_stubber
 
-from chalicelib.aws.clients import Clients
 from chalicelib.bootstrap import Services
 from chalicelib.domain.caller import Scope
 from chalicelib.domain.messages import QueueMessage
@@ -39,11 +38,10 @@ from chalicelib.domain.task_view import task_view
 from chalicelib.settings import Settings
 from infra.templates import DATA, load
 from local.tokens import mint_token
-from tests.partiql import answering
+from tests.aws_requests import REGION, MotoClients
 
 #: What the service speaks to. moto knows nothing of the rest (logs, queue policies).
 USED = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SNS::Topic")
-REGION = "us-east-1"
 STAGE = "test"
 #: HMAC keys as long as their hash, as RFC 7518 wants.
 SIGNING_KEY = "a key for cursors and tickets of tests"
@@ -94,11 +92,10 @@ def _plain_client(name: str) -> Any:
 def _one_request_at_a_time() -> Iterator[None]:
     """DynamoDB checks a condition and writes in one step; in moto, another thread can come in between."""
     answer, lock = botocore_stubber.process_request, RLock()
-    answer_any = answering(answer)
 
     def answer_alone(request: Any) -> Any:
         with lock:
-            return answer_any(request)
+            return answer(request)
 
     botocore_stubber.process_request = answer_alone  # type: ignore[method-assign]
     try:
@@ -178,7 +175,7 @@ class Kit:
             "poll_seconds": 0,
             "end_process": self._note_end,
             "task_types": self._task_types,
-            "clients": Clients(new_session=shared_session),
+            "clients": MotoClients(),
         }
         return Services(self.settings, **(made | differing))
 

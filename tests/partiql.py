@@ -7,18 +7,14 @@ reads PartiQL itself. What is not understood fails loudly.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
-from copy import copy
 from typing import Any
 
 #: (operation, what it is asked) → (status, what it answers)
 AnswerOne = Callable[[str, dict[str, Any]], tuple[int, dict[str, Any]]]
 
 OPERATION = "BatchExecuteStatement"
-#: A header in which a test says which statements fail, by their index, and with which codes.
-FAILING = "X-Failing-Statements"
 _INSERT = re.compile(r'INSERT INTO "([^"]+)" VALUE \{(.*)\}')
 _FIELD = re.compile(r"'(\w+)': \?")
 _UPDATE = re.compile(
@@ -152,29 +148,3 @@ def _answer(statement: Mapping[str, Any], answer_one: AnswerOne) -> dict[str, An
     if code == "ConditionalCheckFailed" and answer.get("Item"):
         error["Item"] = answer["Item"]
     return {"TableName": table, "Error": error}
-
-
-def answering(process: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """`process`, which answers a request of botocore by (status, headers, text), with these batches."""
-
-    def processed(request: Any) -> Any:
-        target = request.headers.get("X-Amz-Target", b"")
-        name = target.decode() if isinstance(target, bytes) else target
-        service, _, operation = name.rpartition(".")
-        if operation != OPERATION:
-            return process(request)
-
-        def answer_one(plain_operation: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-            one = copy(request)
-            one.headers = request.headers.copy()
-            one.headers["X-Amz-Target"] = f"{service}.{plain_operation}"
-            one.body = json.dumps(asked).encode()
-            status, _, text = process(one)
-            return status, json.loads(text)
-
-        codes = {int(index): code for index, code in json.loads(request.headers.get(FAILING, "{}")).items()}
-        asked = json.loads(request.body)
-        body = json.dumps(with_failures(asked, codes, lambda left: answer_batch(left, answer_one)))
-        return 200, {"content-type": "application/x-amz-json-1.0"}, body
-
-    return processed

@@ -12,15 +12,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import pytest
 from botocore import xform_name
-from botocore.session import Session
 
+from chalicelib.aws.transport import Request, Response
 from chalicelib.settings import APP_NAME
 from infra.policies import CALLS_FILE, recorded_calls
-from tests.kit import STAGE, shared_session
+from tests.aws_requests import Asked, MotoClients, Send, asked
+from tests.kit import STAGE
 
 #: (function, service, method, what it is called on)
 Call = tuple[str, str, str, str]
@@ -39,15 +40,11 @@ class Calls:
         self._running: list[str] = []
         self._lock = Lock()
 
-    def session(self) -> Session:
-        """A session whose clients are listened to."""
-        return cast("Session", self)
-
-    def create_client(self, *args: Any, **options: Any) -> Any:
-        """A client that is listened to, from the session of all kits: one takes long to make."""
-        client = shared_session().create_client(*args, **options)
-        client.meta.events.register("before-parameter-build", self._note)
-        return client
+    def clients(self) -> MotoClients:
+        """Clients that are listened to."""
+        clients = MotoClients()
+        clients.line.taps.append(self._note)
+        return clients
 
     @contextmanager
     def of(self, function: str) -> Iterator[None]:
@@ -60,27 +57,27 @@ class Calls:
             with self._lock:
                 self._running.remove(function)
 
-    def _note(self, **event: Any) -> None:
-        model = event["model"]
+    def _note(self, request: Request, send: Send) -> Response:
+        found = asked(request)
         with self._lock:
             if self._running:
-                service = model.service_model.service_name
-                self.made |= {(self._running[-1], service, *part) for part in _parts(event["params"], model)}
+                self.made |= {(self._running[-1], found.service, *part) for part in _parts(found)}
+        return send(request)
 
 
-def _parts(params: dict[str, Any], model: Any) -> list[tuple[str, str]]:
+def _parts(found: Asked) -> list[tuple[str, str]]:
     """The (method, resource) that IAM looks at; transactions and statements are looked at part by part."""
-    method = xform_name(model.name)
-    match params:
+    method = xform_name(found.operation)
+    match found.parameters:
         case {"TransactItems": items}:
             parts = [part for item in items for part in item.items()]
-            return [(f"transact_{xform_name(kind)}", _resource(what, model)) for kind, what in parts]
+            return [(f"transact_{xform_name(kind)}", _resource(method, what)) for kind, what in parts]
         case {"Statements": statements}:
             return [_of_statement(each["Statement"]) for each in statements]
         case {"RequestItems": tables}:
             return [(method, _short(table)) for table in tables]
         case _:
-            return [(method, _resource(params, model))]
+            return [(method, _resource(method, found.parameters))]
 
 
 def _of_statement(text: str) -> tuple[str, str]:
@@ -88,7 +85,7 @@ def _of_statement(text: str) -> tuple[str, str]:
     return f"partiql_{verb}", _short(table)
 
 
-def _resource(params: dict[str, Any], model: Any) -> str:
+def _resource(method: str, params: dict[str, Any]) -> str:
     match params:
         case {"TableName": table, "IndexName": index}:
             return f"{_short(table)}/index/{index}"
@@ -97,9 +94,9 @@ def _resource(params: dict[str, Any], model: Any) -> str:
         case {"QueueUrl": address} | {"TopicArn": address}:
             return _short(re.split("[/:]", address)[-1])
         case {"ConnectionId": _}:
-            return str(model.http["method"])
+            return {"post_to_connection": "POST", "delete_connection": "DELETE"}[method]
         case _:
-            raise AssertionError(f"which resource does {model.name} need? Say so in {__name__}")
+            raise AssertionError(f"which resource does {method} need? Say so in {__name__}")
 
 
 def _short(name: str) -> str:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
-from botocore.exceptions import ClientError, ConnectionClosedError
-from moto.core.models import botocore_stubber
-
+from chalicelib.aws.client import error_type
+from chalicelib.aws.transport import Request, Response, Unreachable
 from chalicelib.bootstrap import Services
-from tests.partiql import FAILING, OPERATION
+from tests.aws_requests import Asked, MotoClients, Send, asked, failing
+from tests.partiql import OPERATION
 
 Parameters = Mapping[str, Any]
+_READ = frozenset({"dynamodb", "sqs", "sns"})
 
 
 class Crash(BaseException):
@@ -33,11 +34,8 @@ class Wire:
         self._losses: list[str] = []
         self._failures: list[tuple[str, Callable[[Parameters], bool]]] = []
         self.receipts: list[str] = []  #: of the messages that were received
-        for client in (services.clients.dynamodb, services.clients.sqs, services.clients.sns):
-            service = client.meta.service_model.service_id.hyphenize()
-            client.meta.events.register_last(f"before-parameter-build.{service}", self._pass)
-            client.meta.events.register_first(f"before-send.{service}", self._deliver)
-            client.meta.events.register_last(f"after-call.{service}.ReceiveMessage", self._note_receipts)
+        assert isinstance(services.clients, MotoClients)
+        services.clients.line.taps.append(self._pass)
 
     # --- What a test asks for ---------------------------------------------------------------------
 
@@ -54,11 +52,8 @@ class Wire:
 
     def refuse(self, operation: str, when: Callable[[Parameters], bool] = lambda _: True) -> None:
         """Let AWS answer the next `operation` with an error, after all retries."""
-        answer = {
-            "Error": {"Code": "InternalServerError", "Message": "scripted"},
-            "ResponseMetadata": {"HTTPStatusCode": 500},
-        }
-        self.before(operation, _raiser(ClientError(answer, operation)), when)  # type: ignore[arg-type]
+        code = "InternalServerError"
+        self.before(operation, _raiser(error_type(code)(operation, code, 500, {})), when)
 
     def lose_reply(self, operation: str) -> None:
         """Let the next `operation` happen, but its reply get lost: the SDK sends the request again."""
@@ -85,32 +80,25 @@ class Wire:
         """Start counting anew."""
         self.requests.clear()
 
-    # --- Hooks of botocore ------------------------------------------------------------------------
+    # --- On the line ------------------------------------------------------------------------------
 
-    def _pass(self, params: dict[str, Any], model: Any, **_: Any) -> None:
-        with self._lock:
-            self.requests.append((model.name, dict(params)))
-            found = [cut for cut in self._cuts if cut[0] == model.name and cut[1](params)][:1]
-            for cut in found:
-                self._cuts.remove(cut)
-        for _operation, _when, act in found:
+    def _pass(self, request: Request, send: Send) -> Response:
+        found = asked(request)
+        if found.service not in _READ:
+            return send(request)
+        for act in self._noted(found):
             act()
-
-    def _note_receipts(self, parsed: Mapping[str, Any], **_: Any) -> None:
-        self.receipts += [message["ReceiptHandle"] for message in parsed.get("Messages", [])]
-
-    def _deliver(self, request: Any, event_name: str, **_: Any) -> None:
-        operation = event_name.rpartition(".")[2]
+        if found.operation == OPERATION:
+            request = failing(request, dict(self._failing(found.parameters["Statements"])))
+        response = send(request)
         with self._lock:
-            lost = operation in self._losses
-            if lost:
-                self._losses.remove(operation)
-        if lost:
-            botocore_stubber(event_name, request)
-            raise ConnectionClosedError(endpoint_url=request.url)
-        if operation == OPERATION:
-            codes = dict(self._failing(json.loads(request.body)["Statements"]))
-            request.headers[FAILING] = json.dumps(codes)
+            if found.operation in self._losses:
+                self._losses.remove(found.operation)
+                raise Unreachable("lost")
+        if found.operation == "ReceiveMessage":
+            received = json.loads(response.body).get("Messages", [])
+            self.receipts += [message["ReceiptHandle"] for message in received]
+        return response
 
     def _failing(self, statements: Sequence[Parameters]) -> Iterator[tuple[int, str]]:
         """Which statements fail now, and how."""
@@ -119,6 +107,15 @@ class Wire:
                 for failure in [each for each in self._failures if each[1](statement)][:1]:
                     self._failures.remove(failure)
                     yield index, failure[0]
+
+    def _noted(self, found: Asked) -> list[Callable[[], None]]:
+        """Note a request; what a test wants done before it."""
+        with self._lock:
+            self.requests.append((found.operation, found.parameters))
+            fitting = [cut for cut in self._cuts if cut[0] == found.operation and cut[1](found.parameters)]
+            for cut in fitting[:1]:
+                self._cuts.remove(cut)
+        return [act for _, _, act in fitting[:1]]
 
 
 def _raiser(error: BaseException) -> Callable[[], None]:

@@ -1,100 +1,99 @@
-"""AWS clients, made when first used and kept for the container's life.
-
-They are botocore's own, the ones that boto3 wraps: importing boto3 itself would add a third to a cold start.
-"""
+"""AWS clients, made when first used and kept for the container's life."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as ConnectFailed
-from botocore.session import Session
+from chalicelib.aws.client import ATTEMPTS, Endpoint, JsonClient
+from chalicelib.aws.identity import Identity
+from chalicelib.aws.transport import KeptConnections, Transport
 
 if TYPE_CHECKING:
-    from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
-#: Threads that may speak to AWS at once, and so the connections that are kept.
+    from chalicelib.settings import AwsEnvironment
+
+#: Threads that may speak to AWS at once.
 CONNECTIONS = 32
-
-#: Answers of status 400 that say "later".
-_THROTTLED = {
-    "LimitExceededException",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "ThrottlingException",
-    "TransactionConflictException",
-    "TransactionInProgressException",
-}
-
-_CONFIG = Config(
-    connect_timeout=2,
-    read_timeout=5,
-    retries={"mode": "standard", "total_max_attempts": 4},
-    max_pool_connections=CONNECTIONS,
-    tcp_keepalive=True,
-)
-#: A post to one slow browser must not hold up the others; `realtime` does its own retries.
-_PUSH_CONFIG = Config(
-    connect_timeout=1,
-    read_timeout=2,
-    retries={"mode": "standard", "total_max_attempts": 1},
-    max_pool_connections=CONNECTIONS,
-    tcp_keepalive=True,
-)
 
 
 class Clients:
-    """One client a service, all on one session."""
+    """One client a service, all on the same connections."""
 
-    def __init__(self, endpoint_url: str | None = None, new_session: Callable[[], Session] = Session) -> None:
-        self._endpoint_url = endpoint_url
-        self._new_session = new_session
+    json_client = JsonClient
 
-    @cached_property
-    def _session(self) -> Session:
-        return self._new_session()
+    def __init__(
+        self,
+        environment: AwsEnvironment,
+        *,
+        transport: Transport | None = None,
+        attempts: int = ATTEMPTS,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Another `transport` brings the requests of all clients to wherever it wants."""
+        self._environment = environment
+        self._transport = transport
+        self._attempts = attempts
+        self._wait = wait
 
     @cached_property
     def dynamodb(self) -> DynamoDBClient:
-        client: DynamoDBClient = self._new("dynamodb")
-        return client
+        return cast("DynamoDBClient", self._json("dynamodb", "DynamoDB_20120810"))
 
     @cached_property
     def sqs(self) -> SQSClient:
-        client: SQSClient = self._new("sqs")
-        return client
-
-    @cached_property
-    def sns(self) -> SNSClient:
-        client: SNSClient = self._new("sns")
-        return client
+        return cast("SQSClient", self._json("sqs", "AmazonSQS"))
 
     @cached_property
     def ssm(self) -> SSMClient:
-        client: SSMClient = self._new("ssm")
-        return client
+        return cast("SSMClient", self._json("ssm", "AmazonSSM", version="1.1"))
 
-    def websocket(self, endpoint_url: str) -> ApiGatewayManagementApiClient:
-        """A client of the WebSocket API behind `endpoint_url`; the caller keeps it."""
-        service = "apigatewaymanagementapi"
-        client: Any = self._session.create_client(service, endpoint_url=endpoint_url, config=_PUSH_CONFIG)
-        return cast("ApiGatewayManagementApiClient", client)
+    @cached_property
+    def sns(self) -> Endpoint:
+        return self._endpoint("sns")
 
-    def _new(self, service: str) -> Any:
-        return self._session.create_client(service, endpoint_url=self._endpoint_url, config=_CONFIG)
+    def websocket(self, url: str) -> Endpoint:
+        """The management API of the WebSocket API at `url`; the caller keeps it."""
+        # A post to one slow browser must not hold up the others; `realtime` does its own retries.
+        connections = self._connections(connect_seconds=1, read_seconds=2)
+        return self._at(url, "execute-api", self._transport or connections, attempts=1)
 
+    def _json(self, service: str, target: str, version: str = "1.0") -> JsonClient:
+        return self.json_client(self._endpoint(service), target, version)
 
-def is_outage(error: Exception) -> bool:
-    """Is it AWS that failed, after the SDK's own retries, so that trying later may help?"""
-    if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-        return status >= 500 or error.response.get("Error", {}).get("Code") in _THROTTLED
-    return isinstance(error, ConnectFailed | HTTPClientError)
+    def _endpoint(self, service: str) -> Endpoint:
+        return self._at(self._origin(service), service, self._transport or self._all, self._attempts)
+
+    def _at(self, origin: str, service: str, transport: Transport, attempts: int) -> Endpoint:
+        return Endpoint(
+            service=service,
+            origin=origin,
+            identity=self._identity,
+            transport=transport,
+            attempts=attempts,
+            wait=self._wait,
+        )
+
+    def _origin(self, service: str) -> str:
+        """Where a service listens. https://docs.aws.amazon.com/general/latest/gr/rande.html"""
+        if self._environment.endpoint_url is not None:
+            return self._environment.endpoint_url.rstrip("/")
+        region = self._identity.region
+        domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+        return f"https://{service}.{region}.{domain}"
+
+    @cached_property
+    def _identity(self) -> Identity:
+        return Identity.of(self._environment)
+
+    @cached_property
+    def _all(self) -> KeptConnections:
+        return self._connections(connect_seconds=2, read_seconds=5)
+
+    def _connections(self, **seconds: Any) -> KeptConnections:
+        return KeptConnections(**seconds, roots=self._environment.ca_bundle)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.aws.pages import pages
 from chalicelib.aws.task_row import Row, encode, moment_of
 from chalicelib.domain.watching import Connection, Watch
 
@@ -109,14 +110,8 @@ class ConnectionTable:
 
     def watchers(self, owner: str, now: datetime) -> list[Connection]:
         """Every connection of `owner`, read consistently from the table itself."""
-        query = {**self._live(owner, now), "ConsistentRead": True}
-        found: list[Connection] = []
-        while True:
-            answer = self._client.query(**query)
-            found += [_connection(owner, row) for row in answer["Items"]]
-            if "LastEvaluatedKey" not in answer:
-                return found
-            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        found = pages(self._client, **self._live(owner, now), ConsistentRead=True)
+        return [_connection(owner, row) for rows in found for row in rows]
 
     def subscribe(self, connection: Connection, task_id: str) -> bool:
         """Add a task to what the connection watches; False when the connection is gone."""

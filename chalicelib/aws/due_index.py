@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from chalicelib.aws.pages import pages
 from chalicelib.aws.task_row import encode, owner_of
 
 if TYPE_CHECKING:
@@ -25,20 +26,16 @@ class DueIndex:
 
     def until(self, bucket: int, moment: datetime) -> Iterator[list[tuple[str, str]]]:
         """Pages of (owner, task id) of one bucket with `due_at` up to `moment`."""
-        query: dict[str, Any] = {
-            "TableName": self._table,
-            "IndexName": self._index,
-            "KeyConditionExpression": "due_bucket = :bucket AND due_at <= :moment",
-            "ExpressionAttributeValues": {
+        found = pages(
+            self._client,
+            TableName=self._table,
+            IndexName=self._index,
+            KeyConditionExpression="due_bucket = :bucket AND due_at <= :moment",
+            ExpressionAttributeValues={
                 ":bucket": {"N": str(bucket)},
                 ":moment": encode("due_at", moment),
             },
-            "Limit": PAGE,
-        }
-        while True:
-            answer = self._client.query(**query)
-            if answer["Items"]:
-                yield [(owner_of(row), row["sk"]["S"]) for row in answer["Items"]]
-            if "LastEvaluatedKey" not in answer:
-                return
-            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            Limit=PAGE,
+        )
+        for rows in filter(None, found):
+            yield [(owner_of(row), row["sk"]["S"]) for row in rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from botocore.exceptions import ClientError
+from chalicelib.aws.client import ServiceError
 
 
 def names(*attributes: str) -> dict[str, str]:
@@ -17,8 +17,8 @@ def number(value: int) -> dict[str, str]:
     return {"N": str(value)}
 
 
-def refused_row(refusal: ClientError) -> dict[str, Any] | None:
+def refused_row(refusal: Exception) -> dict[str, Any] | None:
     """The row as it was, which DynamoDB sends along with a refusal; None when there is none."""
-    response: Any = refusal.response
-    row: dict[str, Any] | None = response.get("Item")
+    assert isinstance(refusal, ServiceError)  # which the types of botocore do not know
+    row: dict[str, Any] | None = refusal.response.get("Item")
     return row

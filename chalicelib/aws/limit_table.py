@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
+from chalicelib.aws.expressions import refused_row
 from chalicelib.aws.task_row import Row
 
 if TYPE_CHECKING:
@@ -87,14 +86,10 @@ class LimitTable:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as refusal:
-            return False, _usage(_refused_row(refusal))
+            row = refused_row(refusal)
+            assert row is not None, "the conditions refuse nothing that is not there"
+            return False, _usage(row)
         return True, _usage(answer["Attributes"])
-
-
-def _refused_row(refusal: ClientError) -> Row:
-    response: Any = refusal.response
-    row: Row = response["Item"]
-    return row
 
 
 def _usage(row: Row) -> Usage:

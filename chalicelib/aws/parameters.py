@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from chalicelib.aws.clients import is_outage
+from chalicelib.aws.client import ServiceError, is_outage
+from chalicelib.aws.transport import Unreachable
 from chalicelib.domain.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ class Parameters:
             answer = self._client.get_parameter(Name=full_name, WithDecryption=True)
         except self._client.exceptions.ParameterNotFound:
             return None
-        except (BotoCoreError, ClientError) as error:
+        except (ServiceError, Unreachable) as error:
             if not is_outage(error):
                 raise
             raise Unavailable(

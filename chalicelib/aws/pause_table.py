@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.aws.pages import pages
 from chalicelib.aws.task_row import Row, encode, moment_of
 from chalicelib.domain.pauses import Pause
 
@@ -23,13 +24,14 @@ class PauseTable:
 
     def all(self) -> list[Pause]:
         """Every pause, and those that ended a moment ago; read consistently."""
-        pages = self._client.get_paginator("query").paginate(
+        found = pages(
+            self._client,
             TableName=self._table,
             KeyConditionExpression="pk = :pauses",
             ExpressionAttributeValues={":pauses": _PARTITION},
             ConsistentRead=True,
         )
-        return [_from_item(item) for page in pages for item in page["Items"]]
+        return [_from_item(item) for items in found for item in items]
 
     def put(self, pause: Pause) -> bool:
         """Store a pause; False when its type is paused already, and stays as it is.

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib.aws.limit_table import LIMITS_KEY
+from chalicelib.aws.pages import pages
 from chalicelib.aws.task_row import encode
 
 if TYPE_CHECKING:
@@ -64,13 +65,14 @@ class RollupTable:
     def since(self, owner: str, minute: datetime) -> dict[str, dict[str, int]]:
         """The owner's counts by minute (RFC 3339), from `minute` on; minutes without any are left out."""
         found: dict[str, dict[str, int]] = {}
-        pages = self._client.get_paginator("query").paginate(
+        rows = pages(
+            self._client,
             TableName=self._table,
             KeyConditionExpression="pk = :owner AND sk >= :minute",
             ExpressionAttributeValues={":owner": {"S": owner}, ":minute": {"S": _minute(minute)}},
         )
-        for page in pages:
-            for row in page["Items"]:
+        for page in rows:
+            for row in page:
                 found[row["sk"]["S"]] = {
                     name: int(value["N"]) for name, value in row.items() if name not in ("pk", "sk", "ttl")
                 }

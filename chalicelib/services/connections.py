@@ -20,7 +20,7 @@ from chalicelib.domain.ticket import Ticket
 from chalicelib.domain.timing import STORED_WITHIN
 from chalicelib.domain.watching import MAX_SUBSCRIPTIONS, Connection, ConnectionGone, SendFailed, Watch
 from chalicelib.observability import log
-from chalicelib.services.frames import error_frame, fits_a_frame, task_frame
+from chalicelib.services.frames import Frames, error_frame, fits_a_frame
 from chalicelib.services.reading import read_many, read_page
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class Connections:
     def _send_tasks(self, connection: Connection, tasks: list[Task]) -> None:
         loaded = {task.id: task for task in self._tasks.load(task for task in tasks if fits_a_frame(task))}
         for task in tasks:
-            self._sockets.send(connection.id, task_frame(loaded.get(task.id, task)))
+            self._sockets.send(connection.id, Frames().of_task(loaded.get(task.id, task)))
 
 
 def _batch(query: Mapping[str, str]) -> bool:

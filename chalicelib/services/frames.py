@@ -15,26 +15,37 @@ FRAME_LIMIT_BYTES = 32 * 1024
 _ENVELOPE_BYTES = 64
 
 
-def task_frame(task: Task) -> str:
-    """The update of one task."""
-    return '{"type":"task","task":' + _task_json(task) + "}"
+class Frames:
+    """Frames of updates. The text of each version of a task is made once for all who watch it."""
 
+    def __init__(self) -> None:
+        self._texts: dict[tuple[str, int], str] = {}
 
-def tasks_frames(tasks: Sequence[Task]) -> Iterator[str]:
-    """The updates of several tasks in as few frames as their limit allows."""
-    opening, closing = '{"type":"tasks","tasks":[', "]}"
-    room = FRAME_LIMIT_BYTES - len(opening) - len(closing)
-    texts: list[str] = []
-    used = 0
-    for text in map(_task_json, tasks):
-        size = len(text.encode()) + 1
-        if texts and used + size > room:
+    def of_task(self, task: Task) -> str:
+        """The update of one task."""
+        return '{"type":"task","task":' + self._text(task) + "}"
+
+    def of_tasks(self, tasks: Sequence[Task]) -> Iterator[str]:
+        """The updates of several tasks in as few frames as their limit allows."""
+        opening, closing = '{"type":"tasks","tasks":[', "]}"
+        room = FRAME_LIMIT_BYTES - len(opening) - len(closing)
+        texts: list[str] = []
+        used = 0
+        for text in map(self._text, tasks):
+            size = len(text.encode()) + 1
+            if texts and used + size > room:
+                yield opening + ",".join(texts) + closing
+                texts, used = [], 0
+            texts.append(text)
+            used += size
+        if texts:
             yield opening + ",".join(texts) + closing
-            texts, used = [], 0
-        texts.append(text)
-        used += size
-    if texts:
-        yield opening + ",".join(texts) + closing
+
+    def _text(self, task: Task) -> str:
+        version = task.id, task.version
+        if version not in self._texts:
+            self._texts[version] = _task_json(task)
+        return self._texts[version]
 
 
 def error_frame(code: str, detail: str) -> str:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from chalicelib.domain.task import Task, TaskStatus
 from chalicelib.domain.watching import Connection, ConnectionGone, SendFailed
-from chalicelib.observability import Metrics, carried, log
+from chalicelib.observability import Metrics, log
 from chalicelib.services.connections import hang_up
-from chalicelib.services.frames import fits_a_frame, task_frame, tasks_frames
+from chalicelib.services.frames import Frames, fits_a_frame
 
 if TYPE_CHECKING:
     from chalicelib.aws.connection_table import ConnectionTable
@@ -136,24 +136,41 @@ class Push:
         Versions of one task go in order, different tasks side by side: one watcher of a hundred tasks must
         not wait a hundred round trips.
         """
-        jobs = [
-            (connection, frames) for connection, tasks in wanted for frames in _sequences(connection, tasks)
+        made = Frames()
+        sequences = [
+            (connection.id, iter(frames))
+            for connection, tasks in wanted
+            for frames in _sequences(connection, tasks, made)
         ]
         failures: defaultdict[str, list[Exception]] = defaultdict(list)
-        outcomes = self._threads.map(carried(lambda job: self._deliver(*job)), jobs)
-        for (connection, _), failure in zip(jobs, outcomes, strict=True):
-            if failure is not None:
-                failures[connection.id].append(failure)
+        while sequences:
+            heads = [(id_, next(frames, None), frames) for id_, frames in sequences]
+            due = [(id_, frame, frames) for id_, frame, frames in heads if frame is not None]
+            outcomes = self._sent([(id_, frame) for id_, frame, _ in due])
+            sequences = []
+            for (id_, _, frames), failure in zip(due, outcomes, strict=True):
+                if failure is None:
+                    sequences.append((id_, frames))
+                else:
+                    failures[id_].append(failure)
         return [self._settle(connection, failures[connection.id]) for connection, _ in wanted]
 
-    def _deliver(self, connection: Connection, frames: Iterable[str]) -> Exception | None:
-        """Send frames one after the other; what kept them from being delivered, if anything did."""
-        try:
-            for frame in frames:
-                self._send(connection, frame)
-        except (ConnectionGone, SendFailed) as failure:
-            return failure
-        return None
+    def _sent(self, frames: Sequence[tuple[str, str]]) -> list[ConnectionGone | SendFailed | None]:
+        """Send (connection id, frame) side by side, and again what failed; for each what kept it."""
+        outcomes = self._sockets.send_all(frames)
+        for _ in range(1, _TRIES):
+            again = [number for number, failure in enumerate(outcomes) if isinstance(failure, SendFailed)]
+            if not again:
+                break
+            self._wait(_RETRY_WAIT_SECONDS)
+            for number, outcome in zip(
+                again, self._sockets.send_all([frames[number] for number in again]), strict=True
+            ):
+                outcomes[number] = outcome
+        arrived = outcomes.count(None)
+        if arrived:
+            self._metrics.add("Pushes", arrived)
+        return outcomes
 
     def _settle(self, connection: Connection, failures: Sequence[Exception]) -> bool:
         """Do what the outcomes of a connection ask for; False when the batch is to come again for it."""
@@ -169,18 +186,6 @@ class Push:
         elif connection.failures:
             self._connections.set_failures(connection, 0)
         return True
-
-    def _send(self, connection: Connection, frame: str) -> None:
-        for number in range(1, _TRIES + 1):
-            try:
-                self._sockets.send(connection.id, frame)
-            except SendFailed:
-                if number == _TRIES:
-                    raise
-                self._wait(_RETRY_WAIT_SECONDS)
-            else:
-                self._metrics.add("Pushes")
-                return
 
     def _failed(self, connection: Connection, error: Exception) -> bool:
         """Count the failure; at the limit the connection is closed, which serves it in its way."""
@@ -221,15 +226,15 @@ class Push:
             log.exception("Rollup not added", action="rollup_failed", owner=owner)
 
 
-def _sequences(connection: Connection, tasks: Sequence[Task]) -> list[Iterable[str]]:
+def _sequences(connection: Connection, tasks: Sequence[Task], made: Frames) -> list[Iterable[str]]:
     """The frames for a connection, in sequences that need not wait for each other."""
     versions: dict[str, list[Task]] = {}
     for task in tasks:
         versions.setdefault(task.id, []).append(task)
     if connection.batch:
         newest = [max(each, key=lambda task: task.version) for each in versions.values()]
-        return [tasks_frames(newest)]
-    return [map(task_frame, each) for each in versions.values()]
+        return [made.of_tasks(newest)]
+    return [map(made.of_task, each) for each in versions.values()]
 
 
 _COUNTED = {

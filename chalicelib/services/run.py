@@ -141,9 +141,11 @@ class Run:
         stored = self._tasks.extend(self.task, progress, now=now, lease_until=lease_until)
         if isinstance(stored, Refused):
             raise LeaseLost(self.task.id)
-        self.task = self._tasks.with_documents_of(self.task, stored)
-        self._deadline = max(deadline, self._deadline)
         with self._lock:
+            if self.abandoned:  # while the request was on its way: its outcome is about to be recorded
+                raise LeaseLost(self.task.id)
+            self.task = self._tasks.with_documents_of(self.task, stored)
+            self._deadline = max(deadline, self._deadline)
             self._reported_at = now
             if self._unreported is progress:
                 self._unreported = None
@@ -158,11 +160,20 @@ class Run:
         else:
             self._outcome = self._call(task_type)
 
+    def time_left(self) -> float:
+        """Seconds to the deadline. Once there are none the run is over, and no progress can lengthen it."""
+        with self._lock:
+            left = self.remaining_seconds()
+            self.abandoned = left <= 0
+            return left
+
     def outcome(self) -> Outcome:
-        """What the call came to; one that has not ended by now is abandoned at its deadline."""
-        if self._outcome is not None:
-            return self._outcome
-        self.abandoned = True
+        """What the call came to, once it has ended or its time is over."""
+        outcome = self._outcome
+        if outcome is not None:
+            stopped, self.abandoned = self.abandoned, False  # its thread is done
+            if not (stopped and isinstance(outcome, Lost)):
+                return outcome
         limit = f"{self.task.timeout_seconds:g} s without progress, or the end of the invocation"
         message = f"The run was stopped at its deadline: {limit}."
         return Failure(TaskError.of(ErrorKind.TIMEOUT, message))

@@ -240,7 +240,7 @@ class Worker:
         self._notes.started(run)
         context = copy_context()  # so that the lines of its thread carry the ids that are bound here
         work = partial(context.run, run.call, self._task_types.find(task.type))
-        return _Started(delivery, run, Job(work, f"task-{task.id}", run.remaining_seconds))
+        return _Started(delivery, run, Job(work, f"task-{task.id}", run.time_left))
 
     # --- Recording (T3 to T7) -------------------------------------------------------------------
 

@@ -16,14 +16,18 @@ from typing import Any
 import pytest
 
 from benchmarks.exchanges import write_units
+from benchmarks.hooks import environment, patient
 from benchmarks.stage import BenchStage, bench_stage
+from chalicelib.aws.clients import Clients
 from chalicelib.aws.document_table import DocumentTable
 from chalicelib.aws.task_row import to_row
 from chalicelib.aws.task_table import TaskTable
+from chalicelib.aws.transport import Request, Response
 from chalicelib.domain.documents import Document
 from chalicelib.domain.ids import new_task_id
 from chalicelib.domain.task import Refused, Task, TaskStatus
-from chalicelib.settings import Settings
+from chalicelib.settings import AwsEnvironment, Settings
+from tests.aws_requests import ENVIRONMENT, Line, Moto, Send, asked
 from tests.examples import KEEP, NOW, a_running_task, a_task
 from tests.kit import Kit
 
@@ -39,8 +43,9 @@ class Aws:
     tasks: TaskTable
     asked: list[str] = field(default_factory=list)
 
-    def note(self, model: Any, **_: Any) -> None:
-        self.asked.append(model.name)
+    def note(self, request: Request, send: Send) -> Response:
+        self.asked.append(asked(request).operation)
+        return send(request)
 
     def task(self, status: TaskStatus = TaskStatus.QUEUED, **fields: Any) -> Task:
         """A task under an id of its own."""
@@ -75,21 +80,19 @@ def stage() -> Iterator[BenchStage]:
 def aws(request: pytest.FixtureRequest) -> Iterator[Aws]:
     if request.param == "moto":
         with Kit() as kit:
-            yield from made(kit.client("dynamodb"), kit.settings)
+            yield from made(Line(Moto()), ENVIRONMENT, kit.settings)
     else:
-        client = request.getfixturevalue("stage").emulator.client("dynamodb")
-        yield from made(client, Settings(stage="local"))
+        endpoint = request.getfixturevalue("stage").endpoint
+        yield from made(Line(patient()), environment(endpoint), Settings(stage="local"))
 
 
-def made(client: Any, settings: Settings) -> Iterator[Aws]:
-    name = settings.resource("tasks")
+def made(line: Line, environment: AwsEnvironment, settings: Settings) -> Iterator[Aws]:
+    client, name = Clients(environment, transport=line).dynamodb, settings.resource("tasks")
     with ThreadPoolExecutor(4) as threads:
         documents = DocumentTable(client, settings.resource("documents"))
         aws = Aws(client, name, TaskTable(client, name, documents, threads))
-        hook = "before-parameter-build.dynamodb"
-        client.meta.events.register(hook, aws.note)
+        line.taps.append(aws.note)
         yield aws
-        client.meta.events.unregister(hook, aws.note)
 
 
 BATCH = ["BatchExecuteStatement"]

@@ -15,7 +15,6 @@ from chalice.test import Client, HTTPResponse
 
 import app
 from chalicelib import bootstrap
-from chalicelib.aws.clients import Clients
 from chalicelib.bootstrap import Services
 from chalicelib.domain.task import Task
 from chalicelib.domain.task_types import TaskTypes
@@ -52,7 +51,7 @@ def kit(task_types: TaskTypes | None, calls: Calls) -> Iterator[Kit]:
 def open_kit(calls: Calls, task_types: TaskTypes | None = None, **settings: Any) -> Iterator[Kit]:
     """A kit whose services the handlers use, and whose calls are heard."""
     with Kit(task_types, **settings) as kit:
-        kit.services = kit.new_services(clients=Clients(new_session=calls.session))
+        kit.services = kit.new_services(clients=calls.clients())
         bootstrap.install(kit.services)
         yield kit
 

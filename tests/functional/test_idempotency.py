@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.aws.client import error_type
 from chalicelib.domain.errors import IdempotencyMismatch
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.task_types import TaskTypes
@@ -190,17 +191,13 @@ class TestAtTheSameTime:
         assert len(task_rows(kit)) == 1
 
 
-def conflict(kit: Kit) -> Callable[[], None]:
+def conflict() -> Callable[[], None]:
     """What DynamoDB answers when two transactions meet on a key."""
 
     def meet() -> None:
-        raise kit.services.clients.dynamodb.exceptions.TransactionCanceledException(
-            {
-                "Error": {"Code": "TransactionCanceledException", "Message": "conflict"},
-                "CancellationReasons": [{"Code": "TransactionConflict"}, {"Code": "None"}],  # type: ignore[typeddict-unknown-key]
-            },
-            "TransactWriteItems",
-        )
+        code = "TransactionCanceledException"
+        reasons = {"CancellationReasons": [{"Code": "TransactionConflict"}, {"Code": "None"}]}
+        raise error_type(code)("TransactWriteItems", code, 400, reasons)
 
     return meet
 
@@ -218,14 +215,14 @@ class TestFailures:
     def test_transactions_that_meet_are_tried_again(self, http: Http, kit: Kit) -> None:
         wire = Wire(kit.services)
         for _ in range(3):
-            wire.before("TransactWriteItems", conflict(kit))
+            wire.before("TransactWriteItems", conflict())
         assert http.post("/tasks", BODY, idempotency_key="k1").status_code == 201
         assert wire.counts()["TransactWriteItems"] == 4
 
     def test_but_not_for_good(self, http: Http, kit: Kit) -> None:
         wire = Wire(kit.services)
         for _ in range(100):
-            wire.before("TransactWriteItems", conflict(kit))
+            wire.before("TransactWriteItems", conflict())
         answer = http.post("/tasks", BIG, idempotency_key="k1")
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
         assert items(kit, "tasks") == []

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
+from chalicelib.aws.client import ServiceError
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.outcomes import Snooze
 from chalicelib.domain.pauses import PARKED, SETTLED
@@ -84,7 +84,7 @@ class TestSwitch:
         pause(admin)
         (late,) = wire.sent("PutItem")
         resume(admin)
-        with suppress(ClientError):
+        with suppress(ServiceError):
             kit.services.clients.dynamodb.put_item(**late)
         assert kit.services.pauses.now() == {}
 
@@ -97,7 +97,7 @@ class TestSwitch:
         (late,) = wire.sent("UpdateItem")
         kit.clock.advance(1)
         pause(admin)
-        with suppress(ClientError):
+        with suppress(ServiceError):
             kit.services.clients.dynamodb.update_item(**late)
         assert list(kit.services.pauses.now()) == ["test.fast"]
 

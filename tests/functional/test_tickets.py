@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 import app
+from chalicelib.aws.client import error_type
 from chalicelib.domain.ticket import LIFETIME
 from tests.functional.conftest import Handlers, Http
 from tests.kit import Kit
@@ -105,15 +106,11 @@ class TestEntering:
         self, kit: Kit, http: Http, handlers: Handlers
     ) -> None:
         ticket = buy(http)
-        throttled = {
-            "Error": {"Code": "TransactionCanceledException", "Message": "scripted"},
-            "CancellationReasons": [{"Code": "ThrottlingError"}, {"Code": "None"}, {"Code": "None"}],
-        }
+        code = "TransactionCanceledException"
+        throttled = {"CancellationReasons": [{"Code": "ThrottlingError"}, {"Code": "None"}, {"Code": "None"}]}
 
         def refuse() -> None:
-            raise kit.services.clients.dynamodb.exceptions.TransactionCanceledException(
-                throttled, "TransactWriteItems"
-            )
+            raise error_type(code)("TransactWriteItems", code, 400, throttled)
 
         Wire(kit.services).before("TransactWriteItems", refuse)
         assert enter(handlers, "c1", ticket) == 503

@@ -166,6 +166,37 @@ class TestTimeout:
         assert lost.wait(PATIENCE)
         assert kit.get(stuck["id"]) == timed_out
 
+    def test_a_report_that_was_on_its_way_does_not_lengthen_it(
+        self, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
+        recording, reported = Event(), Event()
+        heard: list[str] = []
+
+        def work(payload: Any, context: TaskContext) -> None:
+            try:
+                context.progress(50)
+            except LeaseLost:
+                heard.append(f"lost, {context.remaining_seconds():g} s left")
+            reported.set()
+
+        def deadline_passes() -> None:
+            kit.clock.advance(61)
+            assert recording.wait(PATIENCE)
+
+        def outcome_is_recorded() -> None:
+            recording.set()
+            assert reported.wait(PATIENCE)
+
+        script.work = work
+        task = kit.create("test.fast")
+        wire = Wire(kit.services)
+        wire.before("UpdateItem", deadline_passes, lambda sent: ":progress" in sent["UpdateExpression"])
+        wire.before("UpdateItem", outcome_is_recorded, lambda sent: ":new_status" in sent["UpdateExpression"])
+        handlers.run(task)
+        assert heard == ["lost, 0 s left"]
+        assert kit.get(task["id"])["status"] == "retrying"
+        assert kit.ended_processes == 1
+
     def test_the_last_attempt_dies_of_it(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         release = Event()
 

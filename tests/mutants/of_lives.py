@@ -184,7 +184,7 @@ OF_LIVES = (
         "watchers are read consistently",
         "the update of a moment ago misses the client that has just come",
         "chalicelib/aws/connection_table.py",
-        ('query = {**self._live(owner, now), "ConsistentRead": True}', "query = self._live(owner, now)"),
+        ("**self._live(owner, now), ConsistentRead=True)", "**self._live(owner, now))"),
     ),
     mutant(
         "subscribe, then read",

@@ -102,6 +102,12 @@ OF_RUNS = (
         ("            self._end_process()\n", ""),
     ),
     mutant(
+        "progress: not of a run that is over",
+        "it works on while its next attempt is on its way",
+        "chalicelib/services/run.py",
+        ("            if self.abandoned:  # while", "            if False:  # while"),
+    ),
+    mutant(
         "the deadline respects the end of the invocation",
         "a run is killed before its outcome can be recorded",
         "chalicelib/services/run.py",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import unquote
 
 import app
-from tests.simulation.calls import Answer, failure
+from chalicelib.aws.transport import Response
+from tests.aws_requests import Asked
+from tests.simulation.calls import failure
 from tests.simulation.functions import Ended, Functions
 from tests.simulation.queues import SECOND
 from tests.simulation.scheduler import Scheduler
@@ -29,21 +30,23 @@ class Gateway:
         self._chance = chance
         self._count = 0
 
-    def answer(self, operation: str, request: tuple[Any, str]) -> Answer:
+    def answer(self, wanted: Asked) -> Response:
         """Post to a connection, or cut it."""
-        connection = unquote(request[0].rpartition("/")[2])
+        connection = wanted.parameters["ConnectionId"]
         browser = self._browsers.get(connection)
         if browser is None:
             return failure(410, "GoneException", "apigatewaymanagementapi")
-        if operation == "DeleteConnection":
+        if wanted.operation == "DeleteConnection":
             self._cut(connection)
-            return Answer(204, b"", {})
+            return Response(204, b"")
         if self._chance("frame lost with its connection"):
             self._cut(connection)
         else:
             delay = 5 + self._chance("frame late")
-            self._scheduler.after(delay, lambda: browser.hear(connection, json.loads(request[1])))
-        return Answer(200, b"", {})
+            self._scheduler.after(
+                delay, lambda: browser.hear(connection, json.loads(wanted.parameters["Data"]))
+            )
+        return Response(200, b"")
 
     def open(self, browser: Browser) -> None:
         """Let the service decide about a new connection."""

@@ -1,8 +1,8 @@
 """Everything that the handlers say to AWS: numbered, delayed, answered, and broken as a plan wants.
 
-DynamoDB and SSM are moto; SQS, SNS and the WebSocket API are played by the simulation. The hooks sit where
-botocore would send a request, behind all code of the service and of the SDK but its own retries, which a
-plan plays: a request whose answer was lost is sent twice, and a copy of it may come late.
+DynamoDB and SSM are moto; SQS, SNS and the WebSocket API are played by the simulation. It is the transport of
+the service's clients, behind all their code but what they send again, which a plan plays: a request whose
+answer was lost is sent twice, and a copy of it may come late.
 """
 
 from __future__ import annotations
@@ -14,13 +14,10 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, Protocol
 
-from botocore.awsrequest import AWSResponse
-from botocore.exceptions import ReadTimeoutError
-from moto.core.models import botocore_stubber
-
 from chalicelib.aws.clients import Clients
-from tests.kit import new_session
-from tests.partiql import FAILING, OPERATION, answering
+from chalicelib.aws.transport import Request, Response, Unreachable
+from tests.aws_requests import ENVIRONMENT, Asked, Moto, OneByOne, asked, failing
+from tests.partiql import OPERATION
 from tests.simulation.scheduler import Process, Scheduler
 
 SOCKETS_URL = "https://sockets.example/test"
@@ -91,26 +88,7 @@ class Plan(Protocol):
         """Does this happen, and if so for how many milliseconds?"""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What AWS says to a request."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
-
-
-class _Raw:
-    """The body of a response, as urllib3 would give it."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    def stream(self, **_: Any) -> Any:
-        yield self._body
-
-
-Played = Callable[[str, Any], Answer]
+Played = Callable[[Asked], Response]
 
 
 class Calls:
@@ -126,38 +104,38 @@ class Calls:
         self.plan = plan
         self._scheduler = scheduler
         self._played = played
-        self._transactions: dict[str, Answer] = {}
-        self._answered: dict[str, Answer] = {}  #: reads that need not be consistent, by what they asked
+        self._moto = Moto()
+        self._transactions: dict[str, Response] = {}
+        self._answered: dict[str, Response] = {}  #: reads that need not be consistent, by what they asked
 
-    def handle(self, event_name: str, request: Any) -> AWSResponse:
-        """Do one request of the fiber at hand; what AWS answers. Raises: what the SDK would."""
+    def handle(self, request: Request) -> Response:
+        """Do one request of the fiber at hand; what AWS answers. Raises: Unreachable."""
         fiber = self._scheduler.current
-        assert fiber is not None, f"{event_name} outside of any process"
-        call = self._call(event_name, request, fiber.process)
+        assert fiber is not None, f"{request.url} outside of any process"
+        call = self._call(request, fiber.process)
         self.made.append(call)
         trouble = self.plan.trouble(call)
         if trouble is not None:
             self.troubles.append((call, trouble))
         self.note(f"{call}{f'  !!! {trouble.fault}' if trouble else ''}")
         self._before(trouble, fiber.process)
-        answer = self._outcome(trouble, call, event_name, request)
+        answer = self._outcome(trouble, call, request)
         self._scheduler.sleep(self.plan.latency())
         if trouble is not None and trouble.fault is Fault.CRASH_AFTER:
             self._scheduler.kill(fiber.process)
         if trouble is not None and trouble.fault is Fault.UNHEARD:
-            raise ReadTimeoutError(endpoint_url=request.url)
-        return AWSResponse(request.url, answer.status, dict(answer.headers), _Raw(answer.body))
+            raise Unreachable(request.url)
+        return answer
 
-    def _call(self, event_name: str, request: Any, process: Process) -> Call:
-        _, service, operation = event_name.split(".")
-        body = request.body
+    def _call(self, request: Request, process: Process) -> Call:
+        found = asked(request)
         return Call(
             number=len(self.made),
             process=process.name,
             function=process.name.partition("/")[0],
-            service=service,
-            operation=operation,
-            body=body.decode() if isinstance(body, bytes) else str(body or ""),
+            service=found.service,
+            operation=found.operation,
+            body=request.body.decode(),
         )
 
     def _before(self, trouble: Trouble | None, process: Process) -> None:
@@ -167,7 +145,7 @@ class Calls:
             process.frozen_until = self._scheduler.now + trouble.milliseconds
         self._scheduler.sleep(self.plan.latency())
 
-    def _outcome(self, trouble: Trouble | None, call: Call, event_name: str, request: Any) -> Answer:
+    def _outcome(self, trouble: Trouble | None, call: Call, request: Request) -> Response:
         fault = None if trouble is None else trouble.fault
         if fault is Fault.REFUSED:
             return failure(500, "InternalServerError", call.service)
@@ -175,30 +153,29 @@ class Calls:
             return failure(400, "ThrottlingException", call.service)
         if fault is Fault.PARTLY:
             statements = range(len(json.loads(call.body)["Statements"]))
-            request.headers[FAILING] = json.dumps(dict.fromkeys(statements[::2], "ThrottlingError"))
-        answer = self._do(call, event_name, request)
+            request = failing(request, dict.fromkeys(statements[::2], "ThrottlingError"))
+        answer = self._do(call, request)
         if fault is Fault.TWICE:
             assert trouble is not None
             self._scheduler.sleep(trouble.milliseconds)
-            answer = self._do(call, event_name, request)
+            answer = self._do(call, request)
         if fault is Fault.LATE_COPY:
             assert trouble is not None
             self.copies += 1
-            self._scheduler.after(trouble.milliseconds, lambda: self._copy(call, event_name, request))
+            self._scheduler.after(trouble.milliseconds, lambda: self._copy(call, request))
         return answer
 
-    def _copy(self, call: Call, event_name: str, request: Any) -> None:
+    def _copy(self, call: Call, request: Request) -> None:
         self.copies -= 1
         self.note(f"late copy of {call}")
-        self._do(call, event_name, request)
+        self._do(call, request)
 
-    def _do(self, call: Call, event_name: str, request: Any) -> Answer:
+    def _do(self, call: Call, request: Request) -> Response:
         """Let AWS act."""
         self.writer = call.process
         played = self._played.get(call.service)
         if played is not None:
-            argument = request.url if call.service == "apigatewaymanagementapi" else call.body
-            return played(call.operation, (argument, call.body))
+            return played(asked(request))
         wanted = json.loads(call.body)
         token = wanted.get("ClientRequestToken") if "Transact" in call.operation else None
         if token in self._transactions:
@@ -208,10 +185,7 @@ class Calls:
         if question in self._answered and self.plan.chance("read old"):
             self.note("    answered with what was")
             return self._answered[question]
-        response = answering(botocore_stubber.process_request)(request)
-        assert response is not None
-        status, headers, text = response
-        answer = Answer(status, text if isinstance(text, bytes) else text.encode(), headers)
+        answer = self._moto.send(request)
         if token is not None and answer.status == 200:
             self._transactions[token] = answer
         if eventual:
@@ -228,21 +202,20 @@ def _question(wanted: dict[str, Any]) -> str:
     return json.dumps({**wanted, "ExpressionAttributeValues": values}, sort_keys=True)
 
 
-def answer_json(body: Any) -> Answer:
+def answer_json(body: Any) -> Response:
     """A good answer."""
-    return Answer(200, json.dumps(body).encode(), {"content-type": "application/x-amz-json-1.0"})
+    return Response(200, json.dumps(body).encode())
 
 
-def failure(status: int, code: str, service: str) -> Answer:
+def failure(status: int, code: str, service: str) -> Response:
     """An error, in the words of a service."""
     if service == "sns":
         text = f"<ErrorResponse><Error><Code>{code}</Code><Message>played</Message></Error></ErrorResponse>"
-        return Answer(status, text.encode(), {"content-type": "text/xml"})
-    body = json.dumps({"__type": code, "message": "played"}).encode()
-    return Answer(status, body, {"content-type": "application/json", "x-amzn-ErrorType": code})
+        return Response(status, text.encode())
+    return Response(status, json.dumps({"__type": code, "message": "played"}).encode())
 
 
-# --- The SDK's clients, made once for all worlds ---------------------------------------------------
+# --- The clients, made once for all worlds ---------------------------------------------------------
 
 _open: list[Calls] = []
 
@@ -252,24 +225,15 @@ def connect(calls: Calls) -> None:
     _open[:] = [calls]
 
 
+class _Open(OneByOne):
+    """Brings requests to the world that is open."""
+
+    def send(self, request: Request) -> Response:
+        """What its AWS answers."""
+        return _open[0].handle(request)
+
+
 @cache
 def clients() -> Clients:
-    """Clients whose requests are handled by the world that is open."""
-    made = Clients(new_session=new_session)
-    for each in (made.dynamodb, made.sqs, made.sns, made.ssm):
-        _hook(each)
-    sockets = made.websocket(SOCKETS_URL)
-    _hook(sockets)
-    made.websocket = lambda endpoint_url: sockets  # type: ignore[method-assign]
-    return made
-
-
-def _hook(client: Any) -> None:
-    service = client.meta.service_model.service_id.hyphenize()
-    client.meta.events.unregister("before-send", botocore_stubber)
-    client.meta.events.register(f"before-send.{service}", _handle)
-    client.meta.events.unregister(f"needs-retry.{service}", unique_id=f"retry-config-{service}")
-
-
-def _handle(request: Any, event_name: str, **_: Any) -> AWSResponse:
-    return _open[0].handle(event_name, request)
+    """Clients whose requests are handled by the world that is open. What they send again, a plan plays."""
+    return Clients(ENVIRONMENT, transport=_Open(), attempts=1)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.simulation.calls import Answer, answer_json, failure
+from chalicelib.aws.transport import Response
+from tests.aws_requests import Asked
+from tests.simulation.calls import answer_json, failure
 from tests.simulation.scheduler import Scheduler
 
 MAX_RECEIVE_COUNT = 10
@@ -108,26 +109,26 @@ class Sqs:
     def all(self) -> tuple[Queue, Queue, Queue]:
         return self.fast, self.long, self.dead
 
-    def answer(self, operation: str, request: tuple[Any, str]) -> Answer:
+    def answer(self, asked: Asked) -> Response:
         """Do one request."""
-        wanted = json.loads(request[1])
-        if operation == "GetQueueUrl":
+        wanted = asked.parameters
+        if asked.operation == "GetQueueUrl":
             return answer_json({"QueueUrl": f"https://sqs/{wanted['QueueName']}"})
         queue = self._by_url[wanted["QueueUrl"]]
-        answers: dict[str, Callable[[Queue, dict[str, Any]], Answer]] = {
+        answers: dict[str, Callable[[Queue, dict[str, Any]], Response]] = {
             "SendMessage": self._send,
             "SendMessageBatch": self._send_batch,
             "ReceiveMessage": self._receive,
             "DeleteMessageBatch": self._delete,
             "ChangeMessageVisibility": self._show,
         }
-        return answers[operation](queue, wanted)
+        return answers[asked.operation](queue, wanted)
 
-    def _send(self, queue: Queue, wanted: dict[str, Any]) -> Answer:
+    def _send(self, queue: Queue, wanted: dict[str, Any]) -> Response:
         message_id = self._arrive(queue, wanted)
         return answer_json({"MessageId": message_id, "MD5OfMessageBody": "0" * 32})
 
-    def _send_batch(self, queue: Queue, wanted: dict[str, Any]) -> Answer:
+    def _send_batch(self, queue: Queue, wanted: dict[str, Any]) -> Response:
         done, failed = [], []
         for entry in wanted["Entries"]:
             if self._chance("entry of a batch fails"):
@@ -149,7 +150,7 @@ class Sqs:
             queue.send(body, attributes, delay + self._chance("message late"))
         return queue.send(body, attributes, delay)
 
-    def _receive(self, queue: Queue, wanted: dict[str, Any]) -> Answer:
+    def _receive(self, queue: Queue, wanted: dict[str, Any]) -> Response:
         found = queue.take(wanted.get("MaxNumberOfMessages", 1))
         messages = [
             {
@@ -163,12 +164,12 @@ class Sqs:
         ]
         return answer_json({"Messages": messages} if messages else {})
 
-    def _delete(self, queue: Queue, wanted: dict[str, Any]) -> Answer:
+    def _delete(self, queue: Queue, wanted: dict[str, Any]) -> Response:
         for entry in wanted["Entries"]:
             queue.delete(entry["ReceiptHandle"])
         return answer_json({"Successful": [{"Id": entry["Id"]} for entry in wanted["Entries"]], "Failed": []})
 
-    def _show(self, queue: Queue, wanted: dict[str, Any]) -> Answer:
+    def _show(self, queue: Queue, wanted: dict[str, Any]) -> Response:
         if queue.show_in(wanted["ReceiptHandle"], wanted["VisibilityTimeout"] * SECOND):
             return answer_json({})
         return failure(400, "MessageNotInflight", "sqs")

@@ -7,20 +7,21 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs
 
 from moto import mock_aws
 from moto.dynamodb.models import dynamodb_backends
 
 import app
+from chalicelib.aws.transport import Response
 from chalicelib.domain.caller import Scope
 from chalicelib.domain.documents import Document
 from chalicelib.domain.task import Task
 from chalicelib.settings import Settings
 from local.tokens import mint_token
-from tests.kit import REGION, SIGNING_KEY, STAGE, TOKEN_KEY, new_session, template
+from tests.aws_requests import REGION, Asked
+from tests.kit import SIGNING_KEY, STAGE, TOKEN_KEY, new_session, template
 from tests.simulation.browsers import Browser, Gateway
-from tests.simulation.calls import SOCKETS_URL, Answer, Calls, connect
+from tests.simulation.calls import SOCKETS_URL, Calls, connect
 from tests.simulation.functions import Ended, Functions, moment
 from tests.simulation.history import History
 from tests.simulation.plans import SKEW, Calm
@@ -317,15 +318,15 @@ class World:
 
     # --- What is played or watched --------------------------------------------------------------------
 
-    def _publish(self, operation: str, request: tuple[Any, str]) -> Answer:
-        wanted = parse_qs(request[1])
-        if operation == "CreateTopic":
-            inner = f"<TopicArn>arn:aws:sns:us-east-1:{ACCOUNT}:{wanted['Name'][0]}</TopicArn>"
+    def _publish(self, wanted: Asked) -> Response:
+        if wanted.operation == "CreateTopic":
+            inner = f"<TopicArn>arn:aws:sns:us-east-1:{ACCOUNT}:{wanted.parameters['Name']}</TopicArn>"
         else:
-            self.alerts.append((self.scheduler.now, wanted["Message"][0]))
+            self.alerts.append((self.scheduler.now, wanted.parameters["Message"]))
             inner = "<MessageId>1</MessageId>"
-        text = f"<{operation}Response><{operation}Result>{inner}</{operation}Result></{operation}Response>"
-        return Answer(200, text.encode(), {"content-type": "text/xml"})
+        name = wanted.operation
+        text = f"<{name}Response><{name}Result>{inner}</{name}Result></{name}Response>"
+        return Response(200, text.encode())
 
     def _seen(self, record: dict[str, Any]) -> None:
         self.history.record(record)

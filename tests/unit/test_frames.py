@@ -15,10 +15,9 @@ from chalicelib.domain.task import ErrorKind, Task, TaskError, TaskStatus
 from chalicelib.domain.task_view import task_view
 from chalicelib.services.frames import (
     FRAME_LIMIT_BYTES,
+    Frames,
     error_frame,
     fits_a_frame,
-    task_frame,
-    tasks_frames,
 )
 from tests.examples import KEEP, LATER, TASK_ID, a_running_task, a_task, tasks
 
@@ -32,29 +31,29 @@ def sized(payload: int, result: int = 0) -> Task:
 class TestOneTask:
     def test_a_frame_is_the_whole_public_task(self) -> None:
         task = sized(100, 100)
-        assert json.loads(task_frame(task)) == {"type": "task", "task": task_view(task)}
+        assert json.loads(Frames().of_task(task)) == {"type": "task", "task": task_view(task)}
 
     @pytest.mark.parametrize(
         ("payload", "result"), [(40_000, 0), (0, 40_000), (20_000, 20_000), (250_000, 250_000)]
     )
     def test_a_task_that_is_too_big_comes_truncated(self, payload: int, result: int) -> None:
-        task = json.loads(task_frame(sized(payload, result)))["task"]
+        task = json.loads(Frames().of_task(sized(payload, result)))["task"]
         assert task["truncated"] is True
         assert (task["payload"], task["result"]) == (None, None)
         assert (task["id"], task["version"], task["status"]) == (TASK_ID, 3, "succeeded")
 
     def test_a_task_whose_documents_were_not_read_comes_truncated(self) -> None:
         """The reader must not take the null for its payload."""
-        frame = json.loads(task_frame(a_task(payload=Document(None, 2000))))
+        frame = json.loads(Frames().of_task(a_task(payload=Document(None, 2000))))
         assert frame["task"]["truncated"] is True
 
     @pytest.mark.parametrize("size", range(31_500, 33_000, 25))
     def test_no_size_is_over_the_limit(self, size: int) -> None:
-        assert len(task_frame(sized(size)).encode()) <= FRAME_LIMIT_BYTES
+        assert len(Frames().of_task(sized(size)).encode()) <= FRAME_LIMIT_BYTES
 
     @given(tasks)
     def test_no_task_is_over_the_limit(self, task: Task) -> None:
-        assert len(task_frame(task).encode()) <= FRAME_LIMIT_BYTES
+        assert len(Frames().of_task(task).encode()) <= FRAME_LIMIT_BYTES
 
     def test_not_even_one_whose_every_attempt_failed_at_length(self) -> None:
         """25 attempts with a kilobyte of error each, and letters that JSON writes with six: 150 KB."""
@@ -62,7 +61,7 @@ class TestOneTask:
         error = TaskError.of(ErrorKind.EXCEPTION, "\x01" * 1024)
         for _ in range(25):
             task = replace(task, attempts=task.fail(LATER, error, KEEP).attempts, error=error)
-        frame = task_frame(replace(task, status=TaskStatus.FAILED))
+        frame = Frames().of_task(replace(task, status=TaskStatus.FAILED))
         assert len(frame.encode()) <= FRAME_LIMIT_BYTES
         assert json.loads(frame)["task"]["truncated"] is True
 
@@ -72,16 +71,16 @@ class TestManyTasks:
     @given(st.lists(st.integers(0, 40_000), max_size=30))
     def test_every_task_comes_once_in_order_within_the_limit(self, sizes: list[int]) -> None:
         wanted = [replace(sized(size), version=number) for number, size in enumerate(sizes)]
-        frames = list(tasks_frames(wanted))
+        frames = list(Frames().of_tasks(wanted))
         assert all(len(frame.encode()) <= FRAME_LIMIT_BYTES for frame in frames)
         found = [task["version"] for frame in frames for task in json.loads(frame)["tasks"]]
         assert found == list(range(len(sizes)))
 
     def test_small_tasks_share_a_frame(self) -> None:
-        assert len(list(tasks_frames([sized(10)] * 20))) == 1
+        assert len(list(Frames().of_tasks([sized(10)] * 20))) == 1
 
     def test_no_tasks_need_no_frame(self) -> None:
-        assert list(tasks_frames([])) == []
+        assert list(Frames().of_tasks([])) == []
 
 
 class TestFitting:

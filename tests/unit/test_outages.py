@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from botocore.exceptions import (
-    ClientError,
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    ParamValidationError,
-    ReadTimeoutError,
-)
 
-from chalicelib.aws.clients import is_outage
+from chalicelib.aws.client import ServiceError, error_type, is_outage
+from chalicelib.aws.transport import Unreachable
 
 
-def refusal(status: int, code: str) -> ClientError:
-    return ClientError(
-        {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
-        "PutItem",
-    )
+def refusal(status: int, code: str) -> ServiceError:
+    return error_type(code)("PutItem", code, status, {"message": "no"})
 
 
 @pytest.mark.parametrize(
@@ -32,10 +21,7 @@ def refusal(status: int, code: str) -> ClientError:
         refusal(400, "ProvisionedThroughputExceededException"),
         refusal(400, "RequestLimitExceeded"),
         refusal(400, "TransactionConflictException"),
-        ConnectTimeoutError(endpoint_url="https://aws.test"),
-        ReadTimeoutError(endpoint_url="https://aws.test"),
-        EndpointConnectionError(endpoint_url="https://aws.test"),
-        ConnectionClosedError(endpoint_url="https://aws.test"),
+        Unreachable("https://aws.test: timed out"),
     ],
     ids=repr,
 )
@@ -49,8 +35,7 @@ def test_what_may_be_over_soon_is_an_outage(error: Exception) -> None:
         refusal(400, "ValidationException"),
         refusal(400, "AccessDeniedException"),
         refusal(400, "ResourceNotFoundException"),
-        ParamValidationError(report="no such parameter"),
-        NoCredentialsError(),
+        LookupError("no credentials"),
         ValueError("ours"),
     ],
     ids=repr,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from chalicelib.aws.parameters import KEPT_SECONDS, Parameters
+from chalicelib.aws.transport import Request, Response, Unreachable
 from chalicelib.domain.errors import Unavailable
-from tests.kit import shared_session
+from tests.aws_requests import MotoClients, Send, asked
 
 OLD, NEW = "o" * 32, "n" * 32
 
@@ -19,15 +18,17 @@ OLD, NEW = "o" * 32, "n" * 32
 class Stage:
     """A parameter store with a clock."""
 
-    def __init__(self, ssm: Any) -> None:
-        self.ssm = ssm
+    def __init__(self) -> None:
+        clients = MotoClients()
+        self.line, self.ssm = clients.line, clients.ssm
         self.now = 1000.0
         self.reads = 0
-        self.parameters = Parameters(ssm, lambda name: f"/task-service/test/{name}", lambda: self.now)
-        ssm.meta.events.register("before-call.ssm.GetParameter", self._count)
+        self.parameters = Parameters(self.ssm, lambda name: f"/task-service/test/{name}", lambda: self.now)
+        self.line.taps.append(self._count)
 
-    def _count(self, **_: Any) -> None:
-        self.reads += 1
+    def _count(self, request: Request, send: Send) -> Response:
+        self.reads += asked(request).operation == "GetParameter"
+        return send(request)
 
     def put(self, name: str, value: str) -> None:
         self.ssm.put_parameter(
@@ -38,7 +39,7 @@ class Stage:
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     with mock_aws():
-        yield Stage(shared_session().create_client("ssm"))
+        yield Stage()
 
 
 def test_a_parameter_is_read_once_for_many_requests(stage: Stage) -> None:
@@ -78,9 +79,9 @@ def test_a_key_that_can_be_guessed_is_refused_without_being_told(stage: Stage, v
 
 
 def test_a_parameter_store_that_does_not_answer_is_an_outage(stage: Stage) -> None:
-    def fail(**_: Any) -> None:
-        raise EndpointConnectionError(endpoint_url="https://ssm.example")
+    def fail(request: Request, send: Send) -> Response:
+        raise Unreachable(request.url)
 
-    stage.ssm.meta.events.register("before-call.ssm.GetParameter", fail)
+    stage.line.taps.append(fail)
     with pytest.raises(Unavailable):
         _ = stage.parameters.token_keys

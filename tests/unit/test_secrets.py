@@ -11,9 +11,10 @@ import pytest
 from moto import mock_aws
 
 from chalicelib.aws.secrets import KEPT_SECONDS, Secrets
+from chalicelib.aws.transport import Request, Response
 from chalicelib.domain.outcomes import Rejected
 from chalicelib.settings import Settings
-from tests.kit import shared_session
+from tests.aws_requests import MotoClients, Send, asked
 
 SETTINGS = Settings(stage="test")
 
@@ -22,26 +23,30 @@ SETTINGS = Settings(stage="test")
 class Stage:
     """A stage's SSM, its secrets, and a clock to move."""
 
-    client: Any
+    clients: MotoClients
     now: float = 1000.0
     reads: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.secrets = Secrets(self.client, SETTINGS.parameter, clock=lambda: self.now)
-        self.client.meta.events.register(
-            "provide-client-params.ssm.GetParameter", lambda params, **_: self.reads.append(params["Name"])
-        )
+        self.secrets = Secrets(self.clients.ssm, SETTINGS.parameter, clock=lambda: self.now)
+
+        self.clients.line.taps.append(self._note)
+
+    def _note(self, request: Request, send: Send) -> Response:
+        if (found := asked(request)).operation == "GetParameter":
+            self.reads.append(found.parameters["Name"])
+        return send(request)
 
     def store(self, level: str, value: Any) -> None:
         text = value if isinstance(value, str) else json.dumps(value)
         name = f"/task-service/test/secrets/{level}"
-        self.client.put_parameter(Name=name, Value=text, Type="SecureString", Overwrite=True)
+        self.clients.ssm.put_parameter(Name=name, Value=text, Type="SecureString", Overwrite=True)
 
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     with mock_aws():
-        yield Stage(shared_session().create_client("ssm"))
+        yield Stage(MotoClients())
 
 
 def test_a_secret_is_given_to_its_owner_for_its_hosts(stage: Stage) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import fields
+from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
-from chalicelib.settings import VERSION, Settings, SettingsError
+from chalicelib.settings import VERSION, AwsEnvironment, Settings, SettingsError
 
 README = Path(__file__).parents[2] / "README.md"
 NUMBERS = [field.name for field in fields(Settings) if str(field.type) in ("int", "float")]
@@ -63,8 +63,6 @@ class TestReading:
         [
             ("STAGE", "prod", "stage", "prod"),
             ("LOG_LEVEL", "DEBUG", "log_level", "DEBUG"),
-            ("AWS_ENDPOINT_URL", "http://127.0.0.1:1", "endpoint_url", "http://127.0.0.1:1"),
-            ("AWS_ENDPOINT_URL", "", "endpoint_url", None),
             ("GRACE_SECONDS", "0.5", "grace_seconds", 0.5),
             ("TASK_BUCKETS", "256", "task_buckets", 256),
             ("FETCH_ALLOWED_HOSTS", "127.0.0.1", "fetch_allowed_hosts", ("127.0.0.1",)),
@@ -79,6 +77,28 @@ class TestReading:
     )
     def test_values(self, variable: str, text: str, name: str, value: Any) -> None:
         assert getattr(Settings.from_env({variable: text}), name) == value
+
+
+class TestAwsEnvironment:
+    def test_it_is_read_from_awss_own_variables(self) -> None:
+        said = {
+            "AWS_REGION": "eu-central-1",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_SESSION_TOKEN": "token",
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+            "AWS_CA_BUNDLE": "/roots.pem",
+        }
+        assert astuple(AwsEnvironment.from_env(said)) == (
+            *("eu-central-1", "key", "secret", "token", "http://127.0.0.1:1", "/roots.pem"),
+        )
+
+    def test_an_empty_variable_says_nothing(self) -> None:
+        said = {"AWS_REGION": "", "AWS_DEFAULT_REGION": "us-west-2", "AWS_SESSION_TOKEN": ""}
+        assert AwsEnvironment.from_env(said) == AwsEnvironment(region="us-west-2")
+
+    def test_secrets_are_not_shown(self) -> None:
+        assert "hush" not in repr(AwsEnvironment(access_key="key", secret_key="hush", session_token="hush"))
 
 
 class TestRefusals:

@@ -7,17 +7,12 @@ from typing import Any
 
 import pytest
 
+from chalicelib.aws.client import error_type
 from chalicelib.aws.document_table import DocumentTable
 from chalicelib.aws.writes import Answer, Writes
 from tests.examples import a_task
 
-
-class Refusal(Exception):
-    """As botocore's, with the row as it was."""
-
-    def __init__(self, row: Any) -> None:
-        super().__init__("refused")
-        self.response = {"Item": row} if row else {}
+Refusal = error_type("ConditionalCheckFailedException")
 
 
 class FakeDynamoDB:
@@ -41,7 +36,9 @@ class FakeDynamoDB:
     def update_item(self, *, Key: Any, **_: Any) -> Any:  # noqa: N803
         self.alone.append(Key["sk"]["S"])
         if Key["sk"]["S"] == "refused":
-            raise Refusal({"n": {"S": "as it was"}})
+            raise Refusal(
+                "UpdateItem", "ConditionalCheckFailedException", 400, {"Item": {"n": {"S": "as it was"}}}
+            )
         if Key["sk"]["S"] == "failing":
             raise ConnectionError
         return {"Attributes": {"n": {"S": "alone"}}}

@@ -1,0 +1,111 @@
+"""What the client does when AWS does not answer, or says no."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chalicelib.aws.alerts import Alerts
+from chalicelib.aws.client import ServiceError, error_type
+from chalicelib.aws.clients import Clients
+from chalicelib.aws.transport import Request, Response, Unreachable
+from tests.aws_requests import ENVIRONMENT, OneByOne
+
+Reply = Response | Unreachable
+
+
+class Scripted(OneByOne):
+    """Answers one request after the other."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self.replies = list(replies)
+        self.sent: list[Request] = []
+
+    def send(self, request: Request) -> Response:
+        self.sent.append(request)
+        reply = self.replies.pop(0)
+        if isinstance(reply, Unreachable):
+            raise reply
+        return reply
+
+
+def refusal(status: int, code: str, **more: Any) -> Response:
+    return Response(status, json.dumps({"__type": f"com.amazonaws#{code}", **more}).encode())
+
+
+def put(*replies: Reply) -> tuple[Callable[[], Any], Scripted, list[float]]:
+    """A write that is answered so, what it sends, and how long it waits in between at most."""
+    transport, waits = Scripted(*replies), list[float]()
+    client = Clients(ENVIRONMENT, transport=transport, wait=waits.append).dynamodb
+    return lambda: client.put_item(TableName="t", Item={}), transport, waits
+
+
+FINE = Response(200, b'{"Attributes": {}}')
+LOST = Unreachable("lost")
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        LOST,
+        Response(503, b"<html>later</html>"),
+        refusal(500, "InternalServerError"),
+        refusal(400, "ThrottlingException"),
+        refusal(400, "ProvisionedThroughputExceededException"),
+    ],
+    ids=repr,
+)
+def test_what_may_be_over_soon_is_tried_again(trouble: Reply) -> None:
+    act, transport, waits = put(trouble, trouble, trouble, FINE)
+    assert act() == {"Attributes": {}}
+    assert len(transport.sent) == 4
+    assert len(waits) == 3
+    assert transport.sent[0].body == transport.sent[3].body
+
+
+def test_after_four_attempts_the_failure_is_told() -> None:
+    act, transport, _ = put(*[LOST] * 4)
+    with pytest.raises(Unreachable):
+        act()
+    act, transport, _ = put(*[refusal(500, "InternalServerError")] * 4)
+    with pytest.raises(error_type("InternalServerError")):
+        act()
+    assert not transport.replies
+
+
+def test_it_waits_longer_each_time_and_longest_for_who_is_throttled() -> None:
+    longest = []
+    for trouble in (LOST, refusal(400, "ThrottlingException")):
+        transport, waits = Scripted(*[trouble] * 3, FINE), list[float]()
+        endpoint = Clients(ENVIRONMENT, transport=transport, wait=waits.append).sns
+        object.__setattr__(endpoint, "draw", lambda: 1.0)
+        endpoint.answer("Publish", {}, b"", json.loads)
+        longest.append(waits)
+    assert longest == [[0.1, 0.2, 0.4], [0.5, 1.0, 2.0]]
+
+
+def test_a_refusal_is_told_at_once_with_what_it_says() -> None:
+    refused = refusal(400, "ConditionalCheckFailedException", message="no", Item={"pk": {"S": "1"}})
+    act, transport, waits = put(refused)
+    with pytest.raises(ServiceError, match=r"PutItem: ConditionalCheckFailedException \(400\) no") as told:
+        act()
+    assert isinstance(told.value, error_type("ConditionalCheckFailedException"))
+    assert told.value.response["Item"] == {"pk": {"S": "1"}}
+    assert (len(transport.sent), waits) == (1, [])
+
+
+def test_one_refusal_is_not_taken_for_another() -> None:
+    client: Any = Clients(ENVIRONMENT, transport=Scripted(refusal(400, "ValidationException"))).dynamodb
+    with pytest.raises(client.exceptions.ValidationException) as told:
+        client.put_item(TableName="t", Item={})
+    assert not isinstance(told.value, client.exceptions.ConditionalCheckFailedException)
+
+
+def test_an_alert_that_is_refused_names_the_reason() -> None:
+    xml = b"<R><Error><Code>AuthorizationError</Code><Message>not you</Message></Error></R>"
+    alerts = Alerts(Clients(ENVIRONMENT, transport=Scripted(Response(403, xml))).sns, "alerts")
+    with pytest.raises(ServiceError, match=r"AuthorizationError.*not you"):
+        alerts.publish("subject", "message")

@@ -1,0 +1,230 @@
+"""Connections to AWS are kept as long as they are good, and nothing waits for longer than it may."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from socket import socket
+from threading import Event
+
+import pytest
+
+from benchmarks.certificates import Certificates, make_certificates
+from chalicelib.aws.transport import WINDOW, KeptConnections, Request, Response, Unreachable
+from tests.http_server import Answer, HttpServer, RawServer
+
+FINE = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+PATIENCE = 20
+
+
+def transport(read_seconds: float = 5, roots: str | None = None) -> KeptConnections:
+    return KeptConnections(connect_seconds=2, read_seconds=read_seconds, roots=roots)
+
+
+def post(origin: str, body: bytes = b"{}", path: str = "/") -> Request:
+    return Request("POST", origin, path, {"host": origin.partition("//")[2]}, body)
+
+
+def origin_of(server: HttpServer | RawServer) -> str:
+    return server.url("").rstrip("/")
+
+
+class Connections:
+    """Serves each connection by a script, and counts them."""
+
+    def __init__(self, serve: Callable[[socket, int], None]) -> None:
+        self.count = 0
+        self._serve = serve
+
+    def __call__(self, connection: socket) -> None:
+        self.count += 1
+        self._serve(connection, self.count)
+
+
+def answers(number: int) -> Callable[[socket, int], None]:
+    """So many answers on each connection, which then ends."""
+
+    def serve(connection: socket, _: int) -> None:
+        for _answer in range(number):
+            if not connection.recv(65_536):
+                return
+            connection.sendall(FINE)
+
+    return serve
+
+
+def test_a_request_arrives_as_it_was_made() -> None:
+    with HttpServer(Answer(201, b"done", {"x-amzn-requestid": "1"})) as server:
+        request = Request(
+            "POST", origin_of(server), "/a%20b", {"host": "h", "x-amz-target": "T.Op"}, b"\xfftext"
+        )
+        assert transport().send(request) == Response(201, b"done")
+    (came,) = server.requests
+    assert (came.method, came.path, came.body) == ("POST", "/a%20b", b"\xfftext")
+    assert (came.headers["host"], came.headers["x-amz-target"]) == ("h", "T.Op")
+
+
+def test_one_connection_serves_one_request_after_the_other() -> None:
+    connections = Connections(answers(5))
+    with RawServer(connections, whole=True) as server:
+        wire = transport()
+        assert {wire.send(post(origin_of(server))).status for _ in range(5)} == {200}
+    assert connections.count == 1
+
+
+def test_a_connection_that_the_other_side_ended_is_not_used() -> None:
+    ended = Event()
+
+    def serve(connection: socket, number: int) -> None:
+        answers(1)(connection, number)
+        connection.close()
+        ended.set()
+
+    connections = Connections(serve)
+    with RawServer(connections, whole=True) as server:
+        wire = transport()
+        for _ in range(3):
+            assert wire.send(post(origin_of(server))).status == 200
+            assert ended.wait(PATIENCE)
+            ended.clear()
+    assert connections.count == 3
+
+
+@pytest.mark.parametrize(
+    "say", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}", b"no http\r\n\r\n"], ids=repr
+)
+def test_what_is_no_answer_makes_it_unreachable_and_the_next_request_gets_a_connection_of_its_own(
+    say: bytes,
+) -> None:
+    def serve(connection: socket, number: int) -> None:
+        connection.recv(65_536)
+        connection.sendall(say if number == 1 else FINE)
+
+    with RawServer(Connections(serve), whole=True) as server:
+        wire = transport()
+        with pytest.raises(Unreachable, match=r"127\.0\.0\.1"):
+            wire.send(post(origin_of(server)))
+        assert wire.send(post(origin_of(server))).status == 200
+
+
+def test_nobody_is_waited_for_longer_than_asked() -> None:
+    release = Event()
+
+    def serve(connection: socket, _: int) -> None:
+        release.wait(PATIENCE)
+
+    with RawServer(Connections(serve), whole=True) as server:
+        started = time.monotonic()
+        with pytest.raises(Unreachable, match="timed out"):
+            transport(read_seconds=0.1).send(post(origin_of(server)))
+        assert time.monotonic() - started < PATIENCE / 2
+        release.set()
+
+
+def test_a_place_where_nobody_listens_is_unreachable() -> None:
+    with socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        with pytest.raises(Unreachable):
+            transport().send(post(f"http://127.0.0.1:{taken.getsockname()[1]}"))
+
+
+def test_when_one_kept_connection_fails_the_others_are_not_tried() -> None:
+    """They are all dead, in a container that slept: four attempts must not meet four of them."""
+    wanted, all_there = 5, Event()
+    come: list[bytes] = []
+
+    def serve(connection: socket, number: int) -> None:
+        come.append(connection.recv(65_536))
+        if len(come) == wanted:
+            all_there.set()
+        assert all_there.wait(PATIENCE)
+        connection.sendall(FINE)
+        if number <= wanted:
+            connection.recv(65_536)  # the next request is not answered
+        else:
+            answers(1)(connection, number)
+
+    connections = Connections(serve)
+    with RawServer(connections, whole=True) as server:
+        wire = transport()
+        requests = [post(origin_of(server))] * wanted
+        assert wire.send_all(requests) == [Response(200, b"{}")] * wanted
+        with pytest.raises(Unreachable):
+            wire.send(post(origin_of(server)))
+        assert wire.send(post(origin_of(server))).status == 200
+        del wire
+    assert connections.count == wanted + 1
+
+
+class TestMany:
+    def test_they_are_on_their_way_at_once(self) -> None:
+        """No answer is sent before all requests of a window have come."""
+        come, all_there = [], Event()
+
+        def serve(connection: socket, _: int) -> None:
+            come.append(connection.recv(65_536))
+            if len(come) == WINDOW:
+                all_there.set()
+            assert all_there.wait(PATIENCE)
+            connection.sendall(FINE)
+            connection.recv(1)  # until the client has gone
+
+        with RawServer(Connections(serve), whole=True) as server:
+            found = transport(read_seconds=PATIENCE).send_all([post(origin_of(server))] * WINDOW)
+            assert found == [Response(200, b"{}")] * WINDOW
+
+    def test_each_gets_its_own_answer(self) -> None:
+        def serve(connection: socket, _: int) -> None:
+            while request := connection.recv(65_536):
+                body = request.rpartition(b"\r\n\r\n")[2]
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+
+        connections = Connections(serve)
+        with RawServer(connections, whole=True) as server:
+            wire = transport()
+            bodies = [b"%d" % number for number in range(3 * WINDOW)]
+            found = wire.send_all([post(origin_of(server), body) for body in bodies])
+            assert [each.body for each in found if isinstance(each, Response)] == bodies
+            del wire
+        assert connections.count == WINDOW
+
+    def test_one_that_does_not_answer_holds_up_no_other(self) -> None:
+        release = Event()
+
+        def serve(connection: socket, _: int) -> None:
+            if b"stuck" in connection.recv(65_536):
+                release.wait(PATIENCE)
+            else:
+                connection.sendall(FINE)
+
+        with RawServer(Connections(serve), whole=True) as server:
+            bodies = [b"stuck", b"fine", b"stuck", b"fine"]
+            started = time.monotonic()
+            found = transport(read_seconds=0.2).send_all([post(origin_of(server), each) for each in bodies])
+            assert time.monotonic() - started < PATIENCE / 2
+            release.set()
+        assert [isinstance(each, Unreachable) for each in found] == [True, False, True, False]
+
+    def test_none_is_no_request(self) -> None:
+        assert transport().send_all([]) == []
+
+
+class TestTls:
+    @pytest.fixture
+    def certificates(self, tmp_path: Path) -> Certificates:
+        return make_certificates(tmp_path)
+
+    def test_a_server_that_these_roots_vouch_for_is_spoken_to(self, certificates: Certificates) -> None:
+        with HttpServer(Answer(200, b"{}"), tls=certificates.server) as server:
+            wire = transport(roots=str(certificates.small_bundle))
+            origin = f"https://localhost:{server.port}"
+            assert [wire.send(post(origin)).status for _ in range(2)] == [200, 200]
+
+    @pytest.mark.parametrize(("host", "known"), [("localhost", False), ("127.0.0.1", True)])
+    def test_any_other_is_not(self, certificates: Certificates, host: str, known: bool) -> None:
+        roots = str(certificates.small_bundle) if known else None
+        with HttpServer(Answer(200, b"{}"), tls=certificates.server) as server:
+            with pytest.raises(Unreachable, match="certificate verify failed"):
+                transport(roots=roots).send(post(f"https://{host}:{server.port}"))
+            assert server.requests == []
