@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -20,7 +20,6 @@ from chalicelib.settings import AwsEnvironment
 from tests.partiql import answered
 
 REGION = "us-east-1"
-_FAILING = "x-failing-statements"
 #: Of an AWS that asks for no true ones.
 ENVIRONMENT = AwsEnvironment(region=REGION, access_key="test", secret_key="test")
 
@@ -57,11 +56,6 @@ def _arguments(service: str, operation: str) -> Any:
     """What botocore knows of an operation's arguments."""
     session = Session()
     return session.get_service_model(service).operation_model(operation).input_shape
-
-
-def failing(batch: Request, codes: Mapping[int, str]) -> Request:
-    """The same batch of statements, of which moto fails those at `codes` with these."""
-    return replace(batch, headers={**batch.headers, _FAILING: json.dumps(codes)})
 
 
 class OneByOne(Transport):

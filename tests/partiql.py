@@ -7,6 +7,7 @@ reads PartiQL itself. What is not understood fails loudly.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace

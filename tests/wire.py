@@ -100,14 +100,6 @@ class Wire:
             self.receipts += [message["ReceiptHandle"] for message in received]
         return response
 
-    def _failing(self, statements: Sequence[Parameters]) -> Iterator[tuple[int, str]]:
-        """Which statements fail now, and how."""
-        with self._lock:
-            for index, statement in enumerate(statements):
-                for failure in [each for each in self._failures if each[1](statement)][:1]:
-                    self._failures.remove(failure)
-                    yield index, failure[0]
-
     def _noted(self, found: Asked) -> list[Callable[[], None]]:
         """Note a request; what a test wants done before it."""
         with self._lock:
