@@ -48,13 +48,15 @@ _MORE_ACTIONS: Final = {
         "DeleteConnection": "execute-api:ManageConnections",
     }
 }
-#: The parts of a transaction are authorised one by one, and the transaction itself is no action.
-_TRANSACTIONS: Final = {
+#: The parts of a transaction and the statements of a batch are authorised one by one: the whole is no action.
+_PARTS: Final = {
     "dynamodb": {
         "transact_put": ["dynamodb:PutItem"],
         "transact_update": ["dynamodb:UpdateItem"],
         "transact_delete": ["dynamodb:DeleteItem"],
         "transact_condition_check": ["dynamodb:ConditionCheckItem"],
+        "partiql_insert": ["dynamodb:PartiQLInsert"],
+        "partiql_update": ["dynamodb:PartiQLUpdate"],
     }
 }
 
@@ -157,7 +159,7 @@ def _statement(stage: str, service: str, resource: str, methods: set[str]) -> di
 @cache
 def _builder() -> PolicyBuilder:
     actions = {**load_api_policy_actions(), **_MORE_ACTIONS}
-    return PolicyBuilder(api_policy_actions=actions, custom_policy_actions=_TRANSACTIONS)
+    return PolicyBuilder(api_policy_actions=actions, custom_policy_actions=_PARTS)
 
 
 def _arn(stage: str, service: str, name: str) -> str:

@@ -4,7 +4,8 @@ It starts a worker for every call that finds none free, as AWS does; two hundred
 everything, would starve the machine. Here a call waits for one of WORKERS. None of our functions calls
 itself, so none can wait for its own caller.
 
-It wants a right of its own for a batch of messages. AWS knows none such: who may send one may send ten.
+It wants rights of their own for a batch of messages and for one of statements. AWS knows none such: who may
+send one message may send ten, and statements are looked at one by one.
 
 The starter holds the other end of standard input and never writes, so the end of the starter is the end of
 the input. A closed terminal or a `kill -9` then leaves no server behind, and its state is saved all the same.
@@ -12,7 +13,9 @@ the input. A closed terminal or a `kill -9` then leaves no server behind, and it
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
 import threading
 import time
@@ -30,6 +33,8 @@ WORKERS: Final = 4
 _LOOK_SECONDS: Final = 0.005
 
 _stock_action_of: Final = iam_actions.extract_iam_action
+_stock_arns_of: Final = iam_actions.dynamodb_resource_arns
+_STATEMENT: Final = re.compile(r'(INSERT|UPDATE)[^"]*"([^"]+)"')
 
 
 def _acquire_worker(*args: Any, **kwargs: Any) -> Any:
@@ -44,7 +49,27 @@ def _acquire_worker(*args: Any, **kwargs: Any) -> Any:
 def _action_of(*args: Any, **kwargs: Any) -> str | None:
     """The IAM action that a request needs, as AWS has it."""
     action: str | None = _stock_action_of(*args, **kwargs)
+    if action == "dynamodb:BatchExecuteStatement":
+        verbs = {verb for verb, _ in _statements(kwargs.get("body") or args[4])}
+        return f"dynamodb:PartiQL{verbs.pop().capitalize()}" if len(verbs) == 1 else action
     return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
+
+
+def _arns_of(body: bytes, region: str, account_id: str) -> list[str]:
+    """The tables that a request to DynamoDB names."""
+    asked = [
+        table
+        for _, table in _statements(body)
+        for table in _stock_arns_of(json.dumps({"TableName": table}).encode(), region, account_id)
+    ]
+    return sorted(set(asked)) or _stock_arns_of(body, region, account_id)
+
+
+def _statements(body: bytes) -> list[tuple[str, str]]:
+    """(verb, table) of each statement of a batch, which the service sends of one verb only."""
+    asked = json.loads(body or b"{}")
+    texts = [each["Statement"] for each in asked.get("Statements", [])] if isinstance(asked, dict) else []
+    return [(found[1], found[2]) for found in map(_STATEMENT.match, texts) if found]
 
 
 def _end_with_starter() -> None:
@@ -56,5 +81,6 @@ if __name__ == "__main__":
     sys.argv[1:] = []
     lambda_svc.acquire_worker = _acquire_worker
     iam_actions.extract_iam_action = _action_of
+    iam_actions.dynamodb_resource_arns = _arns_of
     threading.Thread(target=_end_with_starter, daemon=True).start()
     serve()

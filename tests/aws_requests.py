@@ -17,6 +17,7 @@ from moto.core.models import botocore_stubber
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.transport import KeptConnections, Request, Response, Transport, Unreachable
 from chalicelib.settings import AwsEnvironment
+from tests.partiql import answered
 
 REGION = "us-east-1"
 #: Of an AWS that asks for no true ones.
@@ -89,6 +90,10 @@ class Moto(OneByOne):
         found = asked(request)
         if found.service in ("dynamodb", "sqs", "ssm"):
             validate_parameters(found.parameters, _arguments(found.service, found.operation))
+        return answered(request, self._answer)
+
+    @staticmethod
+    def _answer(request: Request) -> Response:
         prepared = AWSRequest(
             method=request.method, url=request.url, headers=request.headers, data=request.body
         ).prepare()

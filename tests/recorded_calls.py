@@ -66,16 +66,23 @@ class Calls:
 
 
 def _parts(found: Asked) -> list[tuple[str, str]]:
-    """The (method, resource) that IAM looks at; a transaction is looked at part by part."""
+    """The (method, resource) that IAM looks at; transactions and statements are looked at part by part."""
     method = xform_name(found.operation)
     match found.parameters:
         case {"TransactItems": items}:
             parts = [part for item in items for part in item.items()]
             return [(f"transact_{xform_name(kind)}", _resource(method, what)) for kind, what in parts]
+        case {"Statements": statements}:
+            return [_of_statement(each["Statement"]) for each in statements]
         case {"RequestItems": tables}:
             return [(method, _short(table)) for table in tables]
         case _:
             return [(method, _resource(method, found.parameters))]
+
+
+def _of_statement(text: str) -> tuple[str, str]:
+    verb, table = text.split(maxsplit=1)[0].lower(), text.split('"')[1]
+    return f"partiql_{verb}", _short(table)
 
 
 def _resource(method: str, params: dict[str, Any]) -> str:

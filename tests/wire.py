@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
@@ -11,6 +11,7 @@ from chalicelib.aws.client import error_type
 from chalicelib.aws.transport import Request, Response, Unreachable
 from chalicelib.bootstrap import Services
 from tests.aws_requests import Asked, MotoClients, Send, asked
+from tests.partiql import OPERATION, failing
 
 Parameters = Mapping[str, Any]
 _READ = frozenset({"dynamodb", "sqs", "sns"})
@@ -31,6 +32,7 @@ class Wire:
         self._lock = Lock()
         self._cuts: list[tuple[str, Callable[[Parameters], bool], Callable[[], None]]] = []
         self._losses: list[str] = []
+        self._failures: list[tuple[str, Callable[[Parameters], bool]]] = []
         self.receipts: list[str] = []  #: of the messages that were received
         assert isinstance(services.clients, MotoClients)
         services.clients.line.taps.append(self._pass)
@@ -58,6 +60,11 @@ class Wire:
         with self._lock:
             self._losses.append(operation)
 
+    def fail_statement(self, code: str, when: Callable[[Parameters], bool] = lambda _: True) -> None:
+        """Let the next statement that fits fail with `code`, in a batch whose others are done."""
+        with self._lock:
+            self._failures.append((code, when))
+
     # --- What a test looks at ---------------------------------------------------------------------
 
     def sent(self, operation: str) -> list[Parameters]:
@@ -81,6 +88,8 @@ class Wire:
             return send(request)
         for act in self._noted(found):
             act()
+        if found.operation == OPERATION:
+            request = failing(request, dict(self._failing(found.parameters["Statements"])))
         response = send(request)
         with self._lock:
             if found.operation in self._losses:
@@ -99,6 +108,14 @@ class Wire:
             for cut in fitting[:1]:
                 self._cuts.remove(cut)
         return [act for _, _, act in fitting[:1]]
+
+    def _failing(self, statements: Sequence[Parameters]) -> Iterator[tuple[int, str]]:
+        """Which statements fail now, and how."""
+        with self._lock:
+            for index, statement in enumerate(statements):
+                for failure in [each for each in self._failures if each[1](statement)][:1]:
+                    self._failures.remove(failure)
+                    yield index, failure[0]
 
 
 def _raiser(error: BaseException) -> Callable[[], None]:

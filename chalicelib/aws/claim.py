@@ -1,33 +1,38 @@
-"""The request of a claim (T1): the one write that takes a task's lease."""
+"""A claim (T1): the one write that takes a task's lease."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from chalicelib.aws.expressions import names
-from chalicelib.aws.task_row import Row, encode
+from chalicelib.aws.task_row import Row, encode, from_row
+from chalicelib.aws.writes import Answer
+from chalicelib.domain.task import Refused, Task
 
 #: The statuses that can be claimed, as rows have them.
 WAITING = ("queued", "scheduled", "retrying")
 
 
-def claim_request(key: Row, *, now: datetime, until: datetime, claim_id: str, paused: Sequence[str]) -> Any:
+def claim_request(
+    table: str, key: Row, *, now: datetime, until: datetime, claim_id: str, paused: Sequence[str]
+) -> dict[str, Any]:
     """The update that takes a task's lease, which ends at `until` and the task's own timeout."""
     types = {f":paused{index}": {"S": name} for index, name in enumerate(paused)}
     attributes = ("status", "version", "lease", "attempt", "progress", *(("type",) if types else ()))
     return {
+        "TableName": table,
         "Key": key,
         "UpdateExpression": (
             "SET #status = :running, #version = #version + :one, #lease = #lease + :one,"
-            " #attempt = #attempt + :one, lease_until = :until + timeout_seconds,"
+            " #attempt = #attempt + :one, lease_until = timeout_seconds + :until,"
             " started_at = :now, updated_at = :now, claim_id = :claim REMOVE #progress"
         ),
         "ConditionExpression": (
             "#status IN (:queued, :scheduled, :retrying) AND run_at <= :now"
-            " AND (attribute_not_exists(expires_at) OR expires_at > :now)"
-            + (f" AND NOT #type IN ({', '.join(types)})" if types else "")
+            " AND NOT (expires_at <= :now)"  # so for the tasks that never expire, too
+            + (f" AND NOT (#type IN ({', '.join(types)}))" if types else "")
         ),
         "ExpressionAttributeNames": names(*attributes),
         "ExpressionAttributeValues": {
@@ -38,6 +43,14 @@ def claim_request(key: Row, *, now: datetime, until: datetime, claim_id: str, pa
             ":until": encode("lease_until", until),
             ":claim": {"S": claim_id},
         },
-        "ReturnValues": "ALL_NEW",
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
+
+
+def claimed_by(answer: Answer, claim_id: str, paused: Collection[str]) -> Task | Refused:
+    """What came of a claim; the row may have been claimed by a first copy of it, whose answer was lost."""
+    row = answer.row or {}
+    mine = row.get("claim_id") == {"S": claim_id} and row["status"] == {"S": "running"}
+    if mine or not answer.refused:
+        return from_row(row)
+    held = row.get("type", {}).get("S") in paused
+    return Refused(current=from_row(row) if held else None)

@@ -6,10 +6,10 @@ lease cannot overwrite the result of the one that has it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws.batch_get import batch_get
 from chalicelib.aws.task_row import Row, encode
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _PAYLOAD = "payload"
+#: BatchWriteItem takes at most this many items.
+_LIMIT = 25
 
 
 class DocumentTable:
@@ -28,14 +30,24 @@ class DocumentTable:
         self._client = client
         self._table = table
 
-    def put_payload(self, task: Task) -> None:
-        """Store the payload of a task about to be created; written before the row that needs it."""
-        self._put(task.id, _PAYLOAD, task.payload.text)
+    def put_payloads(self, tasks: Sequence[Task]) -> dict[str, Exception]:
+        """Store the payloads of tasks about to be created, before the rows that need them; errors by task id.
 
-    def put_result(self, task: Task) -> None:
-        """Store the result of a task about to succeed; written before the row that names it."""
-        assert task.result is not None
-        self._put(task.id, _result_name(task), task.result.text, task.ttl)
+        An item has the task's fresh id: nothing but a copy of this very write can be there already.
+        """
+        return self._put({task.id: _item(task.id, _PAYLOAD, task.payload.text) for task in tasks})
+
+    def put_results(self, tasks: Sequence[Task]) -> dict[str, Exception]:
+        """Store the results of tasks about to succeed, before the rows that name them; errors by task id."""
+        results = [(task, task.result) for task in tasks if task.result is not None]
+        return self._put(
+            {task.id: _item(task.id, _result_name(task), result.text, task.ttl) for task, result in results}
+        )
+
+    def put_payload(self, task: Task) -> None:
+        """Store the payload of one task about to be created."""
+        for error in self.put_payloads([task]).values():
+            raise error
 
     def delete(self, task: Task) -> None:
         """Remove what belongs to a task that is gone. Doing it twice changes nothing."""
@@ -60,17 +72,40 @@ class DocumentTable:
             if document is not None and document.stored_apart and (document.missing or not missing_only)
         ]
 
-    def _put(self, task_id: str, name: str, text: str | None, ttl: datetime | None = None) -> None:
-        assert text is not None, "a document is stored with its text"
-        item = {**_key(task_id, name), "text": {"S": text}}
-        if ttl is not None:
-            item["ttl"] = encode("ttl", ttl)
-        self._client.put_item(TableName=self._table, Item=item)
+    def _put(self, items: Mapping[str, Row]) -> dict[str, Exception]:
+        """Put items, each of one task; the errors of those that are not stored, by task id."""
+        failed: dict[str, Exception] = {}
+        ids = list(items)
+        for start in range(0, len(ids), _LIMIT):
+            batch = ids[start : start + _LIMIT]
+            try:
+                self._put_all([items[task_id] for task_id in batch])
+            except Exception as error:  # it is the error of these, and not of other batches
+                failed |= dict.fromkeys(batch, error)
+        return failed
+
+    def _put_all(self, items: Sequence[Row]) -> None:
+        """Put at most 25 items; what DynamoDB was too busy for is put by itself, with the SDK's retries."""
+        left: Sequence[Row] = items
+        if len(items) > 1:
+            wanted: Any = {self._table: [{"PutRequest": {"Item": item}} for item in items]}
+            answer: Any = self._client.batch_write_item(RequestItems=wanted)
+            left = [each["PutRequest"]["Item"] for each in answer["UnprocessedItems"].get(self._table, [])]
+        for item in left:
+            self._client.put_item(TableName=self._table, Item=item)
 
     def _get(self, wanted: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
         keys = [_key(*each) for each in wanted]
         items = batch_get(self._client, self._table, keys)
         return {(item["pk"]["S"], item["sk"]["S"]): item["text"]["S"] for item in items}
+
+
+def _item(task_id: str, name: str, text: str | None, ttl: datetime | None = None) -> Row:
+    assert text is not None, "a document is stored with its text"
+    item = {**_key(task_id, name), "text": {"S": text}}
+    if ttl is not None:
+        item["ttl"] = encode("ttl", ttl)
+    return item
 
 
 def _key(task_id: str, name: str) -> Row:

@@ -8,7 +8,7 @@ from chalicelib.aws.client import ServiceError
 
 
 def names(*attributes: str) -> dict[str, str]:
-    """Placeholders for attribute names, some of which are reserved words."""
+    """Placeholders for attribute names, some of which are reserved words; each is its name after a #."""
     return {f"#{name}": name for name in attributes}
 
 

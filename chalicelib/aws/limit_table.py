@@ -42,26 +42,29 @@ class LimitTable:
         self._table = table
         self._key = key
 
-    def take(self, owner: str, now: datetime, cost: timedelta, depth: timedelta) -> tuple[bool, Usage]:
+    def take(
+        self, owner: str, now: datetime, cost: timedelta, depth: timedelta, *, in_use: bool = False
+    ) -> tuple[bool, Usage]:
         """Take `cost` from a bucket that is `depth` deep; was it granted, and the usage as it is now.
 
         A full bucket gives everybody one take, even of more than it holds, and is in debt until it is paid.
+        One request is enough for a bucket that is `in_use` as the caller thinks, and for a full one if not.
         """
+        # Not full: on from where it is, by DynamoDB's own arithmetic, so that takers need not take turns.
+        values = {":cost": cost // _MICROSECOND, ":latest": _microseconds(now + depth - cost)}
+        further, fits = "SET full_at = full_at + :cost", "full_at <= :latest"
+        if in_use:
+            values_now = {**values, ":now": _microseconds(now)}
+            granted, usage = self._write(owner, further, f"full_at > :now AND {fits}", values_now)
+            if granted or usage.full_at > now:
+                return granted, usage
         granted, usage = self._write(
             owner,
             "SET full_at = :then",
             "attribute_not_exists(full_at) OR full_at <= :now",
             {":now": _microseconds(now), ":then": _microseconds(now + cost)},
         )
-        if granted:
-            return True, usage
-        # Not full: on from where it is, by DynamoDB's own arithmetic, so that takers need not take turns.
-        return self._write(
-            owner,
-            "SET full_at = full_at + :cost",
-            "full_at <= :latest",
-            {":cost": cost // _MICROSECOND, ":latest": _microseconds(now + depth - cost)},
-        )
+        return (True, usage) if granted else self._write(owner, further, fits, values)
 
     def give_back(self, owner: str, cost: timedelta) -> None:
         """Put back what was taken and not used."""
@@ -86,17 +89,13 @@ class LimitTable:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as refusal:
-            row = refused_row(refusal)
-            assert row is not None, "the conditions refuse nothing that is not there"
-            return False, _usage(row)
+            return False, _usage(refused_row(refusal) or {})
         return True, _usage(answer["Attributes"])
 
 
 def _usage(row: Row) -> Usage:
-    return Usage(
-        full_at=_EPOCH + int(row["full_at"]["N"]) * _MICROSECOND,
-        open_tasks=int(row.get("open_tasks", {"N": "0"})["N"]),
-    )
+    full_at, open_tasks = (int(row.get(name, {"N": "0"})["N"]) for name in ("full_at", "open_tasks"))
+    return Usage(full_at=_EPOCH + full_at * _MICROSECOND, open_tasks=open_tasks)
 
 
 def _microseconds(moment: datetime) -> int:

@@ -6,24 +6,26 @@ says that somebody else moved the task first, and the caller knows what that mea
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws.batch_get import batch_get
-from chalicelib.aws.claim import WAITING, claim_request
+from chalicelib.aws.claim import WAITING, claim_request, claimed_by
 from chalicelib.aws.document_table import DocumentTable
 from chalicelib.aws.expressions import names as _names
 from chalicelib.aws.expressions import number as _count
-from chalicelib.aws.expressions import refused_row as _refused_row
-from chalicelib.aws.task_row import Row, attributes, encode, from_row, is_same_write, row_key, to_row
+from chalicelib.aws.partiql import ABSENT
+from chalicelib.aws.task_change import change_request
+from chalicelib.aws.task_row import Row, encode, from_row, is_same_write, row_key, to_row
+from chalicelib.aws.writes import Answer, Request, Writes
 from chalicelib.domain.task import Progress, Refused, Task, TaskStatus
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import UpdateItemInputTypeDef
 
 
 class TaskTable:
@@ -35,7 +37,7 @@ class TaskTable:
         self._client = client
         self._table = table
         self._documents = documents
-        self._threads = threads
+        self._writes = Writes(client, threads)
 
     # --- Reading --------------------------------------------------------------------------------
 
@@ -77,49 +79,70 @@ class TaskTable:
     # --- A1: create -----------------------------------------------------------------------------
 
     def create(self, task: Task) -> None:
-        """Store a new task. Its id is fresh: a refusal is our own first copy, whose answer was lost."""
-        if task.payload.stored_apart:
-            self._documents.put_payload(task)
-        try:
-            self._client.put_item(
-                TableName=self._table, Item=to_row(task), ConditionExpression="attribute_not_exists(pk)"
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return
+        """Store a new task."""
+        (error,) = self.create_many([task])
+        if error is not None:
+            raise error
 
     def create_many(self, tasks: Sequence[Task]) -> list[Exception | None]:
-        """Store new tasks side by side; for each, None or the error that kept it from being stored."""
-        return list(self._threads.map(lambda task: _error_of(self.create, task), tasks))
+        """Store new tasks; for each, None or the error that kept it from being stored.
+
+        Their ids are fresh: a refusal is our own first copy, whose answer was lost.
+        """
+        failed = self._documents.put_payloads([task for task in tasks if task.payload.stored_apart])
+        new = [task for task in tasks if task.id not in failed]
+        answers = self._writes.many(
+            [{"TableName": self._table, "Item": to_row(each), "ConditionExpression": ABSENT} for each in new]
+        )
+        for task, answer in zip(new, answers, strict=True):
+            if isinstance(answer, Exception):
+                failed[task.id] = answer
+        return [failed.get(task.id) for task in tasks]
 
     # --- T1 to T7: what a worker writes ---------------------------------------------------------
 
-    def claim(
+    def claim(self, owner: str, task_id: str, claim_id: str, **terms: Any) -> Task | Refused:
+        """Claim one task, on the terms of `claim_many`."""
+        (claimed,) = self.claim_many([(owner, task_id, claim_id)], **terms)
+        return _or_raise(claimed)
+
+    def claim_many(
         self,
-        owner: str,
-        task_id: str,
+        wanted: Sequence[tuple[str, str, str]],
         *,
         now: datetime,
         margin: timedelta,
-        claim_id: str,
         paused: Collection[str] = (),
-    ) -> Task | Refused:
-        """Take the lease of a task that may start now, and whose type is not `paused` (T1).
+    ) -> list[Task | Refused | Exception]:
+        """Take the lease of each (owner, id, claim id) that may start, and whose type is not `paused` (T1).
 
-        The lease lasts for the task's own timeout and `margin`. `claim_id` is drawn by the caller: with it a
-        claim whose answer was lost knows itself again. `Refused` tells the task only when its type is paused.
+        A lease lasts for the task's own timeout and `margin`. A claim id is drawn by the caller for each
+        claim: with it one whose answer was lost knows itself again. `Refused` tells the task only when its
+        type is paused.
         """
-        request = claim_request(
-            row_key(owner, task_id), now=now, until=now + margin, claim_id=claim_id, paused=sorted(paused)
+        terms: Any = {"now": now, "until": now + margin, "paused": sorted(paused)}
+        answers = self._writes.many(
+            [
+                claim_request(self._table, row_key(owner, task_id), claim_id=claim_id, **terms)
+                for owner, task_id, claim_id in wanted
+            ]
         )
+        return self._loaded(
+            [
+                _decoded(answer, partial(claimed_by, claim_id=claim_id, paused=paused))
+                for (_, _, claim_id), answer in zip(wanted, answers, strict=True)
+            ]
+        )
+
+    def _loaded(self, claimed: list[Task | Refused | Exception]) -> list[Task | Refused | Exception]:
+        """The same, with payloads that are stored apart; who needs one that cannot be read gets the error."""
+        apart = [each for each in claimed if isinstance(each, Task) and each.payload.missing]
+        loaded: dict[str, Task | Exception]
         try:
-            row: Row = self._client.update_item(TableName=self._table, **request)["Attributes"]
-        except self._client.exceptions.ConditionalCheckFailedException as refusal:
-            found = _refused_row(refusal) or {}
-            if found.get("claim_id") != {"S": claim_id} or found["status"] != {"S": "running"}:
-                held = found.get("type", {}).get("S") in paused
-                return Refused(current=from_row(found) if held else None)
-            row = found
-        return self.load([from_row(row)])[0]
+            loaded = {task.id: task for task in self.load(apart)}
+        except Exception as error:  # the others have all that they need
+            loaded = {task.id: error for task in apart}
+        return [loaded.get(each.id, each) if isinstance(each, Task) else each for each in claimed]
 
     def extend(
         self, task: Task, progress: Progress, *, now: datetime, lease_until: datetime
@@ -132,31 +155,55 @@ class TaskTable:
             ":one": {"N": "1"},
             **_mine(task),
         }
-        return self._update(
-            task,
-            "SET #progress = :progress, lease_until = :until, updated_at = :now, #version = #version + :one",
-            "#status = :running AND #lease = :lease AND lease_until <= :until",
-            names=_names("progress", "version", "status", "lease"),
-            values=values,
+        answer = self._writes.one(
+            {
+                "TableName": self._table,
+                "Key": row_key(task.owner, task.id),
+                "UpdateExpression": (
+                    "SET #progress = :progress, lease_until = :until, updated_at = :now,"
+                    " #version = #version + :one"
+                ),
+                "ConditionExpression": "#status = :running AND #lease = :lease AND lease_until <= :until",
+                "ExpressionAttributeNames": _names("progress", "version", "status", "lease"),
+                "ExpressionAttributeValues": values,
+            }
         )
+        return self._stored(answer, task)
 
     def finish(self, claimed: Task, after: Task, *, unless_cancel_requested: bool) -> Task | Refused:
-        """Store the outcome of a run that still holds its lease (T3 to T7); a big result goes first."""
-        if after.result is not None and after.result.stored_apart:
-            self._documents.put_result(after)
+        """Store the outcome of one run, as `finish_many` does."""
+        (stored,) = self.finish_many([(claimed, after, unless_cancel_requested)])
+        return _or_raise(stored)
+
+    def finish_many(self, runs: Sequence[tuple[Task, Task, bool]]) -> list[Task | Refused | Exception]:
+        """Store the outcomes of runs that still hold their leases (T3 to T7); big results go first.
+
+        Each is the task as it was claimed, as it is after, and whether a cancel request refuses that.
+        """
+        failed = self._documents.put_results(
+            [after for _, after, _ in runs if after.result is not None and after.result.stored_apart]
+        )
+        left = [run for run in runs if run[1].id not in failed]
+        answers = self._writes.many([self._finish_request(*run) for run in left])
+        stored: dict[str, Task | Refused | Exception] = {**failed}
+        for (_, after, _), answer in zip(left, answers, strict=True):
+            stored[after.id] = _decoded(answer, partial(self._finished, after=after))
+        return [stored[after.id] for _, after, _ in runs]
+
+    def _finished(self, answer: Answer, after: Task) -> Task | Refused:
+        return self._recognised(self._stored(answer, after), after)
+
+    def _finish_request(self, claimed: Task, after: Task, unless_cancel_requested: bool) -> Request:
         condition = "#status = :running AND #lease = :lease"
         if unless_cancel_requested:
             condition += " AND attribute_not_exists(cancel_requested)"
-        stored = self._change(claimed, after, condition, _names("status", "lease"), _mine(claimed))
-        return self._recognised(stored, after)
+        return change_request(self._table, claimed, after, condition, _mine(claimed))
 
     # --- A3 to A5, S1 to S6, M2: what was decided on a row that was read ---------------------------
 
     def replace_seen(self, seen: Task, after: Task) -> Task | Refused:
         """Store a change decided on `seen`, if nobody changed the task since (A3 to A5)."""
-        stored = self._change(
-            seen, after, "#version = :seen", _names("version"), {":seen": _count(seen.version)}
-        )
+        stored = self._change(seen, after, "#version = :seen", {":seen": _count(seen.version)})
         return self._recognised(stored, after)
 
     def replace_due(self, seen: Task, after: Task) -> Task | Refused:
@@ -166,7 +213,6 @@ class TaskTable:
             seen,
             after,
             "#version = :seen AND due_at = :due",
-            _names("version"),
             {":seen": _count(seen.version), ":due": encode("due_at", seen.due_at)},
         )
 
@@ -176,7 +222,6 @@ class TaskTable:
             seen,
             after,
             "#status = :failed AND redrive_count = :life AND attribute_exists(due_at)",
-            _names("status"),
             {":failed": {"S": TaskStatus.FAILED.value}, ":life": _count(seen.redrive_count)},
         )
 
@@ -186,7 +231,6 @@ class TaskTable:
             seen,
             after,
             "#status IN (:queued, :scheduled, :retrying) AND #lease = :lease",
-            _names("status", "lease"),
             {**{f":{status}": {"S": status} for status in WAITING}, ":lease": _count(lease)},
         )
 
@@ -207,32 +251,16 @@ class TaskTable:
 
     # --- The pieces -----------------------------------------------------------------------------
 
-    def _change(
-        self,
-        before: Task,
-        after: Task,
-        condition: str,
-        names: dict[str, str],
-        values: Row,
-    ) -> Task | Refused:
-        """Write the difference of two tasks. `due_at` is written whenever the status changes: the sweep may
-        have moved it meanwhile."""
-        old, new = attributes(before), attributes(after)
-        public = {k for k in old.keys() | new.keys() if old.get(k) != new.get(k)} - {"version"}
-        changed = public | ({"due_at"} if before.status is not after.status else set())
-        sets = [f"#{name} = :new_{name}" for name in sorted(changed) if name in new]
-        removes = [f"#{name}" for name in sorted(changed) if name not in new]
-        values = {**values, **{f":new_{name}": new[name] for name in changed if name in new}}
-        names = {**names, **_names(*changed)}
-        if public - {"due_at", "due_bucket"}:
-            sets.append("#version = #version + :one")
-            names["#version"] = "version"
-            values[":one"] = {"N": "1"}
-        expression = ("SET " + ", ".join(sets) if sets else "") + (
-            " REMOVE " + ", ".join(removes) if removes else ""
-        )
-        stored = self._update(before, expression, condition, names=names, values=values)
-        return stored if isinstance(stored, Refused) else self.with_documents_of(after, stored)
+    def _change(self, before: Task, after: Task, condition: str, values: Row) -> Task | Refused:
+        request = change_request(self._table, before, after, condition, values)
+        return self._stored(self._writes.one(request), after)
+
+    def _stored(self, answer: Answer, after: Task) -> Task | Refused:
+        """What came of a write that wants `after`."""
+        task = None if answer.row is None else from_row(answer.row)
+        if answer.refused or task is None:
+            return Refused(current=task)
+        return self.with_documents_of(after, task)
 
     def _recognised(self, stored: Task | Refused, after: Task) -> Task | Refused:
         """The answer to a write, also when our own first copy of it arrived and only its answer was lost."""
@@ -240,40 +268,24 @@ class TaskTable:
             return self.with_documents_of(after, stored.current)
         return stored
 
-    def _update(
-        self,
-        task: Task,
-        expression: str,
-        condition: str,
-        *,
-        names: dict[str, str],
-        values: Row,
-    ) -> Task | Refused:
-        request: UpdateItemInputTypeDef = {
-            "TableName": self._table,
-            "Key": row_key(task.owner, task.id),
-            "UpdateExpression": expression.strip(),
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": values,
-            "ReturnValues": "ALL_NEW",
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-        try:
-            answer = self._client.update_item(**request)
-        except self._client.exceptions.ConditionalCheckFailedException as refusal:
-            row = _refused_row(refusal)
-            return Refused(current=from_row(row) if row else None)
-        return from_row(answer["Attributes"])
-
 
 def _mine(task: Task) -> Row:
     return {":running": {"S": TaskStatus.RUNNING.value}, ":lease": _count(task.lease)}
 
 
-def _error_of(store: Any, task: Task) -> Exception | None:
+def _decoded(
+    answer: Answer | Exception, decode: Callable[[Answer], Task | Refused]
+) -> Task | Refused | Exception:
+    """What came of one write of many; a row that cannot be read is an error of its own."""
+    if isinstance(answer, Exception):
+        return answer
     try:
-        store(task)
-    except Exception as error:  # one task of a batch must not stop the others
+        return decode(answer)
+    except (KeyError, ValueError) as error:
         return error
-    return None
+
+
+def _or_raise(answer: Task | Refused | Exception) -> Task | Refused:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.limit_table import LimitTable, Usage
 
 #: A handful is what the rate allows in this time, and is forgotten when it was not spent in a second.
-_HANDFUL = timedelta(milliseconds=50)
+_HANDFUL = timedelta(milliseconds=100)
 _HELD = timedelta(seconds=1)
 #: Owners that a container remembers.
 _OWNERS = 1000
@@ -64,7 +64,10 @@ class Limits:
             if held is not None and held.until > now and held.tokens >= tasks:
                 self._pay(held, tasks)
                 return
-        taken, usage = self._take(owner, tasks, now)  # without the lock: nobody waits for another's request
+        in_use = held is not None and held.until > now
+        taken, usage = self._take(
+            owner, tasks, now, in_use=in_use
+        )  # without the lock: nobody waits for another's request
         with self._lock:
             self._pay(self._held(owner, held, taken, usage, now), tasks)
 
@@ -95,15 +98,15 @@ class Limits:
         hand.tokens -= tasks
         hand.open_tasks += tasks
 
-    def _take(self, owner: str, tasks: int, now: datetime) -> tuple[int, Usage]:
+    def _take(self, owner: str, tasks: int, now: datetime, *, in_use: bool) -> tuple[int, Usage]:
         """Take tokens out of the owner's bucket: how many, and what is known of it. Raises: TooMany."""
         interval = timedelta(seconds=1 / self._quota.posts_per_second)
         depth = interval * self._quota.post_burst
         handful = max(tasks, min(int(_HANDFUL / interval), self._quota.post_burst // 20))
-        granted, usage = self._table.take(owner, now, interval * handful, depth)
+        granted, usage = self._table.take(owner, now, interval * handful, depth, in_use=in_use)
         if not granted and handful > tasks:
             handful = tasks  # the last tokens of a bucket are given out one by one
-            granted, usage = self._table.take(owner, now, interval * handful, depth)
+            granted, usage = self._table.take(owner, now, interval * handful, depth, in_use=True)
         if not granted:
             wait = usage.full_at + interval * tasks - now - depth
             raise TooMany(

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from chalicelib.aws.secrets import Secrets
     from chalicelib.aws.task_table import TaskTable
     from chalicelib.domain.task_types import TaskType
-    from chalicelib.services.threads import Threads
 
 #: Progress is stored at most this often.
 PROGRESS_INTERVAL = timedelta(seconds=1)
@@ -63,7 +62,6 @@ class Run:
         *,
         tasks: TaskTable,
         secrets: Secrets,
-        threads: Threads,
         clock: Callable[[], datetime],
         timing: Timing,
         ends_at: datetime,
@@ -75,7 +73,6 @@ class Run:
         self._deadline = min(task.lease_until - timing.lease_margin, ends_at - timing.reserve)
         self._tasks = tasks
         self._secrets = secrets
-        self._threads = threads
         self._clock = clock
         self._timing = timing
         self._ends_at = ends_at
@@ -83,6 +80,7 @@ class Run:
         self._reporting = False
         self._reported_at: datetime | None = None
         self._unreported: Progress | None = None
+        self._outcome: Outcome | None = None
 
     # --- What the task type may ask and tell (TaskContext) --------------------------------------
 
@@ -154,26 +152,29 @@ class Run:
 
     # --- What the worker does -------------------------------------------------------------------
 
-    def execute(self, task_type: TaskType[Any]) -> Outcome:
-        """Call the task type in a thread of its own, until it answers or its deadline has passed."""
-        outcomes: list[Outcome] = []
-        ended = self._threads.beside(
-            lambda: outcomes.append(self._call(task_type)), f"task-{self.task.id}", self._time_left
-        )
-        if ended:
-            stopped, self.abandoned = self.abandoned, False  # its thread is done
-            if not (stopped and isinstance(outcomes[0], Lost)):
-                return outcomes[0]
-        limit = f"{self.task.timeout_seconds:g} s without progress, or the end of the invocation"
-        message = f"The run was stopped at its deadline: {limit}."
-        return Failure(TaskError.of(ErrorKind.TIMEOUT, message))
+    def call(self, task_type: TaskType[Any] | None) -> None:
+        """Call the task type, in a thread that is this run's own; None when nobody knows the type."""
+        if task_type is None:  # a message of newer code reached older code, or the type was removed
+            message = f"No task type {self.task.type!r} is registered in the code that runs."
+            self._outcome = Failure(TaskError.of(ErrorKind.EXCEPTION, message, "UnknownTaskType"))
+        else:
+            self._outcome = self._call(task_type)
 
-    def _time_left(self) -> float:
+    def time_left(self) -> float:
         """Seconds to the deadline. Once there are none the run is over, and no progress can lengthen it."""
         with self._lock:
             left = self.remaining_seconds()
             self.abandoned = left <= 0
             return left
+
+    def outcome(self) -> Outcome:
+        """What the call came to; one that has not ended by now is abandoned at its deadline."""
+        stopped, self.abandoned = self.abandoned, self._outcome is None
+        if self._outcome is not None and not (stopped and isinstance(self._outcome, Lost)):
+            return self._outcome
+        limit = f"{self.task.timeout_seconds:g} s without progress, or the end of the invocation"
+        message = f"The run was stopped at its deadline: {limit}."
+        return Failure(TaskError.of(ErrorKind.TIMEOUT, message))
 
     def last_word(self) -> Task:
         """The task with the progress that was reported too soon after the last to be stored by itself."""

@@ -6,6 +6,9 @@
                        ├─last attempt, NonRetryable> failed, dead letter, ack
                        └─Cancel, cancel requested──> canceled, ack
 
+The messages of a delivery are claimed in one request, and runs that end together are recorded in one. Each
+claim and each outcome stands for itself all the same, and no run waits for a slower one.
+
 The row is written before the message is touched: whatever dies in between, the row decides.
 """
 
@@ -13,30 +16,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib.domain.messages import NotOurs, QueueMessage, WakeUp
-from chalicelib.domain.outcomes import Cancel, Snooze
 from chalicelib.domain.pauses import parked
 from chalicelib.domain.retry import RetryPolicy
-from chalicelib.domain.task import ErrorKind, Refused, Task, TaskError, TaskStatus
-from chalicelib.domain.timing import KEEP_MESSAGE, Timing
+from chalicelib.domain.task import Refused, Task
+from chalicelib.domain.timing import Timing
 from chalicelib.observability import Metrics, bound, carried, log
 from chalicelib.services.dead_letters import Obituary
-from chalicelib.services.run import Failure, Lost, Outcome, Run, Success
+from chalicelib.services.recorder import Recorded, Recorder
+from chalicelib.services.run import Run
 from chalicelib.services.run_notes import RunNotes
+from chalicelib.services.threads import Job
 
 if TYPE_CHECKING:
     from chalicelib.aws.dead_letter_queue import DeadLetterQueue
     from chalicelib.aws.secrets import Secrets
     from chalicelib.aws.task_queue import TaskQueue
     from chalicelib.aws.task_table import TaskTable
-    from chalicelib.domain.task_types import TaskType, TaskTypes
+    from chalicelib.domain.task_types import TaskTypes
     from chalicelib.services.pauses import Pauses
     from chalicelib.services.threads import Threads
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 #: Less than this left of an invocation starts nothing.
 _LEAST = timedelta(seconds=1)
@@ -45,10 +53,11 @@ _SLACK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Keep:
-    """The message is not done: show it again after `seconds`."""
+class _Delivery:
+    """A message of ours on its way through an invocation."""
 
-    seconds: float
+    message: QueueMessage
+    wake_up: WakeUp
 
 
 @dataclass(slots=True)
@@ -57,7 +66,16 @@ class _Batch:
 
     lane: str
     ends_at: datetime
-    abandoned: list[Run] = field(default_factory=list)
+    done: set[str] = field(default_factory=set)  #: ids of messages; whatever goes wrong keeps the others
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """A delivery whose task runs."""
+
+    delivery: _Delivery
+    run: Run
+    job: Job
 
 
 class Worker:
@@ -90,14 +108,15 @@ class Worker:
         self._task_types = task_types
         self._pauses = pauses
         self._secrets = secrets
-        self._retry = retry
         self._timing = timing
         self._metrics = metrics
         self._notes = RunNotes(metrics, clock)
+        self._recorder = Recorder(
+            tasks=tasks, retry=retry, timing=timing, notes=self._notes, clock=clock, draw=draw
+        )
         self._threads = threads
         self._run_threads = run_threads
         self._clock = clock
-        self._draw = draw
         self._claim_id = claim_id
         self._end_process = end_process
 
@@ -108,37 +127,28 @@ class Worker:
         the process ends itself: the run's thread must not go on into the next invocation.
         """
         batch = _Batch(lane=lane, ends_at=ends_at)
-        self._pauses.paused()  # asked once, and not by each thread
-        kept = list(self._threads.map(carried(lambda message: self._receive(message, batch)), messages))
-        if batch.abandoned:
-            for run in batch.abandoned:
-                run.log.error("Process ended to stop a run past its deadline", action="process_ended")
+        started = self._start([each for each in (self._read(m, batch) for m in messages) if each], batch)
+        for ended in self._run_threads.beside([each.job for each in started]):
+            self._record([started[index] for index in ended], batch)
+        abandoned = [each.run for each in started if each.run.abandoned]
+        for run in abandoned:
+            run.log.error("Process ended to stop a run past its deadline", action="process_ended")
+        if abandoned:
             self._metrics.flush()
             self._end_process()
-        return [message.message_id for message, keep in zip(messages, kept, strict=True) if keep]
+        return [message.message_id for message in messages if message.message_id not in batch.done]
 
-    def _receive(self, message: QueueMessage, batch: _Batch) -> bool:
-        """Handle one message, with its task's ids on every line; is it to be kept?"""
+    # --- Messages -------------------------------------------------------------------------------
+
+    def _read(self, message: QueueMessage, batch: _Batch) -> _Delivery | None:
+        """What a message says; one that is not ours goes to the dead letters, under its own id."""
         try:
-            wake_up = WakeUp.parse(message.body)
+            return _Delivery(message, WakeUp.parse(message.body))
         except NotOurs as reason:
-            return self._settle(message, batch, partial(self._quarantine, message, str(reason)))
-        with bound(task_id=wake_up.task_id, correlation_id=wake_up.correlation_id):
-            return self._settle(message, batch, partial(self._wake, wake_up, batch))
+            self._settle(message, partial(self._quarantine, message, str(reason), batch))
+        return None
 
-    def _settle(self, message: QueueMessage, batch: _Batch, handle: Callable[[], _Keep | None]) -> bool:
-        """Do what a message asks for; is it to be kept? One that goes wrong must not stop the others."""
-        try:
-            keep = handle()
-            if keep is not None:
-                self._queue.show_again_in(batch.lane, message.receipt_handle, keep.seconds + _SLACK_SECONDS)
-        except Exception:
-            log.exception("Message failed", action="message_failed", message_id=message.message_id)
-            return True
-        return keep is not None
-
-    def _quarantine(self, message: QueueMessage, reason: str) -> None:
-        """A message that is not ours: to the dead letters, under its own id."""
+    def _quarantine(self, message: QueueMessage, reason: str, batch: _Batch) -> None:
         self._dead_letters.quarantine(message.body, message.message_id)
         log.warning(
             "Message quarantined",
@@ -146,132 +156,120 @@ class Worker:
             message_id=message.message_id,
             reason=reason,
         )
+        batch.done.add(message.message_id)
 
-    def _wake(self, wake_up: WakeUp, batch: _Batch) -> _Keep | None:
-        """Claim the task and run it, unless too little of the invocation is left for that."""
-        if batch.ends_at - self._timing.reserve - self._clock() < _LEAST:
-            return _Keep(0)
-        task = self._claim(wake_up)
-        if task is None:
-            log.info("Claim refused", action="claim_refused")
+    def _show_again(self, message: QueueMessage, batch: _Batch, wait: timedelta) -> None:
+        seconds = wait.total_seconds() + _SLACK_SECONDS
+        self._queue.show_again_in(batch.lane, message.receipt_handle, seconds)
+
+    def _settle(self, message: QueueMessage, act: Callable[[], T]) -> T | None:
+        """Do what a message asks for. One that goes wrong is kept, and must not stop the others."""
+        try:
+            return act()
+        except Exception:
+            log.exception("Message failed", action="message_failed", message_id=message.message_id)
             return None
-        return self._run(task, batch)
 
-    def _claim(self, wake_up: WakeUp) -> Task | None:
-        """The task, if it may run now. One of a paused type is parked, unless the pause just ended."""
-        for _ in range(2):
-            task = self._tasks.claim(
-                wake_up.owner,
-                wake_up.task_id,
-                now=self._clock(),
-                margin=self._timing.lease_margin,
-                claim_id=self._claim_id(),
-                paused=self._pauses.paused(),
-            )
-            if isinstance(task, Task):
-                return task
-            held = task.current
+    def _step(self, delivery: _Delivery, act: Callable[[], T]) -> T | None:
+        """The same for a message of ours, with its task's ids on every line."""
+        wake_up = delivery.wake_up
+        with bound(task_id=wake_up.task_id, correlation_id=wake_up.correlation_id):
+            return self._settle(delivery.message, act)
+
+    def _side_by_side(self, act: Callable[[T], R], what: Sequence[T]) -> list[R]:
+        return list(map(act, what) if len(what) <= 1 else self._threads.map(carried(act), what))
+
+    # --- Claiming (T1) --------------------------------------------------------------------------
+
+    def _start(self, deliveries: Sequence[_Delivery], batch: _Batch) -> list[_Started]:
+        """Claim the tasks and prepare their runs, unless too little of the invocation is left for that."""
+        if batch.ends_at - self._timing.reserve - self._clock() < _LEAST:
+            for delivery in deliveries:
+                self._step(delivery, partial(self._show_again, delivery.message, batch, timedelta(0)))
+            return []
+        claimed = list(zip(deliveries, self._claim(deliveries), strict=True))
+        turned_away = [each for each in claimed if not isinstance(each[1], Task)]
+        found = self._side_by_side(
+            lambda each: self._step(each[0], partial(self._turned_away, *each, batch)), turned_away
+        )
+        tasks = [(each, task) for each, task in claimed if isinstance(task, Task)]
+        tasks += [(each, task) for (each, _), task in zip(turned_away, found, strict=True) if task]
+        started = [self._step(each, partial(self._prepare, each, task, batch)) for each, task in tasks]
+        return [each for each in started if each is not None]
+
+    def _claim(self, deliveries: Sequence[_Delivery]) -> list[Task | Refused | Exception]:
+        wake_ups = [delivery.wake_up for delivery in deliveries]
+        return self._tasks.claim_many(
+            [(wake_up.owner, wake_up.task_id, self._claim_id()) for wake_up in wake_ups],
+            now=self._clock(),
+            margin=self._timing.lease_margin,
+            paused=self._pauses.paused(),
+        )
+
+    def _turned_away(
+        self, delivery: _Delivery, claimed: Task | Refused | Exception, batch: _Batch
+    ) -> Task | None:
+        """A claim that was refused: one of a paused type is parked, unless its pause just ended."""
+        for last in (False, True):
+            if isinstance(claimed, Exception):
+                raise claimed
+            if isinstance(claimed, Task):
+                return claimed
+            held = claimed.current
             if held is None or not held.waiting:
                 break
             if self._pauses.confirmed(held.type):
                 self._tasks.replace_due(held, parked(held, self._clock()))
                 break
+            if not last:
+                (claimed,) = self._claim([delivery])
+        log.info("Claim refused", action="claim_refused")
+        batch.done.add(delivery.message.message_id)
         return None
 
-    def _run(self, task: Task, batch: _Batch) -> _Keep | None:
-        run = self._new_run(task, batch.ends_at)
-        self._notes.started(run)
-        outcome = self._execute(run)
-        if run.abandoned:
-            batch.abandoned.append(run)
-        return self._record(run, outcome)
+    # --- Running --------------------------------------------------------------------------------
 
-    def _new_run(self, task: Task, ends_at: datetime) -> Run:
-        return Run(
+    def _prepare(self, delivery: _Delivery, task: Task, batch: _Batch) -> _Started:
+        run = Run(
             task,
             tasks=self._tasks,
             secrets=self._secrets,
-            threads=self._run_threads,
             clock=self._clock,
             timing=self._timing,
-            ends_at=ends_at,
+            ends_at=batch.ends_at,
         )
+        self._notes.started(run)
+        context = copy_context()  # so that the lines of its thread carry the ids that are bound here
+        work = partial(context.run, run.call, self._task_types.find(task.type))
+        return _Started(delivery, run, Job(work, f"task-{task.id}", run.time_left))
 
-    def _execute(self, run: Run) -> Outcome:
-        task_type: TaskType[Any] | None = self._task_types.find(run.task.type)
-        if task_type is None:  # a message of newer code reached older code, or the type was removed
-            message = f"No task type {run.task.type!r} is registered in the code that runs."
-            return Failure(TaskError.of(ErrorKind.EXCEPTION, message, "UnknownTaskType"))
-        return run.execute(task_type)
+    # --- Recording (T3 to T7) -------------------------------------------------------------------
 
-    # --- Recording an outcome (T3 to T7) --------------------------------------------------------
+    def _record(self, ended: Sequence[_Started], batch: _Batch) -> None:
+        """Record what runs came to in one request; then do what follows for each."""
+        recorded = self._recorder.record([each.run for each in ended])
+        pairs = list(zip(ended, recorded, strict=True))
 
-    def _record(self, run: Run, outcome: Outcome) -> _Keep | None:
-        now = self._clock()
-        task = run.last_word()
-        match outcome:
-            case Success(result):
-                self._end(run, task.succeed(now, result, self._timing.keep))
-            case Cancel(reason):
-                self._end(run, task.stop(now, self._timing.keep, _canceled(reason)))
-            case Snooze(seconds):
-                wait = timedelta(seconds=seconds)
-                after = task.snooze(now, wait, self._timing.wake_after(wait, KEEP_MESSAGE))
-                return self._put_off(run, after, wait)
-            case Failure():
-                return self._record_failure(run, task, outcome, now)
-            case Lost():
-                run.log.warning("Lease lost, outcome dropped", action="lease_lost", lease=task.lease)
-            case _:
-                assert_never(outcome)
-        return None
+        def follow(pair: tuple[_Started, Recorded | Exception]) -> None:
+            self._step(pair[0].delivery, partial(self._follow, pair[0].delivery, pair[1], batch))
 
-    def _record_failure(self, run: Run, task: Task, failure: Failure, now: datetime) -> _Keep | None:
-        if failure.final or task.attempt >= task.max_attempts:
-            self._end(run, task.fail(now, failure.error, self._timing.keep), unless_canceled=True)
-            return None
-        seconds = failure.wait_seconds
-        wait = timedelta(
-            seconds=self._retry.backoff(task.attempt, self._draw) if seconds is None else seconds
-        )
-        after = task.retry_later(now, failure.error, wait, self._timing.wake_after(wait, KEEP_MESSAGE))
-        return self._put_off(run, after, wait)
+        for pair in pairs:
+            if not _calls_for_more(pair[1]):
+                follow(pair)
+        self._side_by_side(follow, [pair for pair in pairs if _calls_for_more(pair[1])])
 
-    def _put_off(self, run: Run, after: Task, wait: timedelta) -> _Keep | None:
-        """Retrying or snoozed (T4, T5); a short wait keeps the message, a long one is the sweep's."""
-        stored = self._finish(run, after, unless_canceled=True)
-        if stored is None or stored.terminal or wait > KEEP_MESSAGE:
-            return None
-        return _Keep(wait.total_seconds())
-
-    def _end(self, run: Run, after: Task, *, unless_canceled: bool = False) -> None:
-        """A terminal outcome (T3, T6, T7); a death is reported at once, the sweep is the net."""
-        stored = self._finish(run, after, unless_canceled=unless_canceled)
-        if stored is not None and stored.dead_letter_unsent:
-            self._obituary.publish(stored)
-
-    def _finish(self, run: Run, after: Task, *, unless_canceled: bool) -> Task | None:
-        """Store the outcome under the lease; a cancel that came in between wins over anything but success."""
-        stored = self._tasks.finish(run.task, after, unless_cancel_requested=unless_canceled)
-        if isinstance(stored, Refused) and _cancel_is_mine(stored.current, run.task):
-            error = after.attempts[-1].error  # of this run; a snoozed task may have one of a run before
-            after = run.last_word().stop(self._clock(), self._timing.keep, error)
-            stored = self._tasks.finish(run.task, after, unless_cancel_requested=False)
-        if isinstance(stored, Refused):
-            run.log.warning("Lease lost, outcome dropped", action="lease_lost", lease=run.task.lease)
-            return None
-        self._notes.ended(run, stored)
-        return stored
+    def _follow(self, delivery: _Delivery, recorded: Recorded | Exception, batch: _Batch) -> None:
+        """A death is reported at once, the sweep is the net; a short wait keeps the message."""
+        if isinstance(recorded, Exception):
+            raise recorded
+        if recorded.death is not None:
+            self._obituary.publish(recorded.death)
+        if recorded.wait is None:
+            batch.done.add(delivery.message.message_id)
+        else:
+            self._show_again(delivery.message, batch, recorded.wait)
 
 
-def _canceled(reason: str) -> TaskError | None:
-    return TaskError.of(ErrorKind.EXCEPTION, reason, "Cancel") if reason else None
-
-
-def _cancel_is_mine(current: Task | None, mine: Task) -> bool:
-    return (
-        current is not None
-        and current.status is TaskStatus.RUNNING
-        and current.lease == mine.lease
-        and current.cancel_requested
-    )
+def _calls_for_more(recorded: Recorded | Exception) -> bool:
+    """Does it take a request?"""
+    return isinstance(recorded, Recorded) and (recorded.death is not None or recorded.wait is not None)

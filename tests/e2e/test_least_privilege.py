@@ -51,6 +51,19 @@ class Role:
             TableName=f"{PREFIX}-tasks", Key=KEY, ConditionExpression="attribute_exists(pk)"
         )
 
+    def claim_tasks(self) -> None:
+        text = f'UPDATE "{PREFIX}-tasks" SET "x" = ? WHERE "pk" = ? AND "sk" = ?'
+        parameters = [{"N": "1"}, *KEY.values()]
+        self.client("dynamodb").batch_execute_statement(
+            Statements=[{"Statement": text, "Parameters": parameters}] * 2
+        )
+
+    def write_tasks(self) -> None:
+        text = f"""INSERT INTO "{PREFIX}-tasks" VALUE {{'pk': ?, 'sk': ?}}"""
+        self.client("dynamodb").batch_execute_statement(
+            Statements=[{"Statement": text, "Parameters": list(KEY.values())}] * 2
+        )
+
     def read_task(self) -> None:
         self.client("dynamodb").get_item(TableName=f"{PREFIX}-tasks", Key=KEY)
 
@@ -106,9 +119,11 @@ def test_the_embedded_aws_asks_for_permission(service: Service) -> None:
     ("function", "act"),
     [
         ("api_handler", Role.write_task),
+        ("api_handler", Role.write_tasks),
         ("api_handler", Role.read_token_keys),
         ("push_updates", Role.read_connection),
         ("run_tasks", Role.change_task),
+        ("run_tasks", Role.claim_tasks),
         ("sweep", Role.find_due),
         ("watch_dead_letters", Role.take_dead_letters),
         ("watch_dead_letters", Role.alert),
@@ -126,6 +141,9 @@ def test_a_function_may_do_its_own_work(service: Service, function: str, act: Ca
         # Status leaves through the stream and comes in through nothing of it.
         ("push_updates", Role.write_task),
         ("push_updates", Role.change_task),
+        ("push_updates", Role.claim_tasks),
+        ("run_tasks", Role.write_tasks),
+        ("api_handler", Role.claim_tasks),
         ("websocket_connect", Role.read_task),
         ("websocket_message", Role.change_task),
         # Dead letters are the monitor's.

@@ -91,9 +91,21 @@ class TestMessages:
         assert len(wire.sent("SendMessage")) == 1
 
 
+class TestPayloads:
+    def test_big_ones_are_stored_apart_in_one_request(self, http: Http, kit: Kit) -> None:
+        wire = Wire(kit.services)
+        results = post(http, *({**GOOD, "payload": {"text": letter * 2000}} for letter in "abc"))
+        assert [result["status"] for result in results] == [201] * 3
+        assert wire.counts()["BatchWriteItem"] == 1
+        for result, letter in zip(results, "abc", strict=True):
+            assert kit.get(result["task"]["id"])["payload"] == {"text": letter * 2000}
+
+
 class TestFailures:
     def test_one_task_that_cannot_be_stored_does_not_stop_the_others(self, http: Http, kit: Kit) -> None:
-        Wire(kit.services).refuse("PutItem", lambda put: put["Item"].get("max_attempts") == {"N": "7"})
+        wire = Wire(kit.services)
+        wire.fail_statement("ThrottlingError", lambda insert: {"N": "7"} in insert["Parameters"])
+        wire.refuse("PutItem", lambda put: put["Item"].get("max_attempts") == {"N": "7"})
         results = post(http, GOOD, {**GOOD, "max_attempts": 7}, GOOD)
         assert [result["status"] for result in results] == [201, 503, 201]
         assert results[1]["problem"]["code"] == "unavailable"

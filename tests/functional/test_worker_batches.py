@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from threading import Barrier
+from collections.abc import Callable
+from threading import Barrier, Event
+from typing import Any
 
 import pytest
 
+from chalicelib.services.threads import Threads
 from tests.functional.behind import take_messages
 from tests.functional.conftest import Handlers, LambdaContext
 from tests.functional.scripted import Script
 from tests.kit import Kit
-from tests.wire import Wire
+from tests.wire import Parameters, Wire
+
+
+def of(task: dict[str, Any]) -> Callable[[Parameters], bool]:
+    """Is it a statement about this task?"""
+    return lambda statement: {"S": task["id"]} in statement["Parameters"]
+
+
+def patient(handlers: Handlers) -> None:
+    """Let what ends within a second be recorded together, however busy the machine is."""
+    kit = handlers.kit
+    services = kit.new_services(clients=kit.services.clients, threads=Threads(gather_seconds=1))
+    handlers.containers["run_tasks", kit.services] = services
 
 
 class TestBatch:
@@ -26,12 +41,78 @@ class TestBatch:
     ) -> None:
         first, second = kit.create("test.fast"), kit.create("test.fast")
         wire = Wire(kit.services)
+        wire.fail_statement("ThrottlingError", of(first))
         wire.refuse("UpdateItem", when=lambda request: request["Key"]["sk"]["S"] == first["id"])
 
         assert handlers.run_tasks(handlers.wake(first), handlers.wake(second)) == ["m0"]
 
         assert kit.get(first["id"])["status"] == "queued"
         assert kit.get(second["id"])["status"] == "succeeded"
+
+    def test_a_delivery_is_claimed_in_one_request_and_recorded_in_one(
+        self, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
+        together = Barrier(10, timeout=20)
+        script.work = lambda payload, context: together.wait() is None
+        tasks = [kit.create("test.fast") for _ in range(10)]
+        patient(handlers)
+        wire = Wire(kit.services)
+        assert handlers.run_tasks(*map(handlers.wake, tasks)) == []
+        assert wire.counts() == {"BatchExecuteStatement": 2, "Query": 1}  # and what is paused
+
+    def test_big_payloads_and_results_of_a_delivery_share_their_requests(
+        self, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
+        patient(handlers)
+        wire = Wire(kit.services)
+        script.work = lambda payload, context: payload.text
+        tasks = [kit.create("test.fast", {"text": letter * 2000}) for letter in "abc"]
+        assert handlers.run_tasks(*map(handlers.wake, tasks)) == []
+        assert wire.counts()["BatchWriteItem"] == 1
+        assert [kit.get(task["id"])["result"] for task in tasks] == [letter * 2000 for letter in "abc"]
+
+    def test_a_slow_run_does_not_hold_up_the_outcome_of_a_quick_one(
+        self, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
+        recorded = Event()
+        script.work = lambda payload, context: payload.number == 0 or recorded.wait(20)
+        wire = Wire(kit.services)
+        wire.before("UpdateItem", recorded.set)
+        quick, slow = kit.create("test.fast"), kit.create("test.fast", {"number": 1})
+        assert handlers.run_tasks(handlers.wake(quick), handlers.wake(slow)) == []
+        assert kit.get(quick["id"])["result"] is True
+        assert kit.get(slow["id"])["result"] is True
+        assert len(wire.sent("UpdateItem")) == 2
+
+    @pytest.mark.parametrize(
+        "code", ["ThrottlingError", "ProvisionedThroughputExceeded", "InternalServerError", "ValidationError"]
+    )
+    def test_a_statement_that_fails_is_sent_again_by_itself(
+        self, kit: Kit, handlers: Handlers, script: Script, code: str
+    ) -> None:
+        tasks = [kit.create("test.fast") for _ in range(3)]
+        wire = Wire(kit.services)
+        wire.fail_statement(code, of(tasks[1]))  # its claim
+        assert handlers.run_tasks(*map(handlers.wake, tasks)) == []
+        assert {kit.get(task["id"])["status"] for task in tasks} == {"succeeded"}
+        claim = wire.sent("UpdateItem")[0]
+        assert claim["Key"]["sk"] == {"S": tasks[1]["id"]}
+        assert script.runs == [1, 1, 1]
+
+    @pytest.mark.parametrize("nth", [1, 2])
+    def test_a_batch_whose_answer_is_lost_is_sent_again_and_knows_itself(
+        self, kit: Kit, handlers: Handlers, script: Script, nth: int
+    ) -> None:
+        tasks = [kit.create("test.fast") for _ in range(3)]
+        wire = Wire(kit.services)
+        if nth == 1:
+            wire.lose_reply("BatchExecuteStatement")
+        else:
+            script.work = lambda payload, context: wire.lose_reply("BatchExecuteStatement")
+        assert handlers.run_tasks(*map(handlers.wake, tasks)) == []
+        assert {kit.get(task["id"])["status"] for task in tasks} == {"succeeded"}
+        assert {kit.get(task["id"])["version"] for task in tasks} == {3}
+        assert script.runs == [1, 1, 1]
 
     def test_nothing_is_started_that_has_no_time_left(
         self, kit: Kit, handlers: Handlers, script: Script

@@ -34,6 +34,7 @@ TESTS = tuple(
         "unit/test_transitions",
         "unit/test_new_task",
         "unit/test_dead_letters",
+        "unit/test_writes",
         "functional/test_worker",
         "functional/test_worker_outcomes",
         "functional/test_worker_leases",

@@ -7,9 +7,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 CLAIM = "chalicelib/aws/claim.py"
+TASK_CHANGE = "chalicelib/aws/task_change.py"
 TASK_TABLE = "chalicelib/aws/task_table.py"
 TASK = "chalicelib/domain/task.py"
 WORKER = "chalicelib/services/worker.py"
+RECORDER = "chalicelib/services/recorder.py"
 SWEEPER = "chalicelib/services/sweeper.py"
 DEAD_LETTERS = "chalicelib/services/dead_letters.py"
 TASKS = "chalicelib/services/tasks.py"

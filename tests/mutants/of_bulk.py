@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.mutant import SWEEPER, WORKER, mutant
 
+WRITES = "chalicelib/aws/writes.py"
 PAUSE_TABLE = "chalicelib/aws/pause_table.py"
 REDRIVE_TABLE = "chalicelib/aws/redrive_table.py"
 REDRIVES = "chalicelib/services/redrives.py"
@@ -57,6 +58,53 @@ OF_BULK = (
             '"paused_at = :seen AND attribute_not_exists(resumed_at)"',
             '"(paused_at = :seen OR attribute_exists(pk)) AND attribute_not_exists(resumed_at)"',
         ),
+    ),
+    # --- Batches ----------------------------------------------------------------------------------
+    mutant(
+        "claims of a delivery: an id for each",
+        "a task whose message came twice at once runs twice at once",
+        WORKER,
+        (
+            "        wake_ups = [delivery.wake_up for delivery in deliveries]\n",
+            "        wake_ups = [delivery.wake_up for delivery in deliveries]\n"
+            "        claim_id = self._claim_id()\n",
+        ),
+        ("wake_up.task_id, self._claim_id())", "wake_up.task_id, claim_id)"),
+    ),
+    mutant(
+        "a statement that failed is not done",
+        "a task that was not claimed runs, its outcome is dropped",
+        WRITES,
+        (
+            "    return None\n",
+            "    return Answer(None, refused=True)\n",
+        ),
+    ),
+    mutant(
+        "a batch refuses each by its own condition",
+        "what one task refuses is refused to all",
+        WRITES,
+        (
+            "        return [_answer_of(each) for each in answers]\n",
+            "        done = [_answer_of(each) for each in answers]\n"
+            "        return next(([each] * len(done) for each in done if each and each.refused), done)\n",
+        ),
+    ),
+    mutant(
+        "a new task overwrites nothing, in a batch either",
+        "a late copy of the batch puts a task that runs back to queued",
+        WRITES,
+        (
+            "statements = [statement(each) for each in requests]",
+            "[self._client.put_item(TableName=e['TableName'], Item=e['Item']) for e in requests if 'Item' in e]\n"
+            "            statements = [statement(each) for each in requests]",
+        ),
+    ),
+    mutant(
+        "documents that DynamoDB left out are put again",
+        "a task without its payload",
+        "chalicelib/aws/document_table.py",
+        ('answer["UnprocessedItems"].get(self._table, [])', "()"),
     ),
     # --- Redrives ---------------------------------------------------------------------------------
     mutant(

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from tests.mutants.mutant import CONNECTIONS, DEAD_LETTERS, REALTIME, TASK, TASK_TABLE, TASKS, WORKER, mutant
 
+DEAD_LETTER_FIRST = """        for each in ended:
+            ending = self._recorder._decided(each.run)
+            if getattr(ending, "after", None) and ending.after.dead_letter_unsent:
+                self._obituary.publish(ending.after)
+        recorded = self._recorder.record("""
+RESULTS_LAST = """        self._documents.put_results(results)
+        stored: dict[str, Task | Refused | Exception] = {**failed}
+"""
+
 OF_LIVES = (
     # --- Dead letters -----------------------------------------------------------------------------
     mutant(
         "failed first, then its dead letter",
         "a dead letter for a run that is rescued and succeeds",
         WORKER,
-        (
-            "        stored = self._finish(run, after, unless_canceled=unless_canceled)\n        if stored is not None and",
-            "        if after.dead_letter_unsent:\n            self._obituary.publish(after)\n"
-            "        stored = self._finish(run, after, unless_canceled=unless_canceled)\n        if stored is not None and",
-        ),
+        ("        recorded = self._recorder.record(", DEAD_LETTER_FIRST),
     ),
     mutant(
         "the dead letter is sent, then confirmed",
@@ -128,8 +133,8 @@ OF_LIVES = (
         "a late copy of the request puts a running task back to queued",
         TASK_TABLE,
         (
-            'Item=to_row(task), ConditionExpression="attribute_not_exists(pk)"',
-            "Item=to_row(task)",
+            '"ConditionExpression": ABSENT}',
+            '"ConditionExpression": "attribute_not_exists(pk) OR attribute_exists(pk)"}',
         ),
     ),
     mutant(
@@ -171,15 +176,8 @@ OF_LIVES = (
         "the result's item, then the row",
         "the process dies in between: succeeded without a result",
         TASK_TABLE,
-        (
-            "        if after.result is not None and after.result.stored_apart:\n            self._documents.put_result(after)\n",
-            "",
-        ),
-        (
-            '        stored = self._change(claimed, after, condition, _names("status", "lease"), _mine(claimed))\n',
-            '        stored = self._change(claimed, after, condition, _names("status", "lease"), _mine(claimed))\n'
-            "        if after.result is not None and after.result.stored_apart:\n            self._documents.put_result(after)\n",
-        ),
+        ("        stored: dict[str, Task | Refused | Exception] = {**failed}\n", RESULTS_LAST),
+        ("        failed = self._documents.put_results(\n", "        failed, results = {}, (\n"),
     ),
     # --- Clients --------------------------------------------------------------------------------------
     mutant(

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.transport import Request, Response, Unreachable
 from tests.aws_requests import ENVIRONMENT, Asked, Moto, OneByOne, asked
+from tests.partiql import OPERATION, failing
 from tests.simulation.scheduler import Process, Scheduler
 
 SOCKETS_URL = "https://sockets.example/test"
@@ -30,6 +31,7 @@ class Fault(StrEnum):
     REFUSED = "refused"  #: AWS answers with a server error, after all retries
     THROTTLED = "throttled"  #: AWS answers "later", after all retries
     UNHEARD = "unheard"  #: the request is done, but the SDK gives up waiting for the answer
+    PARTLY = "partly"  #: every other statement of a batch is answered "later", the others are done
     TWICE = "twice"  #: the answer is lost, and the SDK sends the request again
     LATE_COPY = "late copy"  #: a copy of the request arrives once more, later
     FROZEN = "frozen"  #: the process stands still for minutes before it sends the request
@@ -53,6 +55,11 @@ class Call:
     def reads(self) -> bool:
         """Does it leave everything as it is?"""
         return self.operation.startswith(("Get", "Query", "BatchGet"))
+
+    @property
+    def batch(self) -> bool:
+        """Is it several writes, each of which may fail by itself?"""
+        return self.operation == OPERATION
 
     @property
     def writes(self) -> bool:
@@ -144,6 +151,9 @@ class Calls:
             return failure(500, "InternalServerError", call.service)
         if fault is Fault.THROTTLED:
             return failure(400, "ThrottlingException", call.service)
+        if fault is Fault.PARTLY:
+            statements = range(len(json.loads(call.body)["Statements"]))
+            request = failing(request, dict.fromkeys(statements[::2], "ThrottlingError"))
         answer = self._do(call, request)
         if fault is Fault.TWICE:
             assert trouble is not None

@@ -19,7 +19,9 @@ _PAUSE_COPY = 100 * SECOND
 
 
 def can_happen(call: Call, trouble: Trouble) -> bool:
-    """Is it a trouble that the service promises to bear?"""
+    """Is it a trouble that such a call can have, and that the service promises to bear?"""
+    if trouble.fault is Fault.PARTLY and not call.batch:
+        return False
     late = trouble.fault is Fault.LATE_COPY and trouble.milliseconds > _PAUSE_COPY
     return not (late and call.operation == "PutItem" and '"pauses"' in call.body)
 
@@ -121,6 +123,7 @@ _FAULTS = {
     Fault.REFUSED: (2, 0),
     Fault.THROTTLED: (2, 0),
     Fault.UNHEARD: (3, 0),
+    Fault.PARTLY: (4, 0),
     Fault.TWICE: (4, 4 * SECOND),
     Fault.LATE_COPY: (4, 600 * SECOND),
     Fault.FROZEN: (4, 400 * SECOND),

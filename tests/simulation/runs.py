@@ -19,6 +19,7 @@ CRASHES = (Trouble(fault=Fault.CRASH_BEFORE), Trouble(fault=Fault.CRASH_AFTER))
 OTHERS = (
     Trouble(fault=Fault.REFUSED),
     Trouble(fault=Fault.THROTTLED),
+    Trouble(fault=Fault.PARTLY),
     Trouble(fault=Fault.UNHEARD),
     Trouble(fault=Fault.FROZEN, milliseconds=200 * SECOND),
     Trouble(fault=Fault.TWICE, milliseconds=1 * SECOND),

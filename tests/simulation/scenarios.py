@@ -107,6 +107,22 @@ def batch(world: World, user: User) -> None:
     user.create_many(user.wanted([]), user.wanted([[["fail"]], []], lane="long"), user.wanted([], pad=2000))
 
 
+def delivery(world: World, user: User) -> None:
+    """Six tasks that are claimed in one request; they end together, one by one, and in all ways."""
+    wait = [["wait", 3]]
+    tasks = user.create_many(
+        user.wanted([]),
+        user.wanted([wait]),
+        user.wanted([[["fail"]], []]),
+        user.wanted([[["reject"]]]),
+        user.wanted([[*wait, ["big"]]], pad=2000),
+        user.wanted([[["wait", 8], ["fail"]]]),
+    )
+    user.sleep(3)
+    for task in tasks[5:]:
+        user.cancel(task)
+
+
 def long_lane(world: World, user: User) -> None:
     """A long run that keeps its lease by progress, past the first sweep that looks at it."""
     steps = [["wait", 200], ["progress", 30], ["wait", 200], ["progress", 60]]
@@ -348,6 +364,7 @@ SCENARIOS: dict[str, Scenario] = {
             delays,
             same_key,
             batch,
+            delivery,
             long_lane,
             browsers,
             subscriber,

@@ -11,16 +11,18 @@ import heapq
 import math
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from itertools import count
 from threading import Lock, Thread
 from typing import Any
 
-from chalicelib.services.threads import Threads
+from chalicelib.services.threads import GATHER_SECONDS, Job, Threads
 
 #: Seconds of real time. A fiber that keeps its turn for longer waits for something that no fiber can give it.
 _STUCK = 180
+#: Jobs that end within these milliseconds of each other are told together.
+_GATHER = math.ceil(GATHER_SECONDS * 1000)
 
 
 class Killed(BaseException):
@@ -163,10 +165,15 @@ class Scheduler:
         self._wake_at(self.now + milliseconds, fiber)
         fiber.wait()
 
-    def wait_for(self, fibers: list[Fiber], until: int | None = None) -> bool:
-        """Let the fiber at hand wait for the end of all `fibers`; False when `until` came first."""
+    def wait_for(
+        self,
+        fibers: list[Fiber],
+        until: int | None = None,
+        enough: Callable[[Iterable[bool]], bool] = all,
+    ) -> bool:
+        """Let the fiber at hand wait for the end of all `fibers`, or any; False when `until` came first."""
         here = self._here()
-        while not all(fiber.done for fiber in fibers):
+        while not enough(fiber.done for fiber in fibers):
             if until is not None and self.now >= until:
                 return False
             number = here.waits + 1
@@ -248,14 +255,20 @@ class SimulatedThreads(Threads):
     def pool(self, size: int, name: str) -> Executor:
         return Turns(self._scheduler)
 
-    def beside(self, work: Callable[[], None], name: str, remaining: Callable[[], float]) -> bool:
+    def beside(self, jobs: Sequence[Job]) -> Iterator[list[int]]:
         here = self._scheduler.current
         assert here is not None
-        fiber = self._scheduler.start(here.process, work)
-        while not self._scheduler.wait_for([fiber], self._scheduler.now + _milliseconds(remaining())):
-            if remaining() <= 0:
-                return False
-        return True
+        fibers = [self._scheduler.start(here.process, job.work) for job in jobs]
+        waiting = set(range(len(jobs)))
+        while waiting:
+            until = self._scheduler.now + min(_milliseconds(jobs[index].remaining()) for index in waiting)
+            self._scheduler.wait_for([fibers[index] for index in waiting], until, enough=any)
+            if not all(fibers[index].done for index in waiting):
+                self._scheduler.sleep(_GATHER)
+            found = {index for index in waiting if fibers[index].done or jobs[index].remaining() <= 0}
+            waiting -= found
+            if found:
+                yield sorted(found)
 
 
 def _milliseconds(seconds: float) -> int:

@@ -10,8 +10,9 @@ import pytest
 from tests.simulation.calls import Trouble
 from tests.simulation.runs import CRASHES, each_point, run
 
-#: A life with retries, one that ends in a dead letter and comes back, and all ways to cancel a run.
-SCENARIOS = ("retries", "death", "cancel_running")
+#: A life with retries, one that ends in a dead letter and comes back, all ways to cancel a run, and
+#: tasks whose claims and outcomes share their requests.
+SCENARIOS = ("retries", "death", "cancel_running", "delivery")
 
 
 @pytest.mark.parametrize("trouble", CRASHES, ids=lambda trouble: trouble.fault)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from threading import Event
 import pytest
 
 from benchmarks.certificates import Certificates, make_certificates
-from chalicelib.aws.transport import WINDOW, KeptConnections, Request, Response, Unreachable
+from chalicelib.aws.transport import AMAZONS_ROOTS, WINDOW, KeptConnections, Request, Response, Unreachable
 from tests.http_server import Answer, HttpServer, RawServer
 
 FINE = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
@@ -220,6 +221,17 @@ class TestTls:
             wire = transport(roots=str(certificates.small_bundle))
             origin = f"https://localhost:{server.port}"
             assert [wire.send(post(origin)).status for _ in range(2)] == [200, 200]
+
+    def test_amazons_own_roots_vouch_for_aws_and_for_nobody_else(self, certificates: Certificates) -> None:
+        def roots(wire: KeptConnections, host: str) -> list[bytes]:
+            return wire.tls(host).get_ca_certs(binary_form=True)
+
+        amazons = ssl.create_default_context(cafile=AMAZONS_ROOTS).get_ca_certs(binary_form=True)
+        assert amazons
+        assert roots(transport(), "dynamodb.eu-west-1.amazonaws.com") == amazons
+        assert roots(transport(), "amazonaws.com.example") != amazons
+        given = transport(roots=str(certificates.small_bundle))
+        assert roots(given, "dynamodb.eu-west-1.amazonaws.com") == roots(given, "localhost") != amazons
 
     @pytest.mark.parametrize(("host", "known"), [("localhost", False), ("127.0.0.1", True)])
     def test_any_other_is_not(self, certificates: Certificates, host: str, known: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from threading import Barrier
 from typing import Any
 
@@ -37,8 +37,8 @@ class Table(LimitTable):
         self._name = name
         self.kit = kit
 
-    def take(self, owner: str, now: datetime, cost: timedelta, depth: timedelta) -> tuple[bool, Usage]:
-        return super().take(f"{self._name}/{owner}", now, cost, depth)
+    def take(self, owner: str, *of_what: Any, in_use: bool = False) -> tuple[bool, Usage]:
+        return super().take(f"{self._name}/{owner}", *of_what, in_use=in_use)
 
     def open_tasks(self, owner: str, count: int) -> None:
         """Let the stream handler have counted `count` more open tasks."""
@@ -129,11 +129,9 @@ class TestTheRate:
         together = Barrier(2)
 
         class Meeting(Table):
-            def take(
-                self, owner: str, now: datetime, cost: timedelta, depth: timedelta
-            ) -> tuple[bool, Usage]:
+            def take(self, owner: str, *of_what: Any, in_use: bool = False) -> tuple[bool, Usage]:
                 together.wait(PATIENCE)
-                return super().take(owner, now, cost, depth)
+                return super().take(owner, *of_what, in_use=in_use)
 
         quota = {"posts_per_second": 100, "post_burst": 60}
         service = limits(Meeting(kit, request.node.nodeid), clock, **quota)
@@ -172,6 +170,28 @@ class TestTheRate:
             let_through += tasks * granted(containers[number % 2], 1, owner, tasks)
             elapsed = (clock() - NOW).total_seconds()
             assert let_through <= 12 + 2 * elapsed
+
+
+class TestABucketInUse:
+    """Whoever thinks so asks for what is left of it first; what comes of it is the same."""
+
+    def test_one_request_is_enough_when_it_is(self, table: Table, clock: Clock) -> None:
+        second, depth = timedelta(seconds=1), timedelta(seconds=10)
+        assert table.take("ada", clock(), second, depth)[0]
+        wire = Wire(table.kit.services)
+        assert table.take("ada", clock(), second, depth, in_use=True)[1].full_at == clock() + 2 * second
+        assert wire.counts() == {"UpdateItem": 1}
+        assert not table.take("ada", clock(), depth, depth, in_use=True)[0]
+        assert wire.counts() == {"UpdateItem": 2}
+
+    @pytest.mark.parametrize("known", [False, True])
+    def test_a_full_one_gives_no_more_than_it_holds(self, table: Table, clock: Clock, known: bool) -> None:
+        second, depth = timedelta(seconds=1), timedelta(seconds=10)
+        if known:
+            table.take("ada", clock(), second, depth)
+            clock.advance(3600)
+        taken, usage = table.take("ada", clock(), second, depth, in_use=True)
+        assert (taken, usage.full_at) == (True, clock() + second)
 
 
 class TestTheHandful:

@@ -1,0 +1,233 @@
+"""What is said in PartiQL, by an AWS that reads it, and by the one that the other tests run on: both agree.
+
+Each test says how many requests it makes: what a batch does not do is sent again by itself.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from benchmarks.exchanges import write_units
+from benchmarks.hooks import environment, patient
+from benchmarks.stage import BenchStage, bench_stage
+from chalicelib.aws.clients import Clients
+from chalicelib.aws.document_table import DocumentTable
+from chalicelib.aws.task_row import to_row
+from chalicelib.aws.task_table import TaskTable
+from chalicelib.aws.transport import Request, Response
+from chalicelib.domain.documents import Document
+from chalicelib.domain.ids import new_task_id
+from chalicelib.domain.task import Refused, Task, TaskStatus
+from chalicelib.settings import Settings
+from tests.aws_requests import Line, MotoClients, Send, asked
+from tests.examples import KEEP, NOW, a_running_task, a_task
+from tests.kit import Kit
+
+MARGIN = timedelta(seconds=15)
+
+
+@dataclass
+class Aws:
+    """The tasks' table somewhere, and what was asked of DynamoDB."""
+
+    client: Any
+    name: str
+    tasks: TaskTable
+    asked: list[str] = field(default_factory=list)
+
+    def note(self, request: Request, send: Send) -> Response:
+        self.asked.append(asked(request).operation)
+        return send(request)
+
+    def task(self, status: TaskStatus = TaskStatus.QUEUED, **fields: Any) -> Task:
+        """A task under an id of its own."""
+        return a_task(status, **{"id": self._new_id(), **fields})
+
+    def running(self, **fields: Any) -> Task:
+        """A task that runs, under an id of its own."""
+        return a_running_task(**{"id": self._new_id(), **fields})
+
+    def _new_id(self) -> str:
+        return new_task_id(NOW, random.getrandbits(74), 4)
+
+    def stored(self, *tasks: Task) -> list[Task]:
+        """The tasks, put behind everybody's back."""
+        for task in tasks:
+            self.client.put_item(TableName=self.name, Item=to_row(task))
+        self.asked.clear()
+        return list(tasks)
+
+    def claim(self, *tasks: Task, ids: str = "abcdefghij", **terms: Any) -> list[Any]:
+        wanted = [(task.owner, task.id, claim_id) for task, claim_id in zip(tasks, ids, strict=False)]
+        return self.tasks.claim_many(wanted, **{"now": NOW, "margin": MARGIN, **terms})
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[BenchStage]:
+    with bench_stage() as stage:
+        yield stage
+
+
+@pytest.fixture(params=["emulator", "moto"])
+def aws(request: pytest.FixtureRequest) -> Iterator[Aws]:
+    if request.param == "moto":
+        with Kit() as kit:
+            clients = MotoClients()
+            yield from made(clients, clients.line, kit.settings)
+    else:
+        line = Line(patient())
+        clients = Clients(environment(request.getfixturevalue("stage").endpoint), transport=line)
+        yield from made(clients, line, Settings(stage="local"))
+
+
+def made(clients: Clients, line: Line, settings: Settings) -> Iterator[Aws]:
+    client, name = clients.dynamodb, settings.resource("tasks")
+    with ThreadPoolExecutor(4) as threads:
+        documents = DocumentTable(client, settings.resource("documents"))
+        aws = Aws(client, name, TaskTable(client, name, documents, threads))
+        line.taps.append(aws.note)
+        yield aws
+
+
+BATCH = ["BatchExecuteStatement"]
+
+
+def batch_and(again: int) -> list[str]:
+    """A batch, and so many of its writes once more: a refusal counts only as a plain write says it."""
+    return BATCH + ["UpdateItem"] * again
+
+
+class TestClaims:
+    def test_tasks_that_wait_are_claimed(self, aws: Aws) -> None:
+        found = aws.claim(*aws.stored(*(aws.task(attempt=1, lease=3, version=7) for _ in range(3))))
+        assert {(task.status, task.attempt, task.lease, task.version) for task in found} == {
+            (TaskStatus.RUNNING, 2, 4, 8)
+        }
+        assert {task.lease_until for task in found} == {
+            NOW + MARGIN + timedelta(seconds=found[0].timeout_seconds)
+        }
+        assert {task.progress for task in found} == {None}
+        assert aws.asked == BATCH
+
+    def test_each_is_refused_by_its_own_condition(self, aws: Aws) -> None:
+        tasks = aws.stored(
+            aws.task(),
+            aws.task(TaskStatus.SUCCEEDED),
+            aws.task(run_at=NOW + timedelta(seconds=1)),
+            aws.task(expires_at=NOW),
+            aws.task(expires_at=NOW + timedelta(seconds=1)),
+            aws.task(TaskStatus.RETRYING, run_at=NOW - timedelta(hours=1)),
+        )
+        found = aws.claim(*tasks)
+        assert [isinstance(each, Task) for each in found] == [True, False, False, False, True, True]
+        assert aws.asked == batch_and(3)
+
+    def test_one_of_a_paused_type_is_refused_and_shown(self, aws: Aws) -> None:
+        held, other = aws.stored(aws.task(type="demo.fail"), aws.task(type="demo.sleep"))
+        refused, claimed = aws.claim(held, other, paused={"demo.fail", "test.none"})
+        assert refused == Refused(current=held)
+        assert isinstance(claimed, Task)
+        assert aws.asked == batch_and(1)
+
+    def test_a_copy_knows_its_first_and_no_other(self, aws: Aws) -> None:
+        tasks = aws.stored(aws.task(), aws.task())
+        first = aws.claim(*tasks, ids="ab")
+        assert aws.claim(*tasks, ids="ab") == first
+        assert aws.claim(*tasks, ids="xb") == [Refused(current=None), first[1]]
+        assert aws.asked == BATCH + batch_and(2) * 2
+
+    def test_two_claims_of_one_task_in_a_batch_are_one(self, aws: Aws) -> None:
+        (task,) = aws.stored(aws.task())
+        found = aws.claim(task, task)
+        assert sorted(isinstance(each, Task) for each in found) == [False, True]
+        assert aws.asked == batch_and(1)
+
+    def test_a_task_that_is_not_there_is_not_made(self, aws: Aws) -> None:
+        (task,) = aws.stored(aws.task())
+        gone = aws.task()
+        assert aws.claim(gone, task)[0] == Refused(current=None)
+        assert aws.tasks.get(gone.owner, gone.id) is None
+        assert aws.asked[:2] == batch_and(1)
+
+
+class TestFinishes:
+    def test_outcomes_are_stored_under_their_leases(self, aws: Aws) -> None:
+        mine, lost, done = aws.stored(*(aws.running() for _ in range(3)))
+        later = NOW + timedelta(seconds=5)
+        wanted = [task.succeed(later, Document.of({"n": 1}), KEEP) for task in (mine, lost, done)]
+        aws.tasks.finish_many([(done, wanted[2], False)])
+        aws.stored(replace(lost, lease=3))
+
+        found = aws.tasks.finish_many(
+            [(mine, wanted[0], False), (lost, wanted[1], False), (done, wanted[2], False)]
+        )
+
+        assert found[0] == replace(wanted[0], version=mine.version + 1)
+        assert isinstance(found[1], Refused)
+        assert found[1].current is not None
+        assert found[1].current.lease == 3
+        assert found[2] == replace(wanted[2], version=done.version + 1)  # its own first copy
+        assert aws.asked == batch_and(2)
+
+    def test_a_cancel_request_refuses_all_but_success(self, aws: Aws) -> None:
+        one, other = aws.stored(*(aws.running(cancel_requested=True) for _ in range(2)))
+        after = [task.snooze(NOW, timedelta(5), timedelta(5)) for task in (one, other)]
+        refused, stored = aws.tasks.finish_many([(one, after[0], True), (other, after[1], False)])
+        assert refused == Refused(current=one)
+        assert isinstance(stored, Task)
+        assert stored.status is TaskStatus.SCHEDULED
+        assert aws.asked == batch_and(1)
+
+
+class TestCreates:
+    def test_new_tasks_are_stored(self, aws: Aws) -> None:
+        tasks = [aws.task() for _ in range(30)]
+        aws.asked.clear()
+        assert aws.tasks.create_many(tasks) == [None] * 30
+        assert aws.asked == BATCH * 2
+        assert {task.id for task in aws.tasks.get_many([(task.owner, task.id) for task in tasks])} == {
+            task.id for task in tasks
+        }
+
+    def test_what_is_there_is_not_overwritten(self, aws: Aws) -> None:
+        (running,) = aws.stored(aws.task(TaskStatus.RUNNING, lease=1))
+        late, new = replace(running, status=TaskStatus.QUEUED, lease=0), aws.task()
+        assert aws.tasks.create_many([late, new]) == [None, None]
+        assert aws.tasks.get(running.owner, running.id) == running
+        assert aws.tasks.get(new.owner, new.id) == new
+
+
+class TestTheRuleOfWriteUnits:
+    """The emulator counts a statement as one unit, so we count those ourselves: as it counts plain writes."""
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"version": 2},
+            {"due_at": NOW + timedelta(hours=1)},
+            {"due_at": None},
+            {"payload": Document.of("x" * 1500)},
+            {"payload": Document.of("x" * 100), "due_at": None},
+        ],
+        ids=range(5),
+    )
+    @pytest.mark.parametrize("size", [10, 2500])
+    def test_it_is_the_emulators_own_for_plain_writes(
+        self, stage: BenchStage, changes: dict[str, Any], size: int
+    ) -> None:
+        client = stage.emulator.client("dynamodb")
+        name = Settings(stage="local").resource("tasks")
+        before = a_task(id=new_task_id(NOW, random.getrandbits(74), 4), payload=Document.of("y" * size))
+        after = replace(before, **changes)
+        rows = [{}, to_row(before), to_row(after)]
+        for old, new in pairwise(rows):
+            answer = client.put_item(TableName=name, Item=new, ReturnConsumedCapacity="INDEXES")
+            assert write_units(old, new) == answer["ConsumedCapacity"]["CapacityUnits"]

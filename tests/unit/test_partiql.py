@@ -1,0 +1,121 @@
+"""Requests said in PartiQL, and read back by the translator that tests run on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.aws.claim import claim_request
+from chalicelib.aws.partiql import ABSENT, statement
+from chalicelib.aws.task_change import change_request
+from chalicelib.aws.task_row import row_key, to_row
+from tests.examples import KEEP, LATER, NOW, a_running_task, a_task
+from tests.partiql import answer_batch, plain
+
+TASK = a_task()
+PUT = {"TableName": "tasks", "Item": to_row(TASK), "ConditionExpression": ABSENT}
+
+
+def update(changes: str = "SET a = :a", condition: str = "b = :b") -> dict[str, Any]:
+    """A request of UpdateItem."""
+    return {
+        "TableName": "tasks",
+        "Key": row_key("ada", "1"),
+        "UpdateExpression": changes,
+        "ConditionExpression": condition,
+        "ExpressionAttributeValues": {":a": {"N": "1"}, ":b": {"N": "2"}, ":c": {"N": "3"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "condition", "text", "values"),
+    [
+        ("SET a = :a", "b = :b", 'SET "a" = ? WHERE {} AND ("b" = ?)', "1 2"),
+        (
+            "SET #a = #a + :a, c = :c REMOVE d, #e",
+            "b = :b",
+            'SET "a" = "a" + ? SET "c" = ? REMOVE "d" REMOVE "e" WHERE {} AND ("b" = ?)',
+            "1 3 2",
+        ),
+        ("REMOVE d", "#b IN (:b, :a)", 'REMOVE "d" WHERE {} AND ("b" IN [?, ?])', "2 1"),
+        (
+            "REMOVE d",
+            "attribute_not_exists(x) AND NOT (attribute_exists(#y) OR b <= :b)",
+            'REMOVE "d" WHERE {} AND ("x" IS MISSING AND NOT ("y" IS NOT MISSING OR "b" <= ?))',
+            "2",
+        ),
+    ],
+    ids=range(4),
+)
+def test_an_update_says_what_its_request_says(changes: str, condition: str, text: str, values: str) -> None:
+    said = statement(update(changes, condition))
+    keys = '"pk" = ? AND "sk" = ?'
+    assert said["Statement"] == f'UPDATE "tasks" {text.format(keys)} RETURNING ALL NEW *'
+    ids = [value["S"] for value in said["Parameters"] if "S" in value]
+    assert ids == [each["S"] for each in row_key("ada", "1").values()]
+    assert [value["N"] for value in said["Parameters"] if "N" in value] == values.split()
+
+
+def test_a_new_item_says_its_every_attribute() -> None:
+    said = statement(PUT)
+    assert said["Statement"].startswith("""INSERT INTO "tasks" VALUE {'pk': ?, 'sk': ?, 'schema': ?""")
+    assert said["Parameters"] == list(to_row(TASK).values())
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {**PUT, "ConditionExpression": "attribute_not_exists(pk) OR ttl < :now"},
+        update("SET a = if_not_exists(a, :a)"),
+        update("ADD a :a"),
+        update(condition="begins_with(b, :b)"),
+        update(condition="b = :b; x"),
+        update(condition="b BETWEEN :a AND :b"),
+    ],
+    ids=range(6),
+)
+def test_what_is_not_known_in_partiql_is_an_error(request_: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"no INSERT has|not known in PartiQL"):
+        statement(request_)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        claim_request("t", row_key("a", "1"), now=NOW, until=LATER, claim_id="x", paused=["a", "b"]),
+        change_request(
+            "t", a_running_task(), a_running_task().snooze(NOW, KEEP, KEEP), "#lease = :l", {":l": {"N": "1"}}
+        ),
+        change_request("t", TASK, a_task(due_at=NOW + timedelta(1)), "#version = :v", {":v": {"N": "1"}}),
+    ],
+    ids=["claim", "snooze", "due"],
+)
+def test_the_tests_translator_reads_what_is_said(request_: dict[str, Any]) -> None:
+    """Said, read back and said again, it is the same."""
+    said = statement(request_)
+    operation, read = plain(said)
+    assert operation == "UpdateItem"
+    assert read["Key"] == request_["Key"]
+    of_items = {**read, "ConditionExpression": read["ConditionExpression"].partition(" AND ")[2][1:-1]}
+    assert statement(of_items) == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'SELECT * FROM "tasks"',
+        'DELETE FROM "tasks" WHERE "pk" = ? AND "sk" = ?',
+        'UPDATE "tasks" SET "a" = ? WHERE "pk" = ? AND "sk" = ? RETURNING ALL NEW *',
+        'UPDATE "tasks" SET "a" = ? WHERE "pk" = ? AND "sk" = ? AND (size("a") > 1) RETURNING ALL NEW *',
+        "INSERT INTO \"tasks\" VALUE {'pk': 'literal'}",
+    ],
+    ids=range(5),
+)
+def test_the_tests_translator_refuses_what_it_does_not_know(text: str) -> None:
+    def never(operation: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        raise AssertionError(operation)
+
+    with pytest.raises(NotImplementedError):
+        answer_batch({"Statements": [{"Statement": text, "Parameters": [{"S": "a"}] * 3}]}, never)

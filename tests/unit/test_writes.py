@@ -1,0 +1,133 @@
+"""Writes in batches, and what a batch leaves open, on a DynamoDB that answers as a test says."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from chalicelib.aws.client import error_type
+from chalicelib.aws.document_table import DocumentTable
+from chalicelib.aws.writes import Answer, Writes
+from tests.examples import a_task
+
+Refusal = error_type("ConditionalCheckFailedException")
+
+
+class FakeDynamoDB:
+    """Answers batches by the numbers of their keys, and notes what is asked one by one."""
+
+    class exceptions:  # noqa: N801 - as the SDK has it
+        ConditionalCheckFailedException = Refusal
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.batches: list[int] = []
+        self.alone: list[str] = []
+
+    def batch_execute_statement(self, *, Statements: list[Any]) -> Any:  # noqa: N803
+        self.batches.append(len(Statements))
+        keys = [each["Parameters"][1]["S"] for each in Statements]
+        if "broken" in keys:
+            raise TimeoutError
+        return {"Responses": [self.answers.get(key, {"Item": {"n": {"S": key}}}) for key in keys]}
+
+    def update_item(self, *, Key: Any, **_: Any) -> Any:  # noqa: N803
+        self.alone.append(Key["sk"]["S"])
+        if Key["sk"]["S"] == "refused":
+            raise Refusal("UpdateItem", "", 400, {"Item": {"n": {"S": "as it was"}}})
+        if Key["sk"]["S"] == "failing":
+            raise ConnectionError
+        return {"Attributes": {"n": {"S": "alone"}}}
+
+    def batch_write_item(self, *, RequestItems: Any) -> Any:  # noqa: N803
+        ((table, puts),) = RequestItems.items()
+        self.batches.append(len(puts))
+        left = [put for put in puts if put["PutRequest"]["Item"]["pk"]["S"] in self.answers]
+        return {"UnprocessedItems": {table: left} if left else {}}
+
+    def put_item(self, *, Item: Any, **_: Any) -> Any:  # noqa: N803
+        self.alone.append(Item["pk"]["S"])
+        if self.answers.get(Item["pk"]["S"]) == "failing":
+            raise ConnectionError
+
+
+def update(key: str) -> dict[str, Any]:
+    return {
+        "TableName": "tasks",
+        "Key": {"sk": {"S": key}, "pk": {"S": "p"}},
+        "UpdateExpression": "REMOVE a",
+        "ConditionExpression": "attribute_not_exists(b)",
+        "ExpressionAttributeValues": {},
+    }
+
+
+def many(client: Any, *keys: str) -> list[Answer | Exception]:
+    with ThreadPoolExecutor(2) as threads:
+        return Writes(client, threads).many([update(key) for key in keys])
+
+
+class TestBatches:
+    def test_one_write_is_no_batch(self) -> None:
+        client = FakeDynamoDB()
+        assert many(client, "a") == [Answer({"n": {"S": "alone"}})]
+        assert client.batches == []
+
+    def test_no_write_is_no_request(self) -> None:
+        client = FakeDynamoDB()
+        assert many(client) == []
+        assert client.alone == []
+
+    def test_25_are_the_most(self) -> None:
+        client = FakeDynamoDB()
+        answers = many(client, *map(str, range(52)))
+        assert [each.row for each in answers if isinstance(each, Answer) and each.row] == [
+            {"n": {"S": str(number)}} for number in range(52)
+        ]
+        assert client.batches == [25, 25, 2]
+
+    def test_an_item_that_is_there_is_an_answer(self) -> None:
+        client = FakeDynamoDB(a={"Error": {"Code": "DuplicateItem"}})
+        assert many(client, "a", "b")[0] == Answer(None, refused=True)
+        assert client.alone == []
+
+    def test_a_refusal_counts_only_as_a_plain_write_says_it(self) -> None:
+        client = FakeDynamoDB(a={"Error": {"Code": "ConditionalCheckFailed"}})
+        assert many(client, "a", "b")[0] == Answer({"n": {"S": "alone"}})
+
+    @pytest.mark.parametrize(
+        "code",
+        [
+            "ConditionalCheckFailed",
+            "ThrottlingError",
+            "ProvisionedThroughputExceeded",
+            "RequestLimitExceeded",
+            "InternalServerError",
+            "TransactionConflict",
+        ],
+    )
+    def test_what_is_left_open_is_asked_by_itself(self, code: str) -> None:
+        client = FakeDynamoDB(refused={"Error": {"Code": code}}, failing={"Error": {"Code": code}})
+        answers = many(client, "a", "refused", "b", "failing")
+        assert answers[1] == Answer({"n": {"S": "as it was"}}, refused=True)
+        assert isinstance(answers[3], ConnectionError)
+        assert [answer.row for answer in answers[::2] if isinstance(answer, Answer)] == [
+            {"n": {"S": "a"}},
+            {"n": {"S": "b"}},
+        ]
+        assert sorted(client.alone) == ["failing", "refused"]
+
+    def test_a_batch_that_fails_is_the_error_of_its_own_writes(self) -> None:
+        keys = ["broken", *map(str, range(30))]
+        answers = many(FakeDynamoDB(), *keys)
+        assert [isinstance(each, TimeoutError) for each in answers] == [True] * 25 + [False] * 6
+
+
+class TestDocuments:
+    def test_what_dynamodb_leaves_out_is_put_by_itself(self) -> None:
+        client: Any = FakeDynamoDB(b="later", c="failing")
+        tasks = [a_task(id=name) for name in "abcd"]
+        failed = DocumentTable(client, "documents").put_payloads(tasks)
+        assert client.alone == ["b", "c"]
+        assert set(failed) == set("abcd")  # of the batch, nobody knows what was stored
