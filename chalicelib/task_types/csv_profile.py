@@ -7,9 +7,10 @@ from typing import Self, TypedDict
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from chalicelib import fetching
 from chalicelib.domain.outcomes import Cancel, Rejected
 from chalicelib.domain.task_types import Lane, TaskContext, task_type
-from chalicelib.fetching import Request, Url, expect_success, guarded, time_left
+from chalicelib.fetching import Request, Url, expect_success
 from chalicelib.task_types.csv_columns import Column, ColumnProfile
 from chalicelib.task_types.csv_source import Source
 
@@ -74,9 +75,9 @@ def csv_profile(payload: CsvProfile, context: TaskContext) -> Profile | Cancel:
 
 
 def _fetched(url: str, context: TaskContext) -> Source:
-    response = guarded().fetch(
+    response = fetching.guarded().fetch(
         Request(url=url, headers={"accept": "text/csv, */*;q=0.5"}),
-        timeout_seconds=min(URL_TIMEOUT_SECONDS, time_left(context)),
+        timeout_seconds=min(URL_TIMEOUT_SECONDS, fetching.time_left(context)),
         limit_bytes=URL_LIMIT_BYTES,
         follow_redirects=True,
     )

@@ -13,10 +13,11 @@ from typing import Annotated, Any, Literal, TypedDict
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
+from chalicelib import fetching
 from chalicelib.domain.documents import to_json
 from chalicelib.domain.outcomes import Rejected
 from chalicelib.domain.task_types import TaskContext, task_type
-from chalicelib.fetching import Request, Response, Target, Url, expect_success, guarded, time_left
+from chalicelib.fetching import Request, Response, Target, Url, expect_success
 
 BODY_LIMIT_BYTES = 65_536
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - how Standard Webhooks marks a secret
@@ -114,9 +115,9 @@ def http_request(payload: HttpRequest, context: TaskContext) -> HttpResult:
 
     Every attempt carries the task's id as `webhook-id`, so that a receiver can tell a repeat.
     """
-    response = guarded().fetch(
+    response = fetching.guarded().fetch(
         _request(payload, context),
-        timeout_seconds=min(payload.timeout_seconds, time_left(context)),
+        timeout_seconds=min(payload.timeout_seconds, fetching.time_left(context)),
         limit_bytes=BODY_LIMIT_BYTES,
         follow_redirects=payload.follow_redirects,
     )

@@ -40,6 +40,8 @@ CRYPTOGRAPHY = {"jwt", "cryptography"}
 VALIDATION = {"pydantic", "pydantic_core", "chalicelib.request_models", "chalicelib.task_types"}
 PAGES = {"chalicelib.openapi", "chalicelib.web.answers", "chalicelib.web.assets"}
 WORK = {"chalicelib.services.worker", "chalicelib.services.sweeper", "chalicelib.services.dead_letters"}
+#: What fetches, which most task types do not. (PyJWT imports an HTTP client of its own.)
+FETCHING = {"chalicelib.fetching.fetcher", "chalicelib.fetching.exchange"}
 SOCKETS = {"chalicelib.services.realtime", "chalicelib.services.connections"}
 
 
@@ -171,11 +173,14 @@ def create_task(containers: Containers, http: Http) -> None:
         (message, CRYPTOGRAPHY | VALIDATION | PAGES | WORK),
         (disconnect, CRYPTOGRAPHY | VALIDATION | PAGES | WORK),
         (push_updates, CRYPTOGRAPHY | VALIDATION | PAGES | WORK),
-        (run_tasks, CRYPTOGRAPHY | PAGES | SOCKETS | {"chalicelib.request_models"}),
+        (run_tasks, CRYPTOGRAPHY | FETCHING | PAGES | SOCKETS | {"chalicelib.request_models", "http.client"}),
         (sweep, CRYPTOGRAPHY | PAGES | SOCKETS | {"chalicelib.request_models", "chalicelib.services.worker"}),
         (watch_dead_letters, CRYPTOGRAPHY | VALIDATION | PAGES | SOCKETS),
         (health, CRYPTOGRAPHY | VALIDATION | PAGES | WORK | SOCKETS),
-        (create_task, PAGES | SOCKETS | {"chalicelib.services.worker", "chalicelib.services.sweeper"}),
+        (
+            create_task,
+            FETCHING | PAGES | SOCKETS | {"chalicelib.services.worker", "chalicelib.services.sweeper"},
+        ),
     ],
 )
 def test_a_container_imports_nothing_of_other_functions(
