@@ -7,6 +7,8 @@ itself, so none can wait for its own caller.
 It wants rights of their own for a batch of messages and for one of statements. AWS knows none such: who may
 send one message may send ten, and statements are looked at one by one.
 
+Its streams do not tell of what PartiQL writes. Those of AWS do, whatever wrote: `_telling` mends that.
+
 The starter holds the other end of standard input and never writes, so the end of the starter is the end of
 the input. A closed terminal or a `kill -9` then leaves no server behind, and its state is saved all the same.
 """
@@ -19,11 +21,13 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Final
 
 from ministack.app import main as serve
 from ministack.core import iam_actions, lambda_runtime
-from ministack.services import lambda_svc
+from ministack.services import dynamodb, lambda_svc
 
 from local.process_group import stop_group
 
@@ -72,6 +76,28 @@ def _statements(body: bytes) -> list[tuple[str, str]]:
     return [(found[1], found[2]) for found in map(_STATEMENT.match, texts) if found]
 
 
+def _telling(write: Callable[..., Any]) -> Callable[..., Any]:
+    """A statement's write, told of by the table's stream."""
+
+    def told(table: dict[str, Any], parsed: dict[str, Any], *more: Any) -> Any:
+        old = _item(table, parsed)
+        answer = write(table, parsed, *more)
+        if answer[0] == HTTPStatus.OK:
+            name, new = parsed["table"], _item(table, parsed)
+            dynamodb._emit_stream_event(name, "INSERT" if old is None else "MODIFY", old, new)
+        return answer
+
+    return told
+
+
+def _item(table: dict[str, Any], parsed: dict[str, Any]) -> dict[str, Any] | None:
+    """The item that a statement writes, as it is now; None where there is none."""
+    given = parsed.get("item") or {name: value for name, _, value in parsed["conditions"]}
+    pk, sk = (next(iter(given[table[name]].values()), None) for name in ("pk_name", "sk_name"))
+    found: dict[str, Any] | None = table["items"].get(pk, {}).get(sk)
+    return found
+
+
 def _end_with_starter() -> None:
     os.read(_STDIN, 1)
     stop_group(os.getpid(), has_ended=lambda: False)
@@ -82,5 +108,7 @@ if __name__ == "__main__":
     lambda_svc.acquire_worker = _acquire_worker
     iam_actions.extract_iam_action = _action_of
     iam_actions.dynamodb_resource_arns = _arns_of
+    dynamodb._partiql_insert = _telling(dynamodb._partiql_insert)
+    dynamodb._partiql_update = _telling(dynamodb._partiql_update)
     threading.Thread(target=_end_with_starter, daemon=True).start()
     serve()

@@ -205,6 +205,28 @@ class TestCreates:
         assert aws.tasks.get(new.owner, new.id) == new
 
 
+def test_the_stream_tells_of_what_statements_write(stage: BenchStage) -> None:
+    """On AWS it does, whatever wrote; the local stage's must, or nobody hears of a batch."""
+    line = Line(patient())
+    clients = Clients(environment(stage.endpoint), transport=line)
+    aws = next(made(clients, line, Settings(stage="local")))
+    tasks = [aws.task() for _ in range(3)]
+    assert aws.tasks.create_many(tasks) == [None] * 3
+    aws.claim(*tasks)
+    stream = stage.emulator.client("dynamodbstreams")
+    arn = stage.emulator.client("dynamodb").describe_table(TableName=aws.name)["Table"]["LatestStreamArn"]
+    told = []
+    for shard in stream.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
+        start = {"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        records = stream.get_records(ShardIterator=stream.get_shard_iterator(**start)["ShardIterator"])
+        told += [(each["eventName"], each["dynamodb"]) for each in records["Records"]]
+    for task in tasks:
+        mine = [(name, change) for name, change in told if change["Keys"]["sk"]["S"] == task.id]
+        assert [name for name, _ in mine] == ["INSERT", "MODIFY"]
+        assert mine[1][1]["OldImage"] == mine[0][1]["NewImage"] == to_row(task)
+        assert mine[1][1]["NewImage"]["status"] == {"S": "running"}
+
+
 class TestTheRuleOfWriteUnits:
     """The emulator counts a statement as one unit, so we count those ourselves: as it counts plain writes."""
 
