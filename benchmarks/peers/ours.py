@@ -10,6 +10,8 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from signal import SIGTERM, signal
+from threading import Event
 from typing import Final
 
 from benchmarks.container import Container, silent
@@ -41,7 +43,10 @@ def main(role: str) -> None:
 
 
 def _work(container: Container) -> None:
-    while True:
+    ended = Event()
+    # A receive that nobody waits for any more would take the messages of whoever comes next.
+    signal(SIGTERM, lambda *_: ended.set())
+    while not ended.is_set():
         messages = container.receive(wait_seconds=1)
         if messages:
             done = container.settle(messages)
