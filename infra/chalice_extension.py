@@ -65,6 +65,8 @@ def install(stage: str | None) -> None:
     methods = dict(_ON_EVERY_STAGE)
     if stage == LOCAL_STAGE:
         _aim_at_emulator()
+    else:
+        methods |= _BEYOND_THE_LOCAL_STAGE
     if stage == LOCAL_STAGE or emulator_endpoint(os.environ):
         methods |= _ON_AN_EMULATOR
     for (kind, name), method in methods.items():
@@ -243,7 +245,6 @@ _ON_EVERY_STAGE: Final[_Methods] = {
     (Executor, "_do_apicall"): execution.call,
     (OSUtils, "walk"): package_files.walk,
     (BaseLambdaDeploymentPackager, "_build_python_dependencies"): package_files.build_dependencies,
-    (LambdaDeploymentPackager, "create_deployment_package"): package_files.create_package,
     (TypedAWSClient, "_client"): _client,
     (TypedAWSClient, "verify_event_source_arn_current"): _verify_event_source_arn_current,
     (TypedAWSClient, "connect_rule_to_lambda"): _connect_rule_to_lambda,
@@ -252,6 +253,10 @@ _ON_EVERY_STAGE: Final[_Methods] = {
     (TypedAWSClient, "deploy_rest_api"): _deploy_rest_api,
     (TypedAWSClient, "import_rest_api"): _import_rest_api,
     (TypedAWSClient, "update_api_from_swagger"): _update_api_from_swagger,
+}
+#: A saved file is to be live at once: compiling all others takes longer than their functions save.
+_BEYOND_THE_LOCAL_STAGE: Final[_Methods] = {
+    (LambdaDeploymentPackager, "create_deployment_package"): package_files.create_package,
 }
 _ON_AN_EMULATOR: Final[_Methods] = {
     (TypedAWSClient, "_client"): _emulator_client,

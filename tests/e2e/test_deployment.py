@@ -58,7 +58,7 @@ def test_the_deployment_package_holds_the_app_and_nothing_of_the_repository(serv
     package = service.client("lambda").get_function(FunctionName=f"{PREFIX}-sweep")["Code"]["Location"]
     names = package_names(service, package)
     assert "app.py" in names
-    assert {name.partition("/")[0] for name in names} <= {"app.py", "__pycache__", "chalicelib", "chalice"}
+    assert {name.partition("/")[0] for name in names} <= {"app.py", "chalicelib", "chalice"}
 
 
 def package_names(service: Service, url: str) -> set[str]:

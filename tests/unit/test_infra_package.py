@@ -43,11 +43,11 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def build(project: Path, version: str = VERSION, seed: str = "random") -> Path:
+def build(project: Path, version: str = VERSION, *, stage: str = "dev", seed: str = "random") -> Path:
     words = subprocess.run(
         [sys.executable, "-c", BUILD, str(project), version],
         cwd=PROJECT,
-        env={**os.environ, "STAGE": "dev", "PYTHONHASHSEED": seed},
+        env={**os.environ, "STAGE": stage, "PYTHONHASHSEED": seed},
         capture_output=True,
         text=True,
         check=True,
@@ -75,6 +75,12 @@ def cached(name: str) -> str:
 
 def test_another_python_gets_no_bytecode_of_this_one(project: Path) -> None:
     names = zipfile.ZipFile(build(project, "python3.10")).namelist()
+    assert "app.py" in names
+    assert not [name for name in names if name.endswith(".pyc")]
+
+
+def test_the_local_stage_gets_none_because_it_is_to_be_live_at_once(project: Path) -> None:
+    names = zipfile.ZipFile(build(project, stage="local")).namelist()
     assert "app.py" in names
     assert not [name for name in names if name.endswith(".pyc")]
 
