@@ -89,8 +89,14 @@ class TestBatches:
 
     def test_an_item_that_is_there_is_an_answer(self) -> None:
         client = FakeDynamoDB(a={"Error": {"Code": "DuplicateItem"}})
-        assert many(client, "a", "b")[0] == Answer(None, refused=True)
+        assert many(client, "a", "b") == [Answer(None, refused=True), Answer({"n": {"S": "b"}})]
         assert client.alone == []
+
+    def test_what_is_left_open_beside_it_is_asked_by_itself(self) -> None:
+        client = FakeDynamoDB(
+            a={"Error": {"Code": "DuplicateItem"}}, b={"Error": {"Code": "ThrottlingError"}}
+        )
+        assert many(client, "a", "b") == [Answer(None, refused=True), Answer({"n": {"S": "alone"}})]
 
     def test_a_refusal_counts_only_as_a_plain_write_says_it(self) -> None:
         client = FakeDynamoDB(a={"Error": {"Code": "ConditionalCheckFailed"}})
