@@ -1,8 +1,8 @@
 """Cold starts of the real zip: `python -m benchmarks.cold`.
 
 Each function starts in a process of its own, imports, and answers its first event over TLS. CPU time of the
-whole process, the least of several, in multiples of `python -c pass`; the interpreter writes nothing, as on
-Lambda, where the code lies on a read-only disk.
+whole process, the least of several, in multiples of `python -c pass`. The interpreter has nothing installed
+and writes nothing: on Lambda, too, the code lies on a read-only disk.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory
 from typing import Any, Final
+from venv import EnvBuilder
 
 from benchmarks.certificates import Certificates, make_certificates
 from benchmarks.container import Container, queue_event, silent
@@ -31,8 +31,6 @@ from benchmarks.stage import TASKS, BenchStage, bench_stage
 ROUNDS: Final = 5
 _START: Final = Path(__file__).with_name("cold_start.py")
 _OBVIOUS: Final = Path(__file__).parent / "peers" / "obvious_app.py"
-#: The interpreter itself, started without anything that is installed for it.
-_PYTHON: Final = sys._base_executable  # type: ignore[attr-defined]
 #: First events, by what they are called.
 TARGETS: Final = {
     "api": 30,
@@ -55,18 +53,10 @@ TRICKS: Final[dict[str, tuple[str, ...]]] = {
     "with neither": ("sources", "roots"),
 }
 #: Why a target is missed, and what it takes (docs/performance.md has the profile).
-_NEAR: Final = "within the noise of its target: Chalice and the standard library take 7, our imports 4"
+_NEAR: Final = "within the noise of its target"
 _REASONS: Final = {
-    "api": (
-        "pydantic and its first model take 10, our models 3, PyJWT with cryptography 5: "
-        "it takes tokens checked without cryptography, or fewer models"
-    ),
-    "run_tasks": (
-        "pydantic and its first model take 10, Chalice and the standard library 7, the calls 2: "
-        "it takes payloads validated by something smaller"
-    ),
     "websocket, connect by token": (
-        "PyJWT with cryptography takes 5: browsers and our own client connect by ticket, without it"
+        "PyJWT with cryptography takes 4.5: browsers and our own client connect by ticket, without it"
     ),
 }
 
@@ -95,14 +85,18 @@ class Lambda:
 
     def bare(self) -> float:
         """CPU seconds of `python -c pass`."""
-        return _cpu([_PYTHON, "-S", "-c", "pass"], self._environment((), "deployed"))[0]
+        return _cpu([self._python, "-c", "pass"], self._environment((), "deployed"))[0]
 
     def _run(
         self, function: str, served: Sequence[Any], environment: Mapping[str, str], *options: str
     ) -> tuple[float, str]:
         events = self.home / "events.json"
         events.write_text(json.dumps(served))
-        return _cpu([_PYTHON, "-S", "-P", str(_START), function, str(events), *options], environment)
+        return _cpu([self._python, "-P", str(_START), function, str(events), *options], environment)
+
+    @property
+    def _python(self) -> str:
+        return str(self.home / "python" / "bin" / "python")
 
     def _event(self, what: str) -> Any:
         """A POST, a client that connects or speaks, a task to run, or its changes for one watcher."""
@@ -176,6 +170,7 @@ def prepared() -> Iterator[Lambda]:
         copytree(sources, home / "obvious")
         (home / "obvious" / "app.py").write_bytes(_OBVIOUS.read_bytes())
         link_runtime(home / "runtime")
+        EnvBuilder(symlinks=True).create(home / "python")  # nothing is installed there
         certificates = make_certificates(home)
         with CountingProxy(stage.endpoint, sockets, certificates.server) as proxy, silent():
             stage.serve_sockets_at(proxy.url)

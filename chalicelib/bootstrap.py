@@ -116,7 +116,7 @@ class Services(Guards):
             obituary=self._obituary,
             task_types=self.task_types,
             pauses=self.pauses,
-            secrets=self._secrets,
+            secret=self._secret,
             retry=self.retry,
             timing=self.timing,
             metrics=self.metrics,

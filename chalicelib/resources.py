@@ -135,6 +135,10 @@ class Resources:
 
         return Secrets(self.clients.ssm, self.settings.parameter)
 
+    def _secret(self, owner: str, name: str, host: str) -> str:
+        """An owner's secret, for a request to `host`: what few runs ask for is made for them alone."""
+        return self._secrets.get(owner, name, host)
+
     @cached_property
     def _pause_table(self) -> PauseTable:
         from chalicelib.aws.pause_table import PauseTable

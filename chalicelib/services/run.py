@@ -19,7 +19,6 @@ from chalicelib.domain.timing import Timing
 from chalicelib.observability import log
 
 if TYPE_CHECKING:
-    from chalicelib.aws.secrets import Secrets
     from chalicelib.aws.task_table import TaskTable
     from chalicelib.domain.task_types import TaskType
 
@@ -61,7 +60,7 @@ class Run:
         task: Task,
         *,
         tasks: TaskTable,
-        secrets: Secrets,
+        secret: Callable[[str, str, str], str],
         clock: Callable[[], datetime],
         timing: Timing,
         ends_at: datetime,
@@ -72,7 +71,7 @@ class Run:
         self.log = log.about(task)
         self._deadline = min(task.lease_until - timing.lease_margin, ends_at - timing.reserve)
         self._tasks = tasks
-        self._secrets = secrets
+        self._secret = secret
         self._clock = clock
         self._timing = timing
         self._ends_at = ends_at
@@ -112,7 +111,7 @@ class Run:
         return max(0.0, (self._deadline - self._clock()).total_seconds())
 
     def secret(self, name: str, host: str) -> str:
-        return self._secrets.get(self.task.owner, name, host)
+        return self._secret(self.task.owner, name, host)
 
     def progress(self, percent: float, message: str = "") -> None:
         if not math.isfinite(percent):

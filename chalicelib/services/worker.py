@@ -36,7 +36,6 @@ from chalicelib.services.threads import Job
 
 if TYPE_CHECKING:
     from chalicelib.aws.dead_letter_queue import DeadLetterQueue
-    from chalicelib.aws.secrets import Secrets
     from chalicelib.aws.task_queue import TaskQueue
     from chalicelib.aws.task_table import TaskTable
     from chalicelib.domain.task_types import TaskTypes
@@ -90,7 +89,7 @@ class Worker:
         obituary: Obituary,
         task_types: TaskTypes,
         pauses: Pauses,
-        secrets: Secrets,
+        secret: Callable[[str, str, str], str],
         retry: RetryPolicy,
         timing: Timing,
         metrics: Metrics,
@@ -107,7 +106,7 @@ class Worker:
         self._obituary = obituary
         self._task_types = task_types
         self._pauses = pauses
-        self._secrets = secrets
+        self._secret = secret
         self._timing = timing
         self._metrics = metrics
         self._notes = RunNotes(metrics, clock)
@@ -233,7 +232,7 @@ class Worker:
         run = Run(
             task,
             tasks=self._tasks,
-            secrets=self._secrets,
+            secret=self._secret,
             clock=self._clock,
             timing=self._timing,
             ends_at=batch.ends_at,

@@ -34,8 +34,15 @@ name, event = json.load(sys.stdin)
 answer = (app.app if name == "api" else app.app.handler_map[name])(event, Context())
 print(json.dumps([answer, sorted(sys.modules)]))
 """
-#: AWS's runtime has them, and importing them takes longer than a whole start.
-NEVER = {"boto3", "botocore", "urllib3", "concurrent.futures.process", "multiprocessing"}
+#: What takes long to import: AWS's SDK, which its runtime has, and what pydantic looks for plugins with.
+NEVER = {
+    "boto3",
+    "botocore",
+    "urllib3",
+    "concurrent.futures.process",
+    "multiprocessing",
+    "importlib.metadata",
+}
 CRYPTOGRAPHY = {"jwt", "cryptography"}
 VALIDATION = {"pydantic", "pydantic_core", "chalicelib.request_models", "chalicelib.task_types"}
 PAGES = {"chalicelib.openapi", "chalicelib.web.answers", "chalicelib.web.assets"}
