@@ -8,10 +8,11 @@ delivered again, and a connection that keeps failing is closed: its client recon
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.task import Task, TaskStatus
@@ -207,23 +208,27 @@ class Push:
     # --- Rollups --------------------------------------------------------------------------------
 
     def _add_up(self, changes: Sequence[Change], batch_id: str) -> None:
-        """Add the batch to its owners' minutes and to their open tasks."""
-        owners: defaultdict[str, defaultdict[datetime, Counter[str]]] = defaultdict(
-            lambda: defaultdict(Counter)
-        )
+        """Add the batch to its owners' minutes and to their open tasks, side by side."""
+        minutes: defaultdict[tuple[str, datetime], Counter[str]] = defaultdict(Counter)
         opened: Counter[str] = Counter()
         for change in changes:
             minute = change.task.updated_at.replace(second=0, microsecond=0)
-            owners[change.task.owner][minute].update(counted(change))
+            minutes[change.task.owner, minute].update(counted(change))
             opened[change.task.owner] += change.opened
-        for owner, minutes in owners.items():
-            self._add(owner, minutes, opened[owner], batch_id)
+        add, add_open = self._rollups.add, self._rollups.add_open
+        additions = [
+            *(partial(add, *which, counts, batch_id) for which, counts in minutes.items() if counts),
+            *(partial(add_open, owner, more, batch_id) for owner, more in opened.items() if more),
+        ]
+        for _ in self._threads.map(_or_log, additions):
+            pass
 
-    def _add(self, owner: str, minutes: Mapping[datetime, Counter[str]], opened: int, batch_id: str) -> None:
-        try:
-            self._rollups.add(owner, minutes, opened, batch_id)
-        except Exception:  # delivering all updates again for a chart would be the wrong way round
-            log.exception("Rollup not added", action="rollup_failed", owner=owner)
+
+def _or_log(add: partial[None]) -> None:
+    try:
+        add()
+    except Exception:  # delivering all updates again for a chart would be the wrong way round
+        log.exception("Rollup not added", action="rollup_failed", owner=add.args[0])
 
 
 def _sequences(connection: Connection, tasks: Sequence[Task], made: Frames) -> list[Iterable[str]]:

@@ -12,6 +12,7 @@ from chalicelib.domain.task_types import TaskTypes
 from tests.functional.conftest import FAR, Handlers, Http
 from tests.functional.scripted import Script
 from tests.kit import Kit
+from tests.wire import Wire
 
 NOTHING = {
     "created": 0,
@@ -109,6 +110,29 @@ def test_other_owners_are_not_counted(http: Http, kit: Kit, handlers: Handlers) 
     kit.services.tasks.create("bob", NewTask(type="test.fast"))
     handlers.push()
     assert stats(http)["totals"] == NOTHING
+
+
+def test_a_batch_that_comes_again_is_counted_once(http: Http, kit: Kit, handlers: Handlers) -> None:
+    kit.create("test.fast")
+    records = handlers.stream()
+    for _ in range(2):
+        handlers.push(records)
+    assert stats(http)["totals"]["created"] == 1
+
+
+def test_a_count_whose_answer_is_lost_is_added_once(http: Http, kit: Kit, handlers: Handlers) -> None:
+    kit.create("test.fast")
+    wire = Wire(kit.services)
+    wire.lose_reply("UpdateItem")
+    handlers.push()
+    assert wire.counts()["UpdateItem"] == 3  # the minute and the open tasks, one of them twice
+    assert stats(http)["totals"]["created"] == 1
+
+
+def test_a_copy_is_known_after_other_batches_too(http: Http, kit: Kit) -> None:
+    for batch in ("one", "another", "one"):
+        kit.services._rollups.add("default", kit.clock(), {"created": 1}, batch)
+    assert stats(http)["totals"]["created"] == 2
 
 
 def test_what_waits_in_the_queues_is_told(http: Http, kit: Kit) -> None:

@@ -54,6 +54,7 @@ TESTS = tuple(
         "functional/test_redrives",
         "functional/test_redrive_requests",
         "functional/test_push_updates",
+        "functional/test_stats",
         "functional/test_websocket",
     )
 )

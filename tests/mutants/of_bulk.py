@@ -106,6 +106,15 @@ OF_BULK = (
         "chalicelib/aws/document_table.py",
         ('answer["UnprocessedItems"].get(self._table, [])', "()"),
     ),
+    mutant(
+        "counts: each batch of the stream once",
+        "a copy of a batch opens its tasks twice, and their owner may post no more",
+        "chalicelib/aws/rollup_table.py",
+        (
+            'f"attribute_not_exists(#{place}) OR #{place} <> :{place}"',
+            'f"attribute_not_exists(#{place}) OR attribute_exists(#{place}) OR #{place} <> :{place}"',
+        ),
+    ),
     # --- Redrives ---------------------------------------------------------------------------------
     mutant(
         "redrive: its lease is mine",

@@ -42,7 +42,7 @@ class Table(LimitTable):
 
     def open_tasks(self, owner: str, count: int) -> None:
         """Let the stream handler have counted `count` more open tasks."""
-        self.kit.services._rollups.add(f"{self._name}/{owner}", {}, count, f"{self._name}-{count}")
+        self.kit.services._rollups.add_open(f"{self._name}/{owner}", count, f"{self._name}-{count}")
 
 
 @pytest.fixture
