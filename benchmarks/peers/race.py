@@ -122,7 +122,7 @@ def _place(url: str) -> str:
 _TARGETS: Final = {OURS.name: 2.5, OURS_IN_BULK.name: 6}
 _REASONS: Final = {
     OURS.name: (
-        "the emulator is busy: it works 1.1 ms on each request of a POST, and reads each statement of a "
+        "the emulator is busy: it works 0.7 ms on each request of a POST, and reads each statement of a "
         "batch twice; reading it once gives 1.2 times as much"
     ),
     OURS_IN_BULK.name: (

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
 from threading import Barrier, Event
 from typing import Any
@@ -13,8 +14,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.outcomes import LeaseLost
+from chalicelib.domain.task import Progress, Refused
 from chalicelib.domain.task_types import TaskContext
-from tests.functional.behind import take_messages
+from tests.functional.behind import kill_worker, row, take_messages
 from tests.functional.conftest import ROOT, Handlers, LambdaContext
 from tests.functional.scripted import Script
 from tests.kit import Kit
@@ -66,6 +68,26 @@ class TestProgress:
         handlers.context = LambdaContext(milliseconds=30_000)
         assert handlers.run(task) == []
         assert kit.get(task["id"])["status"] == "succeeded"
+
+    def test_it_never_renews_the_lease_of_another_run(self, kit: Kit, script: Script) -> None:
+        """Whatever the clocks say: a run before knows neither its own end nor that of the lease now."""
+        task = kit.create("test.fast")
+        kill_worker(kit, task)
+        before = row(kit, task["id"])
+        kit.clock.advance(120)
+        kit.sweep()
+        kit.clock.advance(1)
+        kill_worker(kit, task)
+        now = row(kit, task["id"])
+        assert (before.lease, now.lease) == (1, 2)
+        answer = kit.services.task_table.extend(
+            before,
+            Progress(percent=50.0, message="of the run before"),
+            now=kit.clock(),
+            lease_until=kit.clock() + timedelta(hours=1),
+        )
+        assert isinstance(answer, Refused)
+        assert row(kit, task["id"]) == now
 
     def test_threads_of_a_run_may_report_at_once(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         together = Barrier(8)
