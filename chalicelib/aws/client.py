@@ -52,8 +52,8 @@ class ServiceError(Exception):
 
     @property
     def temporary(self) -> bool:
-        """May the same request be served later?"""
-        return self.status >= 500 or self.code in _THROTTLED
+        """May the same request be served later? A success that cannot be read says as little as a failure."""
+        return not 300 <= self.status < 500 or self.status in (408, 429) or self.code in _THROTTLED
 
 
 @cache
@@ -116,12 +116,13 @@ class Endpoint:
                     raise
                 self._back_off(attempt, _BACKOFF_SECONDS)
                 continue
-            if response.status < 300:
-                return read(response.body)
-            error = _error(operation, response, read)
+            told = _told(response, read)
+            if response.status < 300 and told is not None:
+                return told
+            error = _error(operation, response.status, told or {})
             if last or not error.temporary:
                 raise error
-            self._back_off(attempt, _BACKOFF_SECONDS if response.status >= 500 else _THROTTLED_SECONDS)
+            self._back_off(attempt, _THROTTLED_SECONDS if 400 <= response.status < 500 else _BACKOFF_SECONDS)
         raise AssertionError("no attempts were allowed")
 
     def answers(self, requests: Sequence[Request]) -> list[Response | Unreachable]:
@@ -132,13 +133,18 @@ class Endpoint:
         self.wait(self.draw() * seconds * 2 ** (attempt - 1))
 
 
-def _error(operation: str, response: Response, read: Callable[[bytes], dict[str, Any]]) -> ServiceError:
+def _told(response: Response, read: Callable[[bytes], dict[str, Any]]) -> dict[str, Any] | None:
+    """What a response says; None when it is none of the service: a gateway on the way has words of its own."""
     try:
         told = read(response.body)
-    except ValueError:  # a gateway on the way has words of its own
-        told = {}
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) else None
+
+
+def _error(operation: str, status: int, told: dict[str, Any]) -> ServiceError:
     code = str(told.get("__type") or told.get("Code") or "Unknown").rpartition("#")[2]
-    return error_type(code)(operation, code, response.status, told)
+    return error_type(code)(operation, code, status, told)
 
 
 class JsonClient:

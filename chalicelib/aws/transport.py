@@ -29,6 +29,10 @@ class Unreachable(Exception):
     """No answer came: the request may have been done, or not."""
 
 
+class NoConnection(Unreachable):
+    """None could be made: the request was not sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One HTTP request, signed. Names of headers are in lower case."""
@@ -88,7 +92,11 @@ class KeptConnections:
     def send(self, request: Request) -> Response:
         """The answer. Raises: Unreachable."""
         connection = self._sent(request)
-        return self._answer(request, connection, self._read_seconds)
+        try:
+            return self._answer(request, connection, self._read_seconds)
+        except Unreachable:
+            self._drop_idle(request.origin)
+            raise
 
     def send_all(self, requests: Sequence[Request]) -> list[Response | Unreachable]:
         """The answers, in order. So many requests are sent before the first answer is read as fit a window:
@@ -96,7 +104,7 @@ class KeptConnections:
         found: list[Response | Unreachable] = []
         for start in range(0, len(requests), WINDOW):
             window = requests[start : start + WINDOW]
-            connections = [_or_unreachable(self._sent, request) for request in window]
+            connections = list(self._all_sent(window))
             ends = time.monotonic() + self._read_seconds
             for request, connection in zip(window, connections, strict=True):
                 if isinstance(connection, Unreachable):
@@ -106,11 +114,25 @@ class KeptConnections:
                     found.append(_or_unreachable(self._answer, request, connection, seconds))
         return found
 
+    def _all_sent(self, requests: Sequence[Request]) -> Iterator[socket.socket | Unreachable]:
+        """For each request its connection. Where none can be made, none is tried for those that follow."""
+        closed: dict[str, Unreachable] = {}  #: by origin
+        for request in requests:
+            if request.origin in closed:
+                yield closed[request.origin]
+                continue
+            sent = _or_unreachable(self._sent, request)
+            if isinstance(sent, NoConnection):
+                closed[request.origin] = sent
+            yield sent
+
     def _sent(self, request: Request) -> socket.socket:
         """The connection that the request was sent on."""
-        with _telling(request):
+        with _telling(request, NoConnection):
             connection = self._kept(request.origin) or self._connected(request.origin)
+        with _telling(request):
             try:
+                connection.settimeout(self._read_seconds)
                 connection.sendall(request.on_the_wire())
             except OSError:
                 connection.close()
@@ -126,7 +148,6 @@ class KeptConnections:
                 answer = read_answer(connection.recv)
             except (OSError, BadAnswer):
                 connection.close()
-                self._drop_idle(request.origin)
                 raise
         if answer.last:
             connection.close()
@@ -150,8 +171,12 @@ class KeptConnections:
 
     def _drop_idle(self, origin: str) -> None:
         """One of them was no good: those that are as old, of a container that slept, are not tried."""
-        idle = self._idle.pop(origin, ())
-        for connection, _ in idle:
+        idle = self._idle.pop(origin, None)
+        while idle:
+            try:
+                connection, _ = idle.pop()
+            except IndexError:  # another thread took the last one
+                return
             connection.close()
 
     def _connected(self, origin: str) -> socket.socket:
@@ -165,7 +190,6 @@ class KeptConnections:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if secure:
                 connection = self.tls(where.hostname).wrap_socket(connection, server_hostname=where.hostname)
-            connection.settimeout(self._read_seconds)
         except OSError:
             connection.close()
             raise
@@ -196,8 +220,8 @@ def _is_readable(connection: socket.socket) -> bool:
 
 
 @contextmanager
-def _telling(request: Request) -> Iterator[None]:
+def _telling(request: Request, what: type[Unreachable] = Unreachable) -> Iterator[None]:
     try:
         yield
     except (OSError, BadAnswer) as error:
-        raise Unreachable(f"{request.origin}: {error or type(error).__name__}") from error
+        raise what(f"{request.origin}: {error or type(error).__name__}") from error

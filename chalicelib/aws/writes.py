@@ -15,6 +15,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.aws.client import is_outage
 from chalicelib.aws.expressions import refused_row
 from chalicelib.aws.partiql import statement
 
@@ -83,15 +84,21 @@ class Writes:
         try:
             statements = [statement(each) for each in requests]
             answers = self._client.batch_execute_statement(Statements=statements)["Responses"]
-        except Exception as error:  # it is the error of all of these, and not of other batches
-            return [error] * len(requests)
-        return [_answer_of(each) for each in answers]
+        except Exception as error:
+            if is_outage(error):  # of all of these, and not of other batches
+                return [error] * len(requests)
+            fields = {"action": "batch_refused", "reason": str(error)}
+            _log.exception("Batch refused, its writes are done one by one", extra={"fields": fields})
+            return [None] * len(requests)
+        return [_answer_of(*each) for each in zip(requests, answers, strict=True)]
 
 
-def _answer_of(response: BatchStatementResponseTypeDef) -> Answer | None:
+def _answer_of(request: Request, response: BatchStatementResponseTypeDef) -> Answer | None:
     error = response.get("Error")
     if error is None:
-        return Answer(response.get("Item"))
+        row = response.get("Item")
+        # An update that does not show its row may be done or not: the plain one tells.
+        return None if row is None and "Item" not in request else Answer(row)
     code = error.get("Code")
     if code == "DuplicateItem":
         return Answer(None, refused=True)

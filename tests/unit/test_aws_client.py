@@ -52,6 +52,10 @@ LOST = Unreachable("lost")
     [
         LOST,
         Response(503, b"<html>later</html>"),
+        Response(503, b'"Service Unavailable"'),
+        Response(502, b"null"),
+        Response(200, b"<html>welcome</html>"),
+        refusal(429, "TooManyRequestsException"),
         refusal(500, "InternalServerError"),
         refusal(400, "ThrottlingException"),
         refusal(400, "ProvisionedThroughputExceededException"),

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import ssl
 import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from socket import socket
-from threading import Event
+from socket import socket, socketpair
+from threading import Barrier, Event
 
 import pytest
 
 from benchmarks.certificates import Certificates, make_certificates
-from chalicelib.aws.transport import AMAZONS_ROOTS, WINDOW, KeptConnections, Request, Response, Unreachable
+from chalicelib.aws.transport import (
+    AMAZONS_ROOTS,
+    WINDOW,
+    KeptConnections,
+    NoConnection,
+
+    Request,
+    Response,
+    Unreachable,
+)
 from tests.http_server import Answer, HttpServer, RawServer
 
 FINE = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
@@ -158,7 +169,93 @@ def test_when_one_kept_connection_fails_the_others_are_not_tried() -> None:
     assert connections.count == wanted + 1
 
 
+def test_threads_may_find_kept_connections_dead_at_once() -> None:
+    """A container thaws: most of what it kept was ended by the other side, the rest is silent."""
+    origin, threads = "http://127.0.0.1:9", 16
+    for _ in range(100):
+        wire = Answered()
+        for number in range(4 * threads):
+            wire.keep(origin, ended=bool(number % 10))
+        together = Barrier(threads)
+
+        def send(_: int, wire: Answered = wire, together: Barrier = together) -> object:
+            together.wait(PATIENCE)
+            try:
+                return wire.send(post(origin))
+            except Unreachable as error:
+                return error
+
+        with ThreadPoolExecutor(threads) as pool:
+            found = list(pool.map(send, range(threads)))
+        assert all(isinstance(each, Response | Unreachable) for each in found)
+        del found
+        wire.close()
+
+
+class Answered(KeptConnections):
+    """Each new connection has its answer already; kept ones have none."""
+
+    def __init__(self) -> None:
+        super().__init__(connect_seconds=5, read_seconds=0.001)
+        self._ends: list[socket] = []
+
+    def keep(self, origin: str, *, ended: bool) -> None:
+        """Keep one that the other side ended, or that is silent."""
+        mine, other = self._pair()
+        if ended:
+            other.close()
+        self._idle.setdefault(origin, deque()).append((mine, time.time()))
+
+    def _connected(self, _: str) -> socket:
+        mine, other = self._pair()
+        other.sendall(FINE)
+        return mine
+
+    def _pair(self) -> tuple[socket, socket]:
+        pair = socketpair()
+        self._ends += pair
+        return pair
+
+    def close(self) -> None:
+        """Close both ends of all."""
+        for end in self._ends:
+            end.close()
+
+
+class Refused(KeptConnections):
+    """Counts the connections that are tried; none can be made."""
+
+    tried = 0
+
+    def _connected(self, _: str) -> socket:
+        self.tried += 1
+        raise ConnectionRefusedError
+
+
 class TestMany:
+    def test_where_no_connection_can_be_made_one_is_tried(self) -> None:
+        wire = Refused(connect_seconds=5, read_seconds=5)
+        found = wire.send_all([post("http://127.0.0.1:9")] * 10)
+        assert [type(each) for each in found] == [NoConnection] * 10
+        assert wire.tried == 1
+
+    def test_one_that_is_silent_costs_no_other_its_connection(self) -> None:
+        def serve(connection: socket, _: int) -> None:
+            while request := connection.recv(65_536):
+                if b"stuck" not in request:
+                    connection.sendall(FINE)
+
+        connections = Connections(serve)
+        with RawServer(connections, whole=True) as server:
+            wire = transport(read_seconds=0.2)
+            requests = [post(origin_of(server), body) for body in (b"fine", b"fine", b"stuck")]
+            windows = [[type(each) for each in wire.send_all(requests)] for _ in range(2)]
+            # Whatever time the last answer of a window had left, the next request has its own.
+            assert wire.send(requests[0]).status == 200
+            wire._drop_idle(origin_of(server))  # an error's traceback may hold the wire for a while
+        assert windows == [[Response, Response, Unreachable]] * 2
+        assert connections.count == 4
+
     def test_they_are_on_their_way_at_once(self) -> None:
         """No answer is sent before all requests of a window have come."""
         come, all_there = [], Event()

@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.aws.client import error_type
 from chalicelib.aws.document_table import DocumentTable
+from chalicelib.aws.transport import Unreachable
 from chalicelib.aws.writes import Answer, Writes
 from tests.examples import a_task
 
@@ -30,7 +31,9 @@ class FakeDynamoDB:
         self.batches.append(len(Statements))
         keys = [each["Parameters"][1]["S"] for each in Statements]
         if "broken" in keys:
-            raise TimeoutError
+            raise Unreachable
+        if "odd" in keys:
+            raise error_type("ValidationException")("BatchExecuteStatement", "", 400, {})
         return {"Responses": [self.answers.get(key, {"Item": {"n": {"S": key}}}) for key in keys]}
 
     def update_item(self, *, Key: Any, **_: Any) -> Any:  # noqa: N803
@@ -127,7 +130,16 @@ class TestBatches:
     def test_a_batch_that_fails_is_the_error_of_its_own_writes(self) -> None:
         keys = ["broken", *map(str, range(30))]
         answers = many(FakeDynamoDB(), *keys)
-        assert [isinstance(each, TimeoutError) for each in answers] == [True] * 25 + [False] * 6
+        assert [isinstance(each, Unreachable) for each in answers] == [True] * 25 + [False] * 6
+
+    def test_a_batch_that_is_refused_is_done_one_by_one(self) -> None:
+        client = FakeDynamoDB()
+        assert many(client, "a", "odd") == [Answer({"n": {"S": "alone"}})] * 2
+        assert sorted(client.alone) == ["a", "odd"]
+
+    def test_an_update_that_shows_no_row_is_asked_by_itself(self) -> None:
+        client = FakeDynamoDB(a={})
+        assert many(client, "a", "b") == [Answer({"n": {"S": "alone"}}), Answer({"n": {"S": "b"}})]
 
 
 class TestDocuments:
