@@ -134,7 +134,7 @@ class Endpoint:
 
 
 def _told(response: Response, read: Callable[[bytes], dict[str, Any]]) -> dict[str, Any] | None:
-    """What a response says; None when it is none of the service: a gateway on the way has words of its own."""
+    """What a response says; None when it is not the service's: a gateway has words of its own."""
     try:
         told = read(response.body)
     except ValueError:

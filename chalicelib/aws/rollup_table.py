@@ -1,8 +1,9 @@
 """What the stream handler adds up: counts per owner and minute, and each owner's open tasks.
 
-Each item remembers the last batch in each of 16 places, so a copy of a batch is not added again. It would be
-if another batch took its place meanwhile: when the function died between this and its end, and many others
-added before the stream delivered again. So the counts are approximate.
+Each item remembers the last batch in each of 16 places, so a copy of a batch is not added again, and an
+addition may be sent again whose answer was lost. A function that dies after it added and before it ended,
+which has nothing left to do, is another matter: Lambda then delivers the batch in halves. So the counts are
+approximate.
 """
 
 from __future__ import annotations

@@ -183,10 +183,15 @@ class TaskTable:
         failed = self._documents.put_results(
             [after for _, after, _ in runs if after.result is not None and after.result.stored_apart]
         )
-        left = [run for run in runs if run[1].id not in failed]
-        answers = self._writes.many([self._finish_request(*run) for run in left])
         stored: dict[str, Task | Refused | Exception] = {**failed}
-        for (_, after, _), answer in zip(left, answers, strict=True):
+        requests: list[tuple[Task, Request]] = []
+        for run in (run for run in runs if run[1].id not in failed):
+            try:
+                requests.append((run[1], self._finish_request(*run)))
+            except (TypeError, ValueError) as error:  # of this outcome alone
+                stored[run[1].id] = error
+        answers = self._writes.many([request for _, request in requests])
+        for (after, _), answer in zip(requests, answers, strict=True):
             stored[after.id] = _decoded(answer, partial(self._finished, after=after))
         return [stored[after.id] for _, after, _ in runs]
 

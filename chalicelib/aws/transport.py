@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -40,8 +40,8 @@ class Request:
     method: str
     origin: str  #: scheme, host and port: https://sqs.eu-central-1.amazonaws.com
     path: str
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)  # they hold a signature and a session's token
+    body: bytes = field(repr=False)
 
     @property
     def url(self) -> str:

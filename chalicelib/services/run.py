@@ -118,7 +118,7 @@ class Run:
             raise ValueError(f"progress({percent}): a number from 0 to 100 is needed")
         if self.abandoned:
             raise LeaseLost(self.task.id)
-        progress = Progress(percent=min(max(float(percent), 0.0), 100.0), message=message[:200])
+        progress = Progress(percent=min(max(float(percent), 0.0), 100.0), message=str(message)[:200])
         with self._lock:
             self._unreported = progress
             now = self._clock()
@@ -160,11 +160,19 @@ class Run:
             self._outcome = self._call(task_type)
 
     def time_left(self) -> float:
-        """Seconds to the deadline. Once there are none the run is over, and no progress can lengthen it."""
+        """Seconds to the deadline. Once there are none the run is over, and no progress can lengthen it.
+
+        They are negative for a thread that runs on after it.
+        """
         with self._lock:
-            left = self.remaining_seconds()
-            self.abandoned = left <= 0
+            left = (self._deadline - self._clock()).total_seconds()
+            self.abandoned = self.abandoned or left <= 0
             return left
+
+    @property
+    def unfinished(self) -> bool:
+        """May its thread still run?"""
+        return self.abandoned or self._outcome is None
 
     def outcome(self) -> Outcome:
         """What the call came to; one that has not ended by now is abandoned at its deadline."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 
 #: How long is left is looked at this often, since it may have grown.
 _LOOK_SECONDS = 0.5
@@ -35,17 +36,22 @@ class Threads:
         """An executor of at most `size` threads."""
         return ThreadPoolExecutor(size, thread_name_prefix=name)
 
-    def beside(self, jobs: Sequence[Job]) -> Iterator[list[int]]:
+    def beside(
+        self, jobs: Sequence[Job], *, grace_seconds: float, end: Callable[[], None]
+    ) -> Iterator[list[int]]:
         """Do `jobs` side by side; tells the indices of those that ended, or whose time is over, as they do.
 
-        A thread cannot be stopped: a job whose time is over runs on.
+        A thread cannot be stopped: a job whose time is over runs on. Whoever is told may take long to deal
+        with it; when a job runs `grace_seconds` past its time meanwhile, `end` is called.
         """
         ended: SimpleQueue[int] = SimpleQueue()
+        running = set(range(len(jobs)))
 
         def call(index: int) -> None:
             try:
                 jobs[index].work()
             finally:
+                running.discard(index)
                 ended.put(index)
 
         for index, job in enumerate(jobs):
@@ -57,7 +63,8 @@ class Threads:
             found |= {index for index in waiting if jobs[index].remaining() <= 0}
             waiting -= found
             if found:
-                yield sorted(found)
+                with _watched(lambda: [jobs[index] for index in running.copy()], grace_seconds, end):
+                    yield sorted(found)
 
     def _gather(self, ended: SimpleQueue[int], waiting: set[int], seconds: float) -> set[int]:
         """Which of `waiting` ended: the first within `seconds`, and what ends right after it."""
@@ -69,6 +76,26 @@ class Threads:
         except Empty:
             return found
         return found
+
+
+@contextmanager
+def _watched(
+    running: Callable[[], Sequence[Job]], grace_seconds: float, end: Callable[[], None]
+) -> Iterator[None]:
+    over = Event()
+
+    def watch() -> None:
+        while not over.wait(_LOOK_SECONDS):
+            if any(job.remaining() <= -grace_seconds for job in running()):
+                end()
+                return
+
+    if running():
+        Thread(target=watch, name="watch", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def end_process() -> None:

@@ -7,7 +7,7 @@
                        └─Cancel, cancel requested──> canceled, ack
 
 The messages of a delivery are claimed in one request, and runs that end together are recorded in one. Each
-claim and each outcome stands for itself all the same, and no run waits for a slower one.
+claim and each outcome stands for itself all the same, and no run waits for a slower one to end.
 
 The row is written before the message is touched: whatever dies in between, the row decides.
 """
@@ -123,19 +123,29 @@ class Worker:
         """Run what `messages` wake, side by side, until `ends_at`; the ids of those to be kept.
 
         A run that does not stop at its deadline is recorded as timed out, and once all outcomes are recorded
-        the process ends itself: the run's thread must not go on into the next invocation.
+        the process ends itself: the run's thread must not go on into the next invocation. It does so sooner
+        when recording takes until the run's lease is about to end.
         """
         batch = _Batch(lane=lane, ends_at=ends_at)
         started = self._start([each for each in (self._read(m, batch) for m in messages) if each], batch)
-        for ended in self._run_threads.beside([each.job for each in started]):
-            self._record([started[index] for index in ended], batch)
-        abandoned = [each.run for each in started if each.run.abandoned]
-        for run in abandoned:
-            run.log.error("Process ended to stop a run past its deadline", action="process_ended")
-        if abandoned:
-            self._metrics.flush()
-            self._end_process()
+        end = partial(self._end, started)
+        try:
+            for ended in self._run_threads.beside(
+                [each.job for each in started],
+                grace_seconds=self._timing.lease_margin.total_seconds() / 2,
+                end=end,  # AWS may take longer to record others than until another attempt starts
+            ):
+                self._record([started[index] for index in ended], batch)
+        finally:
+            if any(each.run.unfinished for each in started):
+                end()
         return [message.message_id for message in messages if message.message_id not in batch.done]
+
+    def _end(self, started: Sequence[_Started]) -> None:
+        for run in (each.run for each in started if each.run.unfinished):
+            run.log.error("Process ended, and this run with it", action="process_ended")
+        self._metrics.flush()
+        self._end_process()
 
     # --- Messages -------------------------------------------------------------------------------
 

@@ -243,3 +243,36 @@ def test_a_zombies_result_lies_beside_the_winners_and_is_not_taken(kit: Kit, scr
 
     assert kit.get(task["id"])["result"] == "2" * 2000
     assert documents(kit, task["id"]) == ["result#1", "result#2"]
+
+
+def test_a_process_ends_before_another_attempt_starts_although_aws_is_silent(
+    kit: Kit, handlers: Handlers, script: Script
+) -> None:
+    """Given a run past its deadline, while the outcome of another is on its way for half a minute."""
+    both, ended, release = Event(), Event(), Event()
+
+    def work(payload: Any, context: TaskContext) -> None:
+        if payload.number == 0:
+            assert both.wait(PATIENCE)
+        else:
+            both.set()
+            assert release.wait(PATIENCE)
+
+    script.work = work
+    quick = kit.create("test.fast", {"number": 0})
+    slow = kit.create("test.fast", {"number": 1}, timeout_seconds=10.0)
+    services = kit.new_services(end_process=ended.set)
+    wire = Wire(services)
+
+    def silence() -> None:
+        kit.clock.advance(10 + 8)
+        assert ended.wait(PATIENCE)
+        lease_until = row(kit, slow["id"]).lease_until
+        assert lease_until is not None
+        assert kit.clock() < lease_until
+
+    wire.before("UpdateItem", silence, when=lambda request: request["Key"]["sk"]["S"] == quick["id"])
+    messages = [kit.message(handlers.wake(task), "fast") for task in (quick, slow)]
+    services.worker.run_batch(messages, "fast", kit.clock() + timedelta(seconds=120))
+    release.set()
+    assert ended.is_set()

@@ -135,6 +135,20 @@ class TestProgress:
         handlers.run(task)
         assert kit.get(task["id"])["error"]["type"] == "ValueError"
 
+    def test_a_message_that_is_no_text_harms_nobody(
+        self, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
+        """Given one that came too soon after another, so that it is stored with the outcome."""
+
+        def work(payload: Any, context: TaskContext) -> None:
+            context.progress(1, "reading")
+            context.progress(2, b"line 2")  # type: ignore[arg-type]
+
+        script.work = work
+        tasks = [kit.create("test.fast") for _ in range(2)]
+        assert handlers.run_tasks(*map(handlers.wake, tasks)) == []
+        assert [kit.get(task["id"])["progress"]["message"] for task in tasks] == ["b'line 2'"] * 2
+
     def test_the_next_attempt_starts_without_it(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         def work(payload: Any, context: TaskContext) -> None:
             context.progress(80)

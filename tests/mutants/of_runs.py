@@ -38,6 +38,15 @@ OF_RUNS = (
         ),
     ),
     mutant(
+        "a run's time is watched while others are recorded",
+        "AWS is silent for half a minute, and a neighbour runs on beside its own next attempt",
+        "chalicelib/services/threads.py",
+        (
+            "            if any(job.remaining() <= -grace_seconds",
+            "            if False and any(job.remaining() <= -grace_seconds",
+        ),
+    ),
+    mutant(
         "progress: a lease only grows",
         "a late copy of an older progress shortens a lease that is held",
         TASK_TABLE,

@@ -255,7 +255,9 @@ class SimulatedThreads(Threads):
     def pool(self, size: int, name: str) -> Executor:
         return Turns(self._scheduler)
 
-    def beside(self, jobs: Sequence[Job]) -> Iterator[list[int]]:
+    def beside(
+        self, jobs: Sequence[Job], *, grace_seconds: float, end: Callable[[], None]
+    ) -> Iterator[list[int]]:
         here = self._scheduler.current
         assert here is not None
         fibers = [self._scheduler.start(here.process, job.work) for job in jobs]

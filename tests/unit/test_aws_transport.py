@@ -19,7 +19,6 @@ from chalicelib.aws.transport import (
     WINDOW,
     KeptConnections,
     NoConnection,
-
     Request,
     Response,
     Unreachable,
