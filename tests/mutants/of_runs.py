@@ -108,7 +108,7 @@ OF_RUNS = (
         "a run that is past its deadline ends its process",
         "it goes on beside the next attempt",
         WORKER,
-        ("            self._end_process()\n", ""),
+        ("        self._end_process()\n", ""),
     ),
     mutant(
         "progress: not of a run that is over",
