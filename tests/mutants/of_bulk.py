@@ -85,8 +85,8 @@ OF_BULK = (
         "what one task refuses is refused to all",
         WRITES,
         (
-            "        return [_answer_of(each) for each in answers]\n",
-            "        done = [_answer_of(each) for each in answers]\n"
+            "        return [_answer_of(*each) for each in zip(requests, answers, strict=True)]\n",
+            "        done = [_answer_of(*each) for each in zip(requests, answers, strict=True)]\n"
             "        return next(([each] * len(done) for each in done if each and each.refused), done)\n",
         ),
     ),
