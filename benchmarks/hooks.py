@@ -9,9 +9,9 @@ from botocore.loaders import create_loader
 from botocore.session import Session
 
 from benchmarks.exchanges import Exchange, operation_of
-from chalicelib.aws.client import JsonClient
 from chalicelib.aws.clients import Clients
-from chalicelib.aws.transport import KeptConnections, Request, Response, Unreachable
+from chalicelib.aws.sdk.services import DynamoDBClient
+from chalicelib.aws.transport import PooledTransport, Request, Response, Unreachable
 from chalicelib.settings import AwsEnvironment
 
 REGION: Final = "us-east-1"
@@ -37,15 +37,15 @@ def environment(endpoint: str) -> AwsEnvironment:
     return AwsEnvironment(region=REGION, access_key="test", secret_key="test", endpoint_url=endpoint)  # noqa: S106 - an emulator asks for none
 
 
-def patient() -> KeptConnections:
+def patient() -> PooledTransport:
     """Connections that wait as long as the emulator needs."""
-    return KeptConnections(connect_seconds=2, read_seconds=_PATIENCE_SECONDS)
+    return PooledTransport(connect_seconds=2, read_seconds=_PATIENCE_SECONDS)
 
 
-class _Asking(JsonClient):
+class _Asking(DynamoDBClient):
     """Asks DynamoDB for the capacity that each operation consumes."""
 
-    def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    def call(self, operation: str, parameters: dict[str, Any]) -> Any:
         if operation in _BILLED or operation in _BILLED_IN_PARTS:
             parameters = {**parameters, "ReturnConsumedCapacity": "INDEXES"}
         return super().call(operation, parameters)
@@ -54,7 +54,7 @@ class _Asking(JsonClient):
 class NotingClients(Clients):
     """Clients whose exchanges are noted here, in order of their answers. They send nothing twice."""
 
-    json_client = _Asking
+    dynamodb_client = _Asking
 
     def __init__(self, endpoint: str) -> None:
         self.exchanges: list[Exchange] = []

@@ -15,13 +15,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from chalicelib import observability
-from chalicelib.aws.clients import CONNECTIONS, Clients
+from chalicelib.aws.clients import CONNECTIONS
 from chalicelib.guards import Guards
 from chalicelib.observability import Metrics
 from chalicelib.services.threads import Threads, end_process
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
+    from chalicelib.aws.sdk.protocols import AwsClients
     from chalicelib.domain.retry import RetryPolicy
     from chalicelib.domain.task_types import TaskTypes
     from chalicelib.domain.timing import Timing
@@ -59,7 +60,7 @@ class Services(Guards):
         poll_seconds: int = 1,
         end_process: Callable[[], None] = end_process,
         task_types: TaskTypes | None = None,
-        clients: Clients | None = None,
+        clients: AwsClients | None = None,
     ) -> None:
         self._run_threads = threads or Threads()
         pool = self._run_threads.pool(CONNECTIONS, "aws")

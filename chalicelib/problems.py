@@ -9,9 +9,8 @@ from typing import Any, ParamSpec
 
 from chalice.app import Response
 
-from chalicelib.aws.client import is_outage
 from chalicelib.domain import errors
-from chalicelib.domain.errors import Invalid, TaskServiceError, TooMany
+from chalicelib.domain.errors import Invalid, Outage, TaskServiceError, TooMany
 from chalicelib.observability import log
 
 P = ParamSpec("P")
@@ -85,7 +84,7 @@ def problem(error: TaskServiceError, prefix: str = "") -> dict[str, Any]:
 
 def unexpected(error: Exception) -> dict[str, Any]:
     """The problem document of anything else: 503 when AWS failed, which may pass, else 500."""
-    if is_outage(error):
+    if isinstance(error, Outage):
         log.exception("AWS refused", action="aws_refused")
         return problem(errors.Unavailable("A service behind this one did not answer: try again in a moment."))
     log.exception("Request failed", action="request_failed")

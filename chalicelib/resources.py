@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from chalicelib.aws.clients import Clients
+from chalicelib.aws.sdk import new_clients
 from chalicelib.settings import AwsEnvironment, Settings
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.parameters import Parameters
     from chalicelib.aws.pause_table import PauseTable
     from chalicelib.aws.rollup_table import RollupTable
+    from chalicelib.aws.sdk.protocols import AwsClients
     from chalicelib.aws.secrets import Secrets
     from chalicelib.aws.task_list import TaskList
     from chalicelib.aws.task_queue import QueueUrls, TaskQueue
@@ -37,7 +38,7 @@ class Resources:
     def __init__(
         self,
         settings: Settings,
-        clients: Clients | None,
+        clients: AwsClients | None,
         threads: Executor,
         *,
         clock: Callable[[], datetime],
@@ -46,7 +47,7 @@ class Resources:
         poll_seconds: int,
     ) -> None:
         self.settings = settings
-        self.clients = clients or Clients(AwsEnvironment.current())
+        self.clients = clients or new_clients(AwsEnvironment.current(), settings.aws_sdk)
         self._rows = settings.resource("tasks")  # tasks, idempotency keys and dead letter records
         self._threads = threads
         self.clock = clock
@@ -88,7 +89,7 @@ class Resources:
     def sockets(self) -> Sockets:
         from chalicelib.aws.websocket import Sockets
 
-        return Sockets(self.clients.websocket, lambda: self.parameters.websocket_endpoint)
+        return Sockets(self.clients.connections, lambda: self.parameters.websocket_endpoint)
 
     @cached_property
     def parameters(self) -> Parameters:

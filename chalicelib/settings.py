@@ -13,7 +13,11 @@ from typing import Any
 APP_NAME = "task-service"
 VERSION = "0.1.0"
 LOCAL_STAGE = "local"
-_CHOICES = {"LOG_LEVEL": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "AUTH": ("on", "off")}
+_CHOICES = {
+    "LOG_LEVEL": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+    "AUTH": ("on", "off"),
+    "AWS_SDK": ("own", "boto3"),
+}
 _MOST = {
     "TASK_BUCKETS": 256,  # a partition is one byte of a task's id
     "DUE_BUCKETS": 256,
@@ -41,6 +45,7 @@ class Settings:
 
     stage: str
     log_level: str = "INFO"
+    aws_sdk: str = "own"  #: the client of AWS: the service's own, or AWS's "boto3"
 
     task_buckets: int = 4  #: partitions of one owner's tasks; may be raised, never lowered
     due_buckets: int = 4  #: partitions of the due index; may be raised, never lowered

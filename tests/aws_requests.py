@@ -15,7 +15,7 @@ from botocore.validate import validate_parameters
 from moto.core.models import botocore_stubber
 
 from chalicelib.aws.clients import Clients
-from chalicelib.aws.transport import KeptConnections, Request, Response, Transport, Unreachable
+from chalicelib.aws.transport import PooledTransport, Request, Response, Transport, Unreachable
 from chalicelib.settings import AwsEnvironment
 from tests.partiql import answered
 
@@ -76,7 +76,7 @@ class Moto(OneByOne):
     """Brings requests that botocore's models allow to moto; those to a server on this machine, to that."""
 
     def __init__(self) -> None:
-        self._here = KeptConnections(connect_seconds=1, read_seconds=2)
+        self._here = PooledTransport(connect_seconds=1, read_seconds=2)
 
     def send_all(self, requests: Sequence[Request]) -> list[Response | Unreachable]:
         """The answers, in order."""

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
-from chalicelib.aws.client import error_type
 from chalicelib.aws.transport import Request, Response, Unreachable
 from chalicelib.bootstrap import Services
+from chalicelib.domain.errors import Outage
 from tests.aws_requests import Asked, MotoClients, Send, asked
 from tests.partiql import OPERATION, failing
 
@@ -52,8 +52,7 @@ class Wire:
 
     def refuse(self, operation: str, when: Callable[[Parameters], bool] = lambda _: True) -> None:
         """Let AWS answer the next `operation` with an error, after all retries."""
-        code = "InternalServerError"
-        self.before(operation, _raiser(error_type(code)(operation, code, 500, {})), when)
+        self.before(operation, _raiser(Outage(operation)), when)
 
     def lose_reply(self, operation: str) -> None:
         """Let the next `operation` happen, but its reply get lost: the SDK sends the request again."""

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
 #: BatchGetItem takes at most this many keys.
 _LIMIT = 100
 
 
 def batch_get(
-    client: DynamoDBClient, table: str, keys: Sequence[dict[str, Any]], attributes: Sequence[str] = ()
+    client: DynamoDB, table: str, keys: Sequence[dict[str, Any]], attributes: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
     """The items of `keys` that exist, or some `attributes` of them; read consistently, in no order."""
     only: Any = {}

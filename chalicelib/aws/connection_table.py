@@ -16,7 +16,7 @@ from chalicelib.aws.task_row import Row, encode, moment_of
 from chalicelib.domain.watching import Connection, Watch
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
 #: API Gateway cuts a connection after two hours; ten minutes later its rows may go.
 KEPT = timedelta(hours=2, minutes=10)
@@ -27,7 +27,7 @@ _SPENT = ("ConditionalCheckFailed", "TransactionConflict")
 class ConnectionTable:
     """Connections by id and by owner."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
+    def __init__(self, client: DynamoDB, table: str) -> None:
         self._client = client
         self._table = table
 

@@ -12,7 +12,7 @@ from chalicelib.aws.task_row import moment_of
 from chalicelib.domain.dead_letters import DeadLetterRecord
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
 #: Records that are examined for a page, whatever it holds in the end.
 EXAMINED = 400
@@ -29,7 +29,7 @@ class Stretch:
 class DeadLetterList:
     """The deaths on record, stretch by stretch."""
 
-    def __init__(self, client: DynamoDBClient, table: str, threads: Executor) -> None:
+    def __init__(self, client: DynamoDB, table: str, threads: Executor) -> None:
         self._client = client
         self._table = table
         self._threads = threads

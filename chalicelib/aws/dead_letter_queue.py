@@ -10,8 +10,9 @@ from chalicelib.aws.task_row import moment
 from chalicelib.domain.dead_letters import DeadLetter, DeadMessage
 
 if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+    from chalicelib.aws.sdk.protocols import SQS
 
 QUEUE = "dead-letters"
 _BATCH = 10
@@ -20,7 +21,7 @@ _BATCH = 10
 class DeadLetterQueue:
     """Dead letters on their way to the monitor."""
 
-    def __init__(self, client: SQSClient, urls: QueueUrls, poll_seconds: int) -> None:
+    def __init__(self, client: SQS, urls: QueueUrls, poll_seconds: int) -> None:
         self._client = client
         self._urls = urls
         self._poll_seconds = poll_seconds

@@ -10,7 +10,7 @@ from chalicelib.aws.task_row import Row, encode
 from chalicelib.domain.dead_letters import DeadLetterRecord
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
 #: Records of one owner are spread over this many partitions, by the hash of their key.
 _BUCKETS = 4
@@ -19,7 +19,7 @@ _BUCKETS = 4
 class DeadLetterRecords:
     """One record a death; the key of a death names its record."""
 
-    def __init__(self, client: DynamoDBClient, table: str, keep: timedelta) -> None:
+    def __init__(self, client: DynamoDB, table: str, keep: timedelta) -> None:
         self._client = client
         self._table = table
         self._keep = keep

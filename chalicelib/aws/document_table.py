@@ -16,7 +16,7 @@ from chalicelib.aws.task_row import Row, encode
 from chalicelib.domain.task import Task
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
 _PAYLOAD = "payload"
 #: BatchWriteItem takes at most this many items.
@@ -26,7 +26,7 @@ _LIMIT = 25
 class DocumentTable:
     """The documents table."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
+    def __init__(self, client: DynamoDB, table: str) -> None:
         self._client = client
         self._table = table
 

@@ -10,7 +10,7 @@ from chalicelib.aws.pages import pages
 from chalicelib.aws.task_row import encode, owner_of
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
 #: Rows read at once.
 PAGE = 100
@@ -19,7 +19,7 @@ PAGE = 100
 class DueIndex:
     """Keys of due tasks, soonest first. An index lags: the caller reads each row again, consistently."""
 
-    def __init__(self, client: DynamoDBClient, table: str, index: str = "due") -> None:
+    def __init__(self, client: DynamoDB, table: str, index: str = "due") -> None:
         self._client = client
         self._table = table
         self._index = index

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws.client import ServiceError
+if TYPE_CHECKING:
+    from chalicelib.aws.client import ServiceError
 
 
 def names(*attributes: str) -> dict[str, str]:
@@ -17,8 +18,7 @@ def number(value: int) -> dict[str, str]:
     return {"N": str(value)}
 
 
-def refused_row(refusal: Exception) -> dict[str, Any] | None:
-    """The row as it was, which DynamoDB sends along with a refusal; None when there is none."""
-    assert isinstance(refusal, ServiceError)  # which the types of botocore do not know
+def refused_row(refusal: ServiceError) -> dict[str, Any] | None:
+    """The current row, which DynamoDB returns with a refused condition; None when there is none."""
     row: dict[str, Any] | None = refusal.response.get("Item")
     return row

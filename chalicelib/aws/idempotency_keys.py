@@ -14,7 +14,7 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.task import Task
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
 #: How long a key is remembered.
 KEPT = timedelta(hours=24)
@@ -36,7 +36,7 @@ class IdempotencyKeys:
 
     def __init__(
         self,
-        client: DynamoDBClient,
+        client: DynamoDB,
         table: str,
         documents: DocumentTable,
         wait: Callable[[float], None],

@@ -16,7 +16,7 @@ from chalicelib.aws.expressions import refused_row
 from chalicelib.aws.task_row import Row
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
 #: Sorts before every minute of the rollups.
 LIMITS_KEY = "#limits"
@@ -37,7 +37,7 @@ class Usage:
 class LimitTable:
     """Buckets and counts by owner."""
 
-    def __init__(self, client: DynamoDBClient, table: str, key: str = LIMITS_KEY) -> None:
+    def __init__(self, client: DynamoDB, table: str, key: str = LIMITS_KEY) -> None:
         self._client = client
         self._table = table
         self._key = key

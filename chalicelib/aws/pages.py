@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
 
-def pages(client: DynamoDBClient, **query: Any) -> Iterator[list[dict[str, Any]]]:
+def pages(client: DynamoDB, **query: Any) -> Iterator[list[dict[str, Any]]]:
     """The items of each page, one after the other; a page may be empty and not the last."""
     while True:
         answer = client.query(**query)

@@ -6,12 +6,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from chalicelib.aws.client import ServiceError, is_outage
-from chalicelib.aws.transport import Unreachable
-from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.errors import Outage, Unavailable
 
 if TYPE_CHECKING:
-    from mypy_boto3_ssm import SSMClient
+    from chalicelib.aws.sdk.protocols import SSM
 
 #: A changed key or address is noticed within this by every container.
 KEPT_SECONDS = 300.0
@@ -25,7 +23,7 @@ class Parameters:
     """The parameters of one stage, each kept for KEPT_SECONDS."""
 
     def __init__(
-        self, client: SSMClient, name_of: Callable[[str], str], clock: Callable[[], float] = time.monotonic
+        self, client: SSM, name_of: Callable[[str], str], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._client = client
         self._name_of = name_of
@@ -85,9 +83,7 @@ class Parameters:
             answer = self._client.get_parameter(Name=full_name, WithDecryption=True)
         except self._client.exceptions.ParameterNotFound:
             return None
-        except (ServiceError, Unreachable) as error:
-            if not is_outage(error):
-                raise
+        except Outage as error:
             raise Unavailable(
                 "A service behind this one did not answer: try again in a moment.",
                 inside=f"The SSM parameter {full_name} cannot be read now.",

@@ -10,7 +10,7 @@ from chalicelib.aws.task_row import Row, encode, moment_of
 from chalicelib.domain.pauses import Pause
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
 _PARTITION = {"S": "pauses"}
 
@@ -18,7 +18,7 @@ _PARTITION = {"S": "pauses"}
 class PauseTable:
     """The pauses of a stage."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
+    def __init__(self, client: DynamoDB, table: str) -> None:
         self._client = client
         self._table = table
 

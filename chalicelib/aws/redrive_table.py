@@ -22,7 +22,7 @@ from chalicelib.domain.redrive import (
 )
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
 #: No bucket of tasks has this number.
 _BUCKET = 1_000_000
@@ -36,7 +36,7 @@ _TAKEN = 4
 class RedriveTable:
     """The redrives of all owners."""
 
-    def __init__(self, client: DynamoDBClient, table: str, keep: timedelta) -> None:
+    def __init__(self, client: DynamoDB, table: str, keep: timedelta) -> None:
         self._client = client
         self._table = table
         self._keep = keep

@@ -20,7 +20,7 @@ from chalicelib.aws.pages import pages
 from chalicelib.aws.task_row import Row, encode
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
 KEPT = timedelta(days=7)
 
@@ -28,7 +28,7 @@ KEPT = timedelta(days=7)
 class RollupTable:
     """The rollups table. Minutes have a partition of their own, apart from the limits that each POST asks."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
+    def __init__(self, client: DynamoDB, table: str) -> None:
         self._client = client
         self._table = table
 

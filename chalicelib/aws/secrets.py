@@ -21,7 +21,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from chalicelib.domain.outcomes import Rejected
 
 if TYPE_CHECKING:
-    from mypy_boto3_ssm import SSMClient
+    from chalicelib.aws.sdk.protocols import SSM
 
 #: A changed or removed secret is used as it was for at most this long.
 KEPT_SECONDS = 300.0
@@ -47,7 +47,7 @@ class Secrets:
     """The secrets of one stage. They are read when first used and kept for KEPT_SECONDS."""
 
     def __init__(
-        self, client: SSMClient, name_of: Callable[[str], str], clock: Callable[[], float] = time.monotonic
+        self, client: SSM, name_of: Callable[[str], str], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._client = client
         self._name_of = name_of

@@ -15,7 +15,7 @@ from chalicelib.aws.task_row import from_row, partition_key
 from chalicelib.domain.task import Task
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
 #: At least this many rows are examined for a page with filters; a list without filters needs fewer.
 EXAMINED_WITH_FILTERS = 400
@@ -33,7 +33,7 @@ class Page:
 class TaskList:
     """The tasks of an owner, page by page."""
 
-    def __init__(self, client: DynamoDBClient, table: str, threads: Executor, buckets: int) -> None:
+    def __init__(self, client: DynamoDB, table: str, threads: Executor, buckets: int) -> None:
         self._client = client
         self._table = table
         self._threads = threads

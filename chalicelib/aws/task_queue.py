@@ -12,8 +12,9 @@ from chalicelib.domain.documents import to_json
 from chalicelib.domain.task import Task
 
 if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+
+    from chalicelib.aws.sdk.protocols import SQS
 
 _BATCH = 10
 
@@ -21,7 +22,7 @@ _BATCH = 10
 class QueueUrls:
     """URLs of the stage's queues, each asked for once."""
 
-    def __init__(self, client: SQSClient, names: Mapping[str, str]) -> None:
+    def __init__(self, client: SQS, names: Mapping[str, str]) -> None:
         self._client = client
         self._names = names
         self._urls: dict[str, str] = {}
@@ -35,7 +36,7 @@ class QueueUrls:
 class TaskQueue:
     """Sends wake-up messages. Losing or doubling one delays a task at most: the row is the truth."""
 
-    def __init__(self, client: SQSClient, urls: QueueUrls) -> None:
+    def __init__(self, client: SQS, urls: QueueUrls) -> None:
         self._client = client
         self._urls = urls
 
@@ -80,7 +81,7 @@ class TaskQueue:
         return queue_depth(self._client, self._urls[lane])
 
 
-def queue_depth(client: SQSClient, url: str) -> dict[str, int]:
+def queue_depth(client: SQS, url: str) -> dict[str, int]:
     """About how many messages of a queue are ready, delayed and in flight."""
     names: dict[str, Any] = {
         "ready": "ApproximateNumberOfMessages",

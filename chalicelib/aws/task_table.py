@@ -25,15 +25,13 @@ from chalicelib.aws.writes import Answer, Request, Writes
 from chalicelib.domain.task import Progress, Refused, Task, TaskStatus
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
 
 class TaskTable:
     """Tasks by id, with their payloads and results."""
 
-    def __init__(
-        self, client: DynamoDBClient, table: str, documents: DocumentTable, threads: Executor
-    ) -> None:
+    def __init__(self, client: DynamoDB, table: str, documents: DocumentTable, threads: Executor) -> None:
         self._client = client
         self._table = table
         self._documents = documents

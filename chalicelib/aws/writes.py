@@ -15,13 +15,14 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws.client import is_outage
 from chalicelib.aws.expressions import refused_row
 from chalicelib.aws.partiql import statement
+from chalicelib.domain.errors import Outage
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import BatchStatementResponseTypeDef
+
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
 #: The request of an UpdateItem or a PutItem.
 Request = dict[str, Any]
@@ -42,12 +43,12 @@ class Answer:
 class Writes:
     """Conditional writes to DynamoDB."""
 
-    def __init__(self, client: DynamoDBClient, threads: Executor) -> None:
+    def __init__(self, client: DynamoDB, threads: Executor) -> None:
         self._client = client
         self._threads = threads
 
     def one(self, request: Request) -> Answer:
-        """Do one write. Raises: ServiceError, Unreachable."""
+        """Do one write. Raises: ServiceError, Outage."""
         try:
             if "Item" in request:
                 self._client.put_item(**request)
@@ -84,9 +85,9 @@ class Writes:
         try:
             statements = [statement(each) for each in requests]
             answers = self._client.batch_execute_statement(Statements=statements)["Responses"]
+        except Outage as error:
+            return [error] * len(requests)
         except Exception as error:
-            if is_outage(error):  # of all of these, and not of other batches
-                return [error] * len(requests)
             fields = {"action": "batch_refused", "reason": str(error)}
             _log.exception("Batch refused, its writes are done one by one", extra={"fields": fields})
             return [None] * len(requests)

@@ -15,6 +15,8 @@
     ├── TooMany                  the owner's limit is reached: later
     └── Unavailable              try again: a dependency refused, or too many writers at once
 
+Outage is no error of the caller's: AWS does not answer.
+
 `api.py` holds the one table from these to HTTP statuses. What a *task type* raises is in `outcomes.py`.
 """
 
@@ -133,3 +135,7 @@ class Unavailable(TaskServiceError):
         super().__init__(detail)
         if inside is not None:
             self.args = (inside,)
+
+
+class Outage(Exception):
+    """AWS did not answer, or was too busy, after all attempts: trying again later may help."""

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from chalicelib.aws.alerts import Alerts
 from chalicelib.aws.clients import Clients
-from chalicelib.aws.signature import Credentials, Signer
+from chalicelib.aws.identity import Credentials
+from chalicelib.aws.signature import Signer
 from chalicelib.aws.transport import Request, Response
 from chalicelib.aws.websocket import Sockets
 from chalicelib.settings import AwsEnvironment
@@ -144,7 +145,7 @@ def test_an_operation_is_asked_for_as_botocore_asks(
 def test_frames_are_posted_as_botocore_posts_them() -> None:
     transport = _Kept(b"")
     clients = Clients(ENVIRONMENT, transport=transport)
-    sockets = Sockets(clients.websocket, lambda: "https://api.example/prod")
+    sockets = Sockets(clients.connections, lambda: "https://api.example/prod")
     sockets.send("L0SM9cOFvHcCIhw=", "{}")
     sockets.close("L0SM9cOFvHcCIhw=")
     client: Any = shared_session().create_client("apigatewaymanagementapi", "us-east-1")

@@ -9,8 +9,8 @@ import pytest
 
 from chalicelib.aws.client import error_type
 from chalicelib.aws.document_table import DocumentTable
-from chalicelib.aws.transport import Unreachable
 from chalicelib.aws.writes import Answer, Writes
+from chalicelib.domain.errors import Outage
 from tests.examples import a_task
 
 Refusal = error_type("ConditionalCheckFailedException")
@@ -31,7 +31,7 @@ class FakeDynamoDB:
         self.batches.append(len(Statements))
         keys = [each["Parameters"][1]["S"] for each in Statements]
         if "broken" in keys:
-            raise Unreachable
+            raise Outage
         if "odd" in keys:
             raise error_type("ValidationException")("BatchExecuteStatement", "", 400, {})
         return {"Responses": [self.answers.get(key, {"Item": {"n": {"S": key}}}) for key in keys]}
@@ -130,7 +130,7 @@ class TestBatches:
     def test_a_batch_that_fails_is_the_error_of_its_own_writes(self) -> None:
         keys = ["broken", *map(str, range(30))]
         answers = many(FakeDynamoDB(), *keys)
-        assert [isinstance(each, Unreachable) for each in answers] == [True] * 25 + [False] * 6
+        assert [isinstance(each, Outage) for each in answers] == [True] * 25 + [False] * 6
 
     def test_a_batch_that_is_refused_is_done_one_by_one(self) -> None:
         client = FakeDynamoDB()
