@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.watching import ConnectionGone, SendFailed
+from chalicelib.domain.connection import ConnectionGone, SendFailed
 
 if TYPE_CHECKING:
     from chalicelib.aws.sdk.protocols import Connections

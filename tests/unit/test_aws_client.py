@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.alerts import Alerts
-from chalicelib.aws.client import Endpoint, ServiceError, error_type
-from chalicelib.aws.clients import Clients
-from chalicelib.aws.identity import AwsSession
-from chalicelib.aws.transport import Request, Response, Unreachable
+from chalicelib.aws.sdk.client import Endpoint, ServiceError, error_type
+from chalicelib.aws.sdk.clients import Clients
+from chalicelib.aws.sdk.credentials import AwsSession
+from chalicelib.aws.sdk.transport import Request, Response, Unreachable
+from chalicelib.aws.sns import Alerts
 from chalicelib.domain.errors import Outage
-from tests.aws_requests import ENVIRONMENT, OneByOne
+from tests.support.aws_requests import ENVIRONMENT, OneByOne
 
 Reply = Response | Unreachable
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from chalicelib.aws.secrets import KEPT_SECONDS, Secrets
-from chalicelib.aws.transport import Request, Response
+from chalicelib.aws.sdk.transport import Request, Response
+from chalicelib.aws.ssm.secrets import KEPT_SECONDS, Secrets
 from chalicelib.domain.outcomes import Rejected
 from chalicelib.settings import Settings
-from tests.aws_requests import MotoClients, Send, asked
+from testing.kit import shared_session
+from tests.support.aws_requests import MotoClients, Send, asked
 
 SETTINGS = Settings(stage="test")
 
@@ -40,7 +41,9 @@ class Stage:
     def store(self, level: str, value: Any) -> None:
         text = value if isinstance(value, str) else json.dumps(value)
         name = f"/task-service/test/secrets/{level}"
-        self.clients.ssm.put_parameter(Name=name, Value=text, Type="SecureString", Overwrite=True)
+        shared_session().create_client("ssm").put_parameter(
+            Name=name, Value=text, Type="SecureString", Overwrite=True
+        )
 
 
 @pytest.fixture

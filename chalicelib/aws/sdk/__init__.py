@@ -15,6 +15,6 @@ def new_clients(environment: AwsEnvironment, sdk: str) -> AwsClients:
         from chalicelib.aws.sdk.boto3_clients import Boto3Clients  # noqa: PLC0415 - half of a cold start
 
         return Boto3Clients(environment)
-    from chalicelib.aws.clients import Clients  # noqa: PLC0415
+    from chalicelib.aws.sdk.clients import Clients  # noqa: PLC0415
 
     return Clients(environment)

@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 
-from chalicelib.aws.client import ATTEMPTS, Errors, ServiceError, error_type
-from chalicelib.aws.clients import CONNECTIONS
+from chalicelib.aws.sdk.client import ATTEMPTS, Errors, ServiceError, error_type
+from chalicelib.aws.sdk.clients import CONNECTIONS
 from chalicelib.aws.sdk.protocols import SNS, SQS, SSM, Connections, DynamoDB
+from chalicelib.domain.connection import ConnectionGone, SendFailed
 from chalicelib.domain.errors import Outage
-from chalicelib.domain.watching import ConnectionGone, SendFailed
-from chalicelib.settings import AwsEnvironment
+
+if TYPE_CHECKING:
+    from chalicelib.settings import AwsEnvironment
 
 
 class Boto3Clients:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from chalicelib.aws.client import Endpoint
-from chalicelib.aws.transport import Response, Unreachable
-from chalicelib.domain.watching import ConnectionGone, SendFailed
+from chalicelib.aws.sdk.client import Endpoint
+from chalicelib.aws.sdk.transport import Response, Unreachable
+from chalicelib.domain.connection import ConnectionGone, SendFailed
 
 _GONE = 410
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import type_defs as sqs
     from mypy_boto3_ssm import type_defs as ssm
 
-    from chalicelib.aws.client import Errors
-    from chalicelib.domain.watching import ConnectionGone, SendFailed
+    from chalicelib.aws.sdk.client import Errors
+    from chalicelib.domain.connection import ConnectionGone, SendFailed
 
 
 class DynamoDB(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.aws.client import JsonClient, operation
+from chalicelib.aws.sdk.client import JsonClient, operation
 
 
 class DynamoDBClient(JsonClient):

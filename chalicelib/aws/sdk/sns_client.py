@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 from xml.sax.saxutils import unescape
 
-from chalicelib.aws.client import Endpoint
+from chalicelib.aws.sdk.client import Endpoint
 
 _VERSION = "2010-03-31"
 _HEADERS = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
