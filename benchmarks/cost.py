@@ -25,7 +25,7 @@ from benchmarks import prices
 from benchmarks.exchanges import Exchange, read_units, tally
 from benchmarks.hooks import NotingClients
 from chalicelib import bootstrap
-from infra.stack import put_stack
+from infra.stacks.stack import put_stack
 from local.emulator import Emulator, free_port
 from tests.functional.conftest import ROOT, Handlers
 from tests.functional.scripted import Script

@@ -61,8 +61,8 @@ def _carry_out(order: argparse.Namespace, target: Target, terminal: Terminal) ->
 
 
 def _look_over(order: argparse.Namespace, terminal: Terminal, project: Path) -> int:
-    from infra.blueprint import Blueprint  # noqa: PLC0415 - see above
     from infra.commands import look_over  # noqa: PLC0415
+    from infra.doctor.template_stage import Blueprint  # noqa: PLC0415 - see above
 
     blueprint = Blueprint(project, order.stage, order.template)
     return 0 if look_over(blueprint, terminal, as_json=order.json) else 1
@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         "--template",
         type=Path,
         metavar="FILE",
-        help="look this over instead, without AWS: infra/template.yaml",
+        help="look this over instead, without AWS: infra/stacks/data.yaml",
     )
     for command in (up, deploy, rollback, down, doctor):
         command.add_argument("--stage", required=True, help="dev or prod, as in .chalice/config.json")

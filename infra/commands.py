@@ -10,24 +10,24 @@ from typing import Any, Final
 from chalice.utils import UI
 
 from infra import APP_NAME
-from infra.blueprint import Blueprint
-from infra.changes import Change
-from infra.checks import CHECKS, ON_PAPER
-from infra.deployment import deploy_app, deploy_function
-from infra.doctor import Check, Finding, examine
-from infra.emulated import complete_tables
+from infra.deployer.deployment import deploy_app, deploy_function
+from infra.deployer.deployment_lock import take
+from infra.deployer.preconditions import require_stack
+from infra.deployer.removal import Removal
+from infra.deployer.versions import go_back, history, way_back
+from infra.doctor.all_checks import CHECKS, ON_PAPER
+from infra.doctor.check import Check, Finding, examine
+from infra.doctor.deployed_stage import Patient
+from infra.doctor.template_stage import Blueprint
 from infra.errors import BadInput
-from infra.functions import FUNCTIONS, function_name
-from infra.monitoring import monitoring_stack
-from infra.parameters import put_signing_keys
-from infra.patient import Patient
-from infra.preconditions import require_stack
-from infra.removal import Removal
-from infra.stack import Stack, data_stack
+from infra.names import FUNCTIONS, function_name
+from infra.plan import Change
+from infra.stacks.emulator_gaps import complete_tables
+from infra.stacks.monitoring import monitoring_stack
+from infra.stacks.ssm_parameters import put_signing_keys
+from infra.stacks.stack import Stack, data_stack
 from infra.target import Target
 from infra.terminal import Terminal
-from infra.turn import take
-from infra.versions import go_back, history, way_back
 
 PRODUCTION: Final = "prod"
 

@@ -11,9 +11,9 @@ from rich.prompt import Confirm
 from rich.status import Status
 from rich.table import Table
 
-from infra.changes import Change
-from infra.doctor import Finding
+from infra.doctor.check import Finding
 from infra.errors import Declined
+from infra.plan import Change
 
 _SIGNS = {
     "create": "[green]+",

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Final
 
 from infra import LOCAL_STAGE, emulator_environment
-from infra.deployment import DeployedApis, deploy_app
+from infra.deployer.deployment import DeployedApis, deploy_app
 from infra.errors import DeploymentError
 
 TIMEOUT_SECONDS: Final = 120.0
 
 _context: Final = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["infra.deployment"])
+_context.set_forkserver_preload(["infra.deployer.deployment"])
 
 
 def load_deployer() -> None:

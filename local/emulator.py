@@ -71,7 +71,7 @@ class Emulator:
         self._scratch.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "local.guard"],
+                [sys.executable, "-m", "local.ministack_patched"],
                 cwd=ROOT,
                 env=self._environment(),
                 stdin=subprocess.PIPE,

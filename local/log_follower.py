@@ -6,9 +6,9 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.display import Terminal
 from local.emulator import Emulator
 from local.log_stream import LOG_GROUPS, LogStream
-from local.terminal import Terminal
 
 #: A server that is this late with its logs is busy; saved files must not wait for it any longer.
 READ_TIMEOUT_SECONDS: Final = 5.0

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from chalicelib.domain.caller import Scope
 from infra import APP_NAME, LOCAL_STAGE
-from infra.emulated import complete_tables
-from infra.parameters import put_signing_keys, put_token_keys
-from infra.stack import put_stack
+from infra.stacks.emulator_gaps import complete_tables
+from infra.stacks.ssm_parameters import put_signing_keys, put_token_keys
+from infra.stacks.stack import put_stack
 from local.deployer import Deployer
 from local.emulator import Emulator
 from local.log_stream import LOG_GROUPS

@@ -16,14 +16,14 @@ from chalicelib.settings import LOCAL_STAGE, Settings, SettingsError
 from infra.errors import AppImportError, DeploymentError
 from local import LocalStageError
 from local.deployer import Deployer, load_deployer
+from local.display import Terminal
 from local.emulator import Emulator
 from local.log_follower import LogFollower
 from local.log_stream import LOG_GROUPS, LogStream
-from local.only_one import only_one
-from local.probe import run_probe
+from local.single_instance import only_one
+from local.smoke_test import run_probe
 from local.sources import SourceWatcher
 from local.stage import Endpoints, LocalStage
-from local.terminal import Terminal
 
 ROOT: Final = Path(__file__).parents[1]
 HOME: Final = ROOT / ".local"

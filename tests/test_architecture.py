@@ -231,7 +231,7 @@ class TestArrows:
             if isinstance(node, ast.If) and ast.unparse(node.test) == "Settings.deploying()"
         ]
         assert [ast.unparse(statement) for node in guarded for statement in node.body] == [
-            "import infra.chalice_extension"
+            "import infra.deployer.chalice_patches"
         ]
         unguarded = [node for node in app.body if isinstance(node, ast.Import | ast.ImportFrom)]
         assert not [node for node in unguarded if "infra" in ast.unparse(node)]

@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 from chalicelib.domain.caller import Scope
 from local.deployer import Deployer
 from local.emulator import Emulator, free_port
-from local.probe import run_probe
+from local.smoke_test import run_probe
 from local.stage import PREFIX, Endpoints, LocalStage
 
 ROOT: Final = Path(__file__).parents[2]

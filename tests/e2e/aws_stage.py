@@ -13,10 +13,10 @@ from typing import Any
 
 from chalicelib.domain.caller import Scope
 from infra import emulator_environment
-from infra.patient import Patient
+from infra.doctor.deployed_stage import Patient
 from infra.target import Target
 from local.emulator import Emulator
-from local.probe import run_probe
+from local.smoke_test import run_probe
 from local.stage import Endpoints
 from local.tokens import mint_token
 from tests.e2e.conftest import Service
@@ -27,7 +27,7 @@ KEY = "a key that only this test knows: 32 bytes"
 KILLED_BEFORE = """
 import os, sys
 from pathlib import Path
-from infra.deployment import deploy_app
+from infra.deployer.deployment import deploy_app
 
 words = sys.argv[1].encode()
 

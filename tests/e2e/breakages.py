@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from infra import checks_app as app
-from infra import checks_queues as queues
-from infra.doctor import Check
+from infra.doctor import checks_app as app
+from infra.doctor import checks_queues as queues
+from infra.doctor.check import Check
 from tests.e2e.aws_stage import AwsStage
 
 Deed = Callable[[AwsStage], Any]

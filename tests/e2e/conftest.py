@@ -20,7 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from local.deployer import Deployer
 from local.emulator import Emulator, free_port
-from local.probe import run_probe
+from local.smoke_test import run_probe
 from local.stage import PREFIX, Endpoints, LocalStage
 
 ROOT: Final = Path(__file__).parents[2]

@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-from infra import preconditions
-from infra.checks import CHECKS
-from infra.doctor import examine
+from infra.deployer import preconditions
+from infra.deployer.deployment_lock import Turn
+from infra.doctor.all_checks import CHECKS
+from infra.doctor.check import examine
+from infra.doctor.deployed_stage import Patient
 from infra.errors import BadInput
-from infra.patient import Patient
-from infra.turn import Turn
 from local.emulator import Emulator, free_port
 from tests.e2e.aws_stage import KEY, AwsStage
 from tests.e2e.breakages import BREAKAGES

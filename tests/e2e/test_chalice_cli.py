@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from infra.stack import put_stack
+from infra.stacks.stack import put_stack
 from local.emulator import HOST, Emulator, free_port
 from tests.e2e.conftest import ROOT, Service, await_value
 

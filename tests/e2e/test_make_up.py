@@ -73,7 +73,9 @@ class MakeUp:
     def server(self) -> int:
         """The process of the embedded AWS."""
         (server,) = [
-            pid for pid, _, command in processes() if pid in self.family and "local.guard" in command
+            pid
+            for pid, _, command in processes()
+            if pid in self.family and "local.ministack_patched" in command
         ]
         return server
 

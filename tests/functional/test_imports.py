@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from chalicelib.aws.transport import Request
-from infra.app_functions import PROJECT
+from infra.deployer.app_functions import PROJECT
 from tests.aws_requests import ENVIRONMENT, Moto
 from tests.functional.conftest import Handlers, Http
 from tests.http_server import Answer, HttpServer, Received

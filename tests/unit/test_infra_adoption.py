@@ -13,7 +13,7 @@ from chalice.awsclient import TypedAWSClient
 from chalice.deploy import models
 from moto import mock_aws
 
-from infra.adoption import adopt, home
+from infra.deployer.adoption import adopt, home
 from infra.errors import BadInput
 
 NAME = "task-service-dev-sweep"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.gateway_responses import EXTENSION, with_gateway_responses
+from infra.deployer.gateway_responses import EXTENSION, with_gateway_responses
 
 DOCUMENT = {"paths": {"/tasks": {}}}
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from infra.alarms import SERVICE, alarms
-from infra.app_functions import functions_of
-from infra.dashboard import dashboard
-from infra.functions import FUNCTIONS, function_name
-from infra.log_queries import QUERIES
-from infra.monitoring import monitoring_template
-from infra.templates import DATA, load, physical_name
+from infra.deployer.app_functions import functions_of
+from infra.names import FUNCTIONS, function_name
+from infra.stacks.alarms import SERVICE, alarms
+from infra.stacks.dashboard import dashboard
+from infra.stacks.log_queries import QUERIES
+from infra.stacks.monitoring import monitoring_template
+from infra.stacks.templates import DATA, load, physical_name
 from tests.unit.test_infra_configuration import ROOT
 
 CHALICELIB = "\n".join(file.read_text() for file in (ROOT / "chalicelib").rglob("*.py"))

@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from infra.errors import BadInput, DeploymentError
-from infra.stack import _STUCK, ChangeSet, Stack
+from infra.stacks.stack import _STUCK, ChangeSet, Stack
 
 NAME = "task-service-dev"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from infra.deployer.versions import History, Version, way_back
 from infra.errors import BadInput
-from infra.versions import History, Version, way_back
 
 
 def history(function: str, *codes: str, live: str | None = None) -> History:

@@ -13,10 +13,10 @@ import pytest
 from rich.console import Console
 
 from local import LocalStageError
+from local.display import Terminal
 from local.emulator import Emulator, free_port
 from local.log_follower import LogFollower
 from local.log_stream import LOG_GROUPS
-from local.terminal import Terminal
 
 
 @pytest.fixture

@@ -1,0 +1,51 @@
+"""A checkout has one local stage at a time."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from local import LocalStageError
+from local.single_instance import only_one
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_second_one_is_refused_in_words_that_help(tmp_path: Path) -> None:
+    with only_one(tmp_path), pytest.raises(LocalStageError, match="running already"), only_one(tmp_path):
+        pytest.fail("two at a time")
+
+
+def test_another_checkout_is_another_matter(tmp_path: Path) -> None:
+    with only_one(tmp_path / "one"), only_one(tmp_path / "two"):
+        pass
+
+
+def test_the_next_one_may_start_when_the_first_has_ended(tmp_path: Path) -> None:
+    for _ in range(2):
+        with only_one(tmp_path / "home"):
+            pass
+
+
+def make_clean(checkout: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["make", "clean"], cwd=checkout, capture_output=True, text=True, check=False)
+
+
+def test_its_data_is_not_cleaned_away_under_it(tmp_path: Path) -> None:
+    """Given a running stage, when someone cleans, then that is refused; and done once it has ended."""
+    shutil.copy2(ROOT / "Makefile", tmp_path)
+    shutil.copytree(ROOT / "local", tmp_path / "local")
+    state = tmp_path / ".local" / "state"
+    with only_one(tmp_path / ".local"):
+        state.mkdir()
+        refused = make_clean(tmp_path)
+        assert refused.returncode != 0
+        assert "running already" in refused.stderr
+        assert "its data would be gone" in refused.stderr
+        assert state.exists()
+    assert make_clean(tmp_path).returncode == 0
+    assert not state.exists()
+    assert make_clean(tmp_path).returncode == 0
