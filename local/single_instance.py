@@ -1,7 +1,7 @@
 """At most one local stage in a checkout at a time.
 
-`python -m local.single_instance` fails while one runs: `make clean` asks, before it removes what that one needs.
-It needs nothing but the standard library.
+`python -m local.single_instance` fails while a local stage runs. `make clean` calls it before it deletes the
+stage's data. The module needs the standard library only.
 """
 
 from __future__ import annotations

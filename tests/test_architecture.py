@@ -18,6 +18,7 @@ ALL = [
     *TESTS,
     *sorted((ROOT / "infra").rglob("*.py")),
     *sorted((ROOT / "local").rglob("*.py")),
+    *sorted((ROOT / "tools").rglob("*.py")),
 ]
 
 MODULE_LIMIT_LINES = 300
