@@ -1,4 +1,4 @@
-"""The functions that Chalice makes of app.py, by the names that they have on AWS."""
+"""Names on AWS of what Chalice creates from app.py: functions and APIs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from infra import APP_NAME
 
-#: By Chalice's names; `api_handler` is behind every HTTP route.
+#: The functions by Chalice's names; `api_handler` serves every HTTP route.
 FUNCTIONS: Final = (
     "api_handler",
     "run_tasks",
@@ -21,15 +21,15 @@ FUNCTIONS: Final = (
 
 
 def function_name(stage: str, function: str) -> str:
-    """What a function of the stage is called on AWS."""
+    """Return the name on AWS of one of the stage's functions."""
     return f"{APP_NAME}-{stage}" if function == "api_handler" else f"{APP_NAME}-{stage}-{function}"
 
 
 def rest_api_name(stage: str) -> str:
-    """What the stage's REST API is called. Chalice would call those of all stages the same."""
+    """Return the name of the stage's REST API. Chalice's default name is the same for all stages."""
     return f"{APP_NAME}-{stage}"
 
 
 def websocket_api_name(stage: str) -> str:
-    """What Chalice calls the stage's WebSocket API."""
+    """Return the name that Chalice gives the stage's WebSocket API."""
     return f"{APP_NAME}-{stage}-websocket-api"

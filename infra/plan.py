@@ -1,4 +1,4 @@
-"""What a command is about to change."""
+"""The plan of a command: the changes it is about to make."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One thing that is created, updated, deleted or adopted."""
+    """One resource that is created, updated, deleted or adopted."""
 
     verb: str
     kind: str
@@ -19,13 +19,16 @@ class Change:
 
 
 class Changes:
-    """Changes in their order, each told once."""
+    """Changes in their order, without repetitions."""
 
     def __init__(self) -> None:
         self.all: list[Change] = []
 
     def add(self, change: Change) -> bool:
-        """False when it says nothing new: what is created is then put together by many calls."""
+        """Append a change; return False for one that the list covers already.
+
+        Chalice creates a resource and completes it by further calls: only the creation is listed.
+        """
         created = [(each.kind, each.name) for each in self.all if each.verb == "create"]
         is_new = change not in self.all and (change.kind, change.name) not in created
         if is_new:

@@ -1,8 +1,8 @@
-"""One at a time: while a stage is being deployed, whoever else would change it is refused, on any machine.
+"""The lock of a stage: one process deploys it at a time, on any machine.
 
-A row of the stage says who deploys, and is counted up every other second while that process lives. The row of
-one that was killed stands still: who comes next sees that, and goes on. Clocks are not compared. In the same
-checkout there is nothing to wait for: a lock on a file ends with its process.
+A row in the stage's table names the holder, which updates a heartbeat in it every two seconds. A stale
+heartbeat frees the lock: it is that of a killed process. Clocks are not compared. Within one checkout nobody
+waits for a stale heartbeat, because the lock on a file ends with its process.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,69 +27,74 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra import APP_NAME
 from infra.errors import BadInput
 
+# Other versions of this program read and write the same row: its key and its attributes keep their names.
 _KEY: Final = {"pk": {"S": "deployment"}, "sk": {"S": "turn"}}
 
 
-def take(dynamodb: Any, stage: str, project: Path) -> None:
-    """Keep the stage to this process until it ends. A stage without tables has nothing to be kept.
+def lock_stage(dynamodb: Any, stage: str, project: Path) -> None:
+    """Lock the stage until this process ends. A stage without tables is not locked: it has no data.
 
-    Raises: BadInput when another process has it.
+    Raises: BadInput when another process holds the lock.
     """
-    turn = Turn(dynamodb=dynamodb, stage=stage)
-    before = lock(project / ".chalice" / "deployments" / f"{stage}.lock", turn)
+    lock = DeploymentLock(dynamodb=dynamodb, stage=stage)
+    previous_token = lock_checkout(project / ".chalice" / "deployments" / f"{stage}.lock", lock)
     try:
-        turn.begin(before)
+        lock.acquire(previous_token)
     except dynamodb.exceptions.ResourceNotFoundException:
         return
-    atexit.register(turn.end)
-    threading.Thread(target=turn.keep, args=[_thread.interrupt_main], daemon=True).start()
+    atexit.register(lock.release)
+    threading.Thread(target=lock.keep_alive, args=[_thread.interrupt_main], daemon=True).start()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Turn:
-    """One process's hold of a stage: the row, and what keeps it alive."""
+class DeploymentLock:
+    """The lock of a stage as one process holds it."""
 
     dynamodb: Any
     stage: str
-    beat_seconds: float = 2.0
-    still_seconds: float = 15.0  #: a row that stands still for so long is that of a process which is no more
+    heartbeat: timedelta = timedelta(seconds=2)
+    stale_after: timedelta = timedelta(seconds=15)  #: the holder of an older heartbeat was killed
     token: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
     def _table(self) -> str:
         return f"{APP_NAME}-{self.stage}-connections"
 
-    def begin(self, before: str = "") -> None:
-        """Put the row in place of none, of `before`'s, or of one that stands still. Raises: BadInput."""
-        first = self._put(instead_of=before)
-        if first is None:
-            return
-        if self._stands_still(first) and self._put(instead_of=first["token"]["S"]) is None:
-            return
-        who = first["who"]["S"]
-        raise BadInput(f"The stage {self.stage} is being changed right now, {who}: wait for its end.")
+    def acquire(self, previous_token: str = "") -> None:
+        """Write the row unless another process holds the lock.
 
-    def keep(self, lost: Callable[[], None]) -> None:
-        """Count up until another has taken the stage over, and call `lost` then."""
+        A row with `previous_token` is replaced at once, one of another process when its heartbeat is stale.
+        Raises: BadInput when another process holds the lock.
+        """
+        current = self._put(instead_of=previous_token)
+        if current is None:
+            return
+        if self._is_stale(current) and self._put(instead_of=current["token"]["S"]) is None:
+            return
+        holder = current["who"]["S"]
+        raise BadInput(f"The stage {self.stage} is being changed {holder}: wait until that has ended.")
+
+    def keep_alive(self, on_lost: Callable[[], None]) -> None:
+        """Update the heartbeat until another process has taken the lock, then call `on_lost`."""
         while True:
-            time.sleep(self.beat_seconds)
-            with suppress(BotoCoreError, ClientError):  # the next one will do
+            time.sleep(self.heartbeat.total_seconds())
+            with suppress(BotoCoreError, ClientError):  # the next heartbeat may succeed
                 if not self._beat():
-                    lost()
+                    on_lost()
                     return
 
-    def end(self) -> None:
-        """Leave the stage to whoever comes next. When this fails, they wait until the row stands still."""
+    def release(self) -> None:
+        """Delete the row. If this fails, the next process waits until the heartbeat is stale."""
         with suppress(BotoCoreError, ClientError):
             self.dynamodb.delete_item(TableName=self._table, Key=_KEY, **_if_token_is(self.token))
 
     def _put(self, *, instead_of: str) -> dict[str, Any] | None:
-        """None when it is put, else the row that another has there."""
-        who = f"by process {os.getpid()} on {platform.node()} since {datetime.now(UTC):%H:%M:%S} UTC"
+        """Write the row if there is none, or one with this token; return another process's row, or None."""
+        holder = f"by process {os.getpid()} on {platform.node()} since {datetime.now(UTC):%H:%M:%S} UTC"
         row = {
             **_KEY,
             "token": {"S": self.token},
-            "who": {"S": who},
+            "who": {"S": holder},
             "beats": {"N": "0"},
             "ttl": {"N": str(int(time.time()) + 86_400)},
         }
@@ -100,22 +105,22 @@ class Turn:
                 TableName=self._table, Item=row, ReturnValuesOnConditionCheckFailure="ALL_OLD", **condition
             )
         except self.dynamodb.exceptions.ConditionalCheckFailedException as error:
-            found: dict[str, Any] = error.response["Item"]
-            return found
+            current: dict[str, Any] = error.response["Item"]
+            return current
         return None
 
-    def _stands_still(self, row: dict[str, Any]) -> bool:
-        """Nobody counts it up any more, or it is gone."""
-        deadline = time.monotonic() + self.still_seconds
+    def _is_stale(self, row: dict[str, Any]) -> bool:
+        """Watch the row for `stale_after`; return True when its heartbeat stood still, or it was deleted."""
+        deadline = time.monotonic() + self.stale_after.total_seconds()
         while time.monotonic() < deadline:
-            time.sleep(self.beat_seconds / 2)
-            found = self.dynamodb.get_item(TableName=self._table, Key=_KEY, ConsistentRead=True).get("Item")
-            if found != row:
-                return found is None
+            time.sleep(self.heartbeat.total_seconds() / 2)
+            current = self.dynamodb.get_item(TableName=self._table, Key=_KEY, ConsistentRead=True).get("Item")
+            if current != row:
+                return current is None
         return True
 
     def _beat(self) -> bool:
-        """False when the row is another's, or gone."""
+        """Update the heartbeat; return False when the row is deleted or another process's."""
         condition = _if_token_is(self.token)
         condition["ExpressionAttributeValues"][":one"] = {"N": "1"}
         try:
@@ -131,14 +136,14 @@ def _if_token_is(token: str) -> dict[str, Any]:
     return {
         "ConditionExpression": "#token = :token",
         "ExpressionAttributeNames": {"#token": "token"},
-        "ExpressionAttributeValues": {":token": {"S": token or "nobody's"}},
+        "ExpressionAttributeValues": {":token": {"S": token or "no token"}},
     }
 
 
-def lock(file: Path, turn: Turn) -> str:
-    """Lock a checkout's file until this process ends, and write the turn's token into it.
+def lock_checkout(file: Path, lock: DeploymentLock) -> str:
+    """Lock a file of the checkout until this process ends, and store the lock's token in it.
 
-    Returns the token of whoever had it before. Raises: BadInput while somebody has it.
+    Returns the token of the previous holder. Raises: BadInput while another process holds the file.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     content = file.open("a+")
@@ -146,11 +151,11 @@ def lock(file: Path, turn: Turn) -> str:
         fcntl.flock(content, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         content.close()
-        raise BadInput(f"The stage {turn.stage} is being changed from this checkout right now.") from None
-    atexit.register(content.close)  # it is open until then
+        raise BadInput(f"Another process changes the stage {lock.stage} from this checkout.") from None
+    atexit.register(content.close)  # closing it earlier would unlock it
     content.seek(0)
-    before = content.read()
+    previous_token = content.read()
     content.truncate(0)
-    content.write(turn.token)
+    content.write(lock.token)
     content.flush()
-    return before
+    return previous_token

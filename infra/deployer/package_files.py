@@ -1,4 +1,4 @@
-"""What the deployment package holds, and in which order: sources, what they need, and bytecode of both."""
+"""The content of the deployment package and its order: sources, dependencies, and bytecode of both."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from chalice.utils import OSUtils
 from infra.deployer import bytecode
 from infra.errors import BadInput
 
-#: Bytecode that lies here is stale there: the package gives every file another time. It gets its own.
+#: Existing bytecode would be stale: the package changes the time of every file. New bytecode replaces it.
 LEFT_OUT: Final = frozenset({"__pycache__"})
 
-_stock_walk: Final = OSUtils.walk
-_stock_package: Final = LambdaDeploymentPackager.create_deployment_package
+_original_walk: Final = OSUtils.walk
+_original_package: Final = LambdaDeploymentPackager.create_deployment_package
 
 
 def walk(self: OSUtils, path: str, followlinks: bool = False) -> Iterator[tuple[str, list[str], list[str]]]:
-    """What the packager finds below `path`, in one order everywhere: the same files, the same package."""
-    for directory, folders, files in _stock_walk(self, path, followlinks):
+    """Replaces OSUtils.walk: yields the files below `path` in the same order on every machine."""
+    for directory, folders, files in _original_walk(self, path, followlinks):
         folders[:] = sorted(set(folders) - LEFT_OUT)
         yield directory, folders, sorted(files)
 
 
 def import_modules() -> None:
-    """Import all of chalicelib, which is on the path. What cannot be imported raises what it raises.
+    """Import all of chalicelib, which is on the path. An import error propagates.
 
-    A function imports most modules when it first needs them: too late to keep a broken one from going live.
+    A function imports most modules when it first needs them: too late to stop a broken one.
     """
     package = importlib.import_module("chalicelib")
     for module in pkgutil.walk_packages(package.__path__, "chalicelib."):
@@ -48,7 +48,7 @@ def build_dependencies(
     requirements_filepath: str,
     site_packages_dir: str,
 ) -> None:
-    """Unpack the wheels of what is pinned. Raises: BadInput when one is missing."""
+    """Unpack the wheels of all pinned packages. Raises: BadInput when a wheel is missing."""
     try:
         self._dependency_builder.build_site_packages(
             self._RUNTIME_TO_ABI[python_version], requirements_filepath, site_packages_dir
@@ -62,8 +62,8 @@ def build_dependencies(
 
 
 def create_package(self: LambdaDeploymentPackager, project_dir: str, python_version: str) -> str:
-    """The package's file, with bytecode where the functions run on the Python that makes it."""
-    package = str(_stock_package(self, project_dir, python_version))
+    """Return the package's file, with bytecode if the functions run on this process's Python version."""
+    package = str(_original_package(self, project_dir, python_version))
     if python_version == bytecode.VERSION:
         bytecode.add_bytecode(Path(package))
     return package

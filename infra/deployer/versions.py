@@ -1,6 +1,6 @@
-"""The code that was live before: each deployment publishes a version of every function whose code it changed.
+"""Rollback: each deployment publishes a version of every function whose code it changed.
 
-Lambda keeps a version's code itself, so going back needs no bucket, no build and no checkout of old sources.
+Lambda stores the code of each version, so a rollback needs no bucket, no build and no old sources.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from infra.deployer.diff import code_of
+from infra.deployer.diff import code_hash
 from infra.errors import BadInput, DeploymentError
 from infra.plan import Change
 
-KEPT: Final = 5  #: versions of a function; each counts towards the account's 75 GB
+KEPT_VERSIONS: Final = 5  #: of each function; all code counts towards the account's 75 GB
 
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """Code that went live with a deployment."""
+    """Code that a deployment made live."""
 
     number: int
     code: str  #: Lambda's CodeSha256
-    deployment: str  #: when, the same for all functions of one deployment
+    deployment: str  #: the time of the deployment, the same for all its functions
 
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """A function's versions, oldest first, and the code that is live."""
+    """A function's versions, oldest first, and its live code."""
 
     function: str
     live: str
@@ -42,17 +42,17 @@ class History:
 
     @property
     def previous(self) -> Version | None:
-        """The newest code before the live one."""
+        """The newest version whose code differs from the live code."""
         return next((each for each in reversed(self.versions) if each.code != self.live), None)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Return:
-    """A function's way back to an earlier version; the `left` ones were no good."""
+class Rollback:
+    """The return of one function to an earlier version. The `discarded` versions are deleted."""
 
     function: str
     to: Version
-    left: Sequence[Version]
+    discarded: Sequence[Version]
 
     @property
     def change(self) -> Change:
@@ -60,89 +60,93 @@ class Return:
         return Change(verb="update", kind="function", name=self.function, details=details)
 
 
-def history(functions: Any, name: str) -> History:
-    """What Lambda knows about a function's code."""
-    pages = functions.get_paginator("list_versions_by_function").paginate(FunctionName=name)
-    found = [version for page in pages for version in page["Versions"]]
-    live = functions.get_function_configuration(FunctionName=name)["CodeSha256"]
+def read_history(lambda_client: Any, function: str) -> History:
+    """Return the versions of a function and the hash of its live code."""
+    pages = lambda_client.get_paginator("list_versions_by_function").paginate(FunctionName=function)
+    live = lambda_client.get_function_configuration(FunctionName=function)["CodeSha256"]
     versions = [
         Version(number=int(each["Version"]), code=each["CodeSha256"], deployment=each.get("Description", ""))
-        for each in found
+        for page in pages
+        for each in page["Versions"]
         if each["Version"] != "$LATEST"
     ]
-    return History(function=name, live=live, versions=sorted(versions, key=lambda each: each.number))
+    return History(function=function, live=live, versions=sorted(versions, key=lambda each: each.number))
 
 
-def publish(functions: Any, names: Iterable[str]) -> None:
-    """Keep the live code of these functions as that of a deployment made now. Old versions go."""
+def publish(lambda_client: Any, functions: Iterable[str]) -> None:
+    """Publish the live code of these functions as versions of one deployment. Delete the oldest versions."""
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    for name in names:
-        known = history(functions, name)
-        if known.is_published:
+    for function in functions:
+        history = read_history(lambda_client, function)
+        if history.is_published:
             continue
-        functions.publish_version(FunctionName=name, Description=now)
-        for old in known.versions[: -(KEPT - 1)]:
-            _forget(functions, name, old)
+        lambda_client.publish_version(FunctionName=function, Description=now)
+        for old in history.versions[: -(KEPT_VERSIONS - 1)]:
+            _delete_version(lambda_client, function, old)
 
 
-def way_back(histories: Sequence[History]) -> list[Return]:
-    """The last good code: what was live before the last deployment, for those functions that it changed.
+def plan_rollback(histories: Sequence[History]) -> list[Rollback]:
+    """Plan the return to the code before the last deployment, for the functions that it changed.
 
-    When a deployment did not come to its end, the functions that it changed return to what was published.
-    Raises: BadInput when there is nothing to return to.
+    After an unfinished deployment, the functions that it changed return to their published code.
+    Raises: BadInput when there is no earlier code.
     """
     unfinished = [each for each in histories if each.versions and not each.is_published]
     if unfinished:
-        return [Return(function=each.function, to=each.versions[-1], left=()) for each in unfinished]
+        return [Rollback(function=each.function, to=each.versions[-1], discarded=()) for each in unfinished]
     last = max((each.versions[-1].deployment for each in histories if each.versions), default=None)
     affected = [each for each in histories if each.versions and each.versions[-1].deployment == last]
-    returns = [
-        Return(function=each.function, to=to, left=[old for old in each.versions if old.number > to.number])
+    rollbacks = [
+        Rollback(
+            function=each.function,
+            to=previous,
+            discarded=[newer for newer in each.versions if newer.number > previous.number],
+        )
         for each in affected
-        if (to := each.previous) is not None
+        if (previous := each.previous) is not None
     ]
-    if not returns:
+    if not rollbacks:
         raise BadInput("There is no earlier code to return to: this is the first deployment.")
-    return returns
+    return rollbacks
 
 
-def go_back(functions: Any, returns: Sequence[Return], packages: Path) -> None:
-    """Make the code of these versions live, and forget those that were left: the next way back is further.
+def roll_back(lambda_client: Any, rollbacks: Sequence[Rollback], packages: Path) -> None:
+    """Make the code of these versions live, and delete the discarded ones: the next rollback goes further.
 
-    `packages` holds what was deployed from this machine; what is not there is fetched from Lambda.
-    Raises: DeploymentError, before anything is changed, when some code cannot be had.
+    `packages` holds the packages that this machine deployed; others are downloaded from Lambda.
+    Raises: DeploymentError, before any change, when code cannot be obtained.
     """
-    code: dict[str, bytes] = {}  # mostly one: all functions share their package
-    for each in returns:
+    code: dict[str, bytes] = {}  # mostly one entry: functions deployed together share their package
+    for each in rollbacks:
         if each.to.code not in code:
-            code[each.to.code] = _kept(packages, each.to.code) or _fetched(functions, each)
-    for each in returns:
-        for old in each.left:
-            _forget(functions, each.function, old)
-    for each in returns:
-        functions.update_function_code(FunctionName=each.function, ZipFile=code[each.to.code])
-    for each in returns:
-        functions.get_waiter("function_updated_v2").wait(
+            code[each.to.code] = _local_package(packages, each.to.code) or _downloaded(lambda_client, each)
+    for each in rollbacks:
+        for version in each.discarded:
+            _delete_version(lambda_client, each.function, version)
+    for each in rollbacks:
+        lambda_client.update_function_code(FunctionName=each.function, ZipFile=code[each.to.code])
+    for each in rollbacks:
+        lambda_client.get_waiter("function_updated_v2").wait(
             FunctionName=each.function, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
         )
 
 
-def _kept(packages: Path, code: str) -> bytes | None:
+def _local_package(packages: Path, code: str) -> bytes | None:
     contents = (file.read_bytes() for file in packages.glob("*.zip"))
-    return next((content for content in contents if code_of(content) == code), None)
+    return next((content for content in contents if code_hash(content) == code), None)
 
 
-def _fetched(functions: Any, back: Return) -> bytes:
-    found = functions.get_function(FunctionName=back.function, Qualifier=str(back.to.number))
-    with urllib.request.urlopen(found["Code"]["Location"], timeout=60) as response:  # noqa: S310 - Lambda's own
+def _downloaded(lambda_client: Any, rollback: Rollback) -> bytes:
+    version = lambda_client.get_function(FunctionName=rollback.function, Qualifier=str(rollback.to.number))
+    with urllib.request.urlopen(version["Code"]["Location"], timeout=60) as response:  # noqa: S310 - Lambda's own
         content: bytes = response.read()
-    if code_of(content) != back.to.code:
+    if code_hash(content) != rollback.to.code:
         raise DeploymentError(
-            f"Lambda hands out other code than that of {back.function}, version {back.to.number}. "
-            "Nothing was changed: check out that code and deploy it."
+            f"The code that Lambda returned is not that of {rollback.function}, "
+            f"version {rollback.to.number}. Nothing was changed: check out that code and deploy it."
         )
     return content
 
 
-def _forget(functions: Any, name: str, version: Version) -> None:
-    functions.delete_function(FunctionName=name, Qualifier=str(version.number))
+def _delete_version(lambda_client: Any, function: str, version: Version) -> None:
+    lambda_client.delete_function(FunctionName=function, Qualifier=str(version.number))

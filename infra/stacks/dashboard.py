@@ -1,4 +1,4 @@
-"""The stage's dashboard: the life of tasks on top, what it costs at the bottom."""
+"""The stage's CloudWatch dashboard: alarms and tasks at the top, cost at the bottom."""
 
 from __future__ import annotations
 
@@ -6,32 +6,41 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from infra import APP_NAME
-from infra.names import FUNCTIONS, function_name, rest_api_name
-from infra.stacks.alarms import SERVICE, alarms
+from infra.names import FUNCTIONS
+from infra.stacks.alarms import alarms
+from infra.stacks.metrics import (
+    APP_NAMESPACE,
+    Metric,
+    api_metric,
+    app_metric,
+    function_metric,
+    queue_metric,
+    table_metric,
+)
 
 _WIDTH: Final = 24
 _HEIGHT: Final = 6
-#: Each metric with what its line is called.
-Lines = Sequence[tuple[Sequence[Any], str]]
+#: Each metric with the label of its line.
+Lines = Sequence[tuple[Metric, str]]
 
 
 def dashboard(stage: str, region: Any, alarm_arn: str) -> dict[str, Any]:
-    """A dashboard's body. `alarm_arn` holds `{}` in the place of an alarm's name."""
+    """Return a dashboard's body. `alarm_arn` is the ARN of an alarm with `{}` for the alarm's name."""
     rows = [
         [_alarms(stage, alarm_arn)],
         _tasks(stage),
-        _waits(stage),
+        _durations(stage),
         _failures(stage),
         _updates(stage),
         _cost(stage),
     ]
     widgets = []
-    for number, row in enumerate(rows):
+    for row_number, row in enumerate(rows):
         width = _WIDTH // len(row)
-        for place, widget in enumerate(row):
+        for column, widget in enumerate(row):
             if widget["type"] == "metric":
                 widget["properties"]["region"] = region
-            position = {"x": place * width, "y": number * _HEIGHT, "width": width, "height": _HEIGHT}
+            position = {"x": column * width, "y": row_number * _HEIGHT, "width": width, "height": _HEIGHT}
             widgets.append({**widget, **position})
     return {"widgets": widgets}
 
@@ -40,57 +49,62 @@ def _tasks(stage: str) -> list[dict[str, Any]]:
     ends = ("TasksSucceeded", "TasksFailed", "TasksCanceled", "TasksExpired")
     moves = ("TasksCreated", "TasksRetried", "TasksSnoozed", "TasksRedriven")
     return [
-        _graph("Tasks that ended", [(_own(stage, name), name[5:].lower()) for name in ends]),
-        _graph("Tasks on their way", [(_own(stage, name), name[5:].lower()) for name in moves]),
-        _graph("Requests", [(_api(stage, name), name) for name in ("Count", "4XXError", "5XXError")]),
+        _graph("Tasks that ended", [(app_metric(stage, name), name[5:].lower()) for name in ends]),
+        _graph("Tasks in progress", [(app_metric(stage, name), name[5:].lower()) for name in moves]),
+        _graph("Requests", [(api_metric(stage, name), name) for name in ("Count", "4XXError", "5XXError")]),
     ]
 
 
-def _waits(stage: str) -> list[dict[str, Any]]:
+def _durations(stage: str) -> list[dict[str, Any]]:
     percentiles = ("p50", "p95", "p99")
+    durations = {
+        "Queue wait (ms)": app_metric(stage, "QueueWait"),
+        "Run time (ms)": app_metric(stage, "RunTime"),
+        "API latency (ms)": api_metric(stage, "Latency"),
+    }
     return [
-        _graph("Queue wait (ms)", [(_own(stage, "QueueWait"), each) for each in percentiles], percentiles),
-        _graph("Run time (ms)", [(_own(stage, "RunTime"), each) for each in percentiles], percentiles),
-        _graph("API latency (ms)", [(_api(stage, "Latency"), each) for each in percentiles], percentiles),
+        _graph(title, [(metric, each) for each in percentiles], percentiles)
+        for title, metric in durations.items()
     ]
 
 
 def _failures(stage: str) -> list[dict[str, Any]]:
-    by_type = f'{{{SERVICE},Stage,TaskType}} MetricName="TasksFailed" Stage="{stage}"'
-    by_kind = f'{{{SERVICE},Stage,ErrorKind}} MetricName="DeadLetters" Stage="{stage}"'
+    by_type = f'{{{APP_NAMESPACE},Stage,TaskType}} MetricName="TasksFailed" Stage="{stage}"'
+    by_kind = f'{{{APP_NAMESPACE},Stage,ErrorKind}} MetricName="DeadLetters" Stage="{stage}"'
     queues = ("fast", "long", "dead-letters", "stream-failures", "schedule-failures")
     return [
         _search("Failures by task type", by_type),
         _search("Dead letters by kind of error", by_kind),
         _graph(
-            "Messages that wait",
-            [(_queue(stage, queue, "ApproximateNumberOfMessagesVisible"), queue) for queue in queues],
+            "Messages in the queues",
+            [(queue_metric(stage, queue, "ApproximateNumberOfMessagesVisible"), queue) for queue in queues],
             ["Maximum"],
         ),
     ]
 
 
 def _updates(stage: str) -> list[dict[str, Any]]:
-    age = (_function(stage, "push_updates", "IteratorAge"), "iterator age")
+    age = (function_metric(stage, "push_updates", "IteratorAge"), "iterator age")
+    frames = ("Pushes", "PushFailures")
     return [
-        _graph("Frames to clients", [(_own(stage, name), name) for name in ("Pushes", "PushFailures")]),
-        _graph("Behind the stream (ms)", [age], ["Maximum"]),
-        _graph("Sweep lag (s)", [(_own(stage, "SweepLag"), "lag")], ["Maximum"]),
+        _graph("Frames to clients", [(app_metric(stage, name), name) for name in frames]),
+        _graph("Stream lag (ms)", [age], ["Maximum"]),
+        _graph("Sweep lag (s)", [(app_metric(stage, "SweepLag"), "lag")], ["Maximum"]),
     ]
 
 
 def _cost(stage: str) -> list[dict[str, Any]]:
     tables = ("tasks", "documents", "connections", "rollups")
-    writes = [
-        (["AWS/DynamoDB", "ConsumedWriteCapacityUnits", "TableName", f"{APP_NAME}-{stage}-{table}"], table)
-        for table in tables
-    ]
+    queues = ("fast", "long")
     return [
-        _graph("Write units", writes),
-        _graph("Lambda time (ms)", [(_function(stage, each, "Duration"), each) for each in FUNCTIONS]),
+        _graph(
+            "Write units",
+            [(table_metric(stage, table, "ConsumedWriteCapacityUnits"), table) for table in tables],
+        ),
+        _graph("Lambda time (ms)", [(function_metric(stage, each, "Duration"), each) for each in FUNCTIONS]),
         _graph(
             "Messages sent",
-            [(_queue(stage, queue, "NumberOfMessagesSent"), queue) for queue in ("fast", "long")],
+            [(queue_metric(stage, queue, "NumberOfMessagesSent"), queue) for queue in queues],
         ),
     ]
 
@@ -104,10 +118,11 @@ def _alarms(stage: str, arn: str) -> dict[str, Any]:
 
 
 def _graph(title: str, lines: Lines, statistics: Sequence[str] = ("Sum",)) -> dict[str, Any]:
-    """One line for each; with as many statistics as lines, each has its own."""
-    each = statistics if len(statistics) == len(lines) else [statistics[0]] * len(lines)
+    """Return a graph of all lines. A single statistic serves every line."""
+    of_lines = statistics if len(statistics) == len(lines) else [statistics[0]] * len(lines)
     metrics = [
-        [*metric, {"label": label, "stat": stat}] for (metric, label), stat in zip(lines, each, strict=True)
+        [*_address(metric), {"label": label, "stat": statistic}]
+        for (metric, label), statistic in zip(lines, of_lines, strict=True)
     ]
     return {
         "type": "metric",
@@ -115,23 +130,12 @@ def _graph(title: str, lines: Lines, statistics: Sequence[str] = ("Sum",)) -> di
     }
 
 
-def _search(title: str, words: str) -> dict[str, Any]:
-    expression = f"SEARCH('{words}', 'Sum', 300)"
+def _search(title: str, query: str) -> dict[str, Any]:
+    expression = f"SEARCH('{query}', 'Sum', 300)"
     metrics = [[{"expression": expression, "id": "all", "label": ""}]]
     return {"type": "metric", "properties": {"title": title, "metrics": metrics, "view": "timeSeries"}}
 
 
-def _own(stage: str, metric: str) -> list[str]:
-    return [SERVICE, metric, "Stage", stage]
-
-
-def _api(stage: str, metric: str) -> list[str]:
-    return ["AWS/ApiGateway", metric, "ApiName", rest_api_name(stage), "Stage", stage]
-
-
-def _queue(stage: str, queue: str, metric: str) -> list[str]:
-    return ["AWS/SQS", metric, "QueueName", f"{APP_NAME}-{stage}-{queue}"]
-
-
-def _function(stage: str, function: str, metric: str) -> list[str]:
-    return ["AWS/Lambda", metric, "FunctionName", function_name(stage, function)]
+def _address(metric: Metric) -> list[str]:
+    """Return the metric as a dashboard names it: namespace, name, then each dimension and its value."""
+    return [metric.namespace, metric.name, *(text for pair in metric.dimensions.items() for text in pair)]

@@ -1,4 +1,4 @@
-"""What the template says and the emulator's CloudFormation leaves out."""
+"""Settings of the template that the emulator's CloudFormation ignores, applied by direct calls."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from infra.stacks.templates import DATA, load, physical_name
 
 
 def complete_tables(clients: Clients, stage: str) -> None:
-    """Let old rows of the stage's tables expire, and keep backups, as the template says."""
+    """Set time to live and point-in-time recovery of the stage's tables as the template has them."""
     dynamodb = cache(clients)("dynamodb")
     for resource in load(DATA)["Resources"].values():
         if resource["Type"] != "AWS::DynamoDB::Table":
             continue
         name, properties = physical_name(resource, stage), resource["Properties"]
-        expiry = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
-        if expiry["TimeToLiveStatus"] == "DISABLED":
+        time_to_live = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+        if time_to_live["TimeToLiveStatus"] == "DISABLED":
             dynamodb.update_time_to_live(
                 TableName=name, TimeToLiveSpecification=properties["TimeToLiveSpecification"]
             )

@@ -1,4 +1,4 @@
-"""Which resources of a template exist already, though no stack has them: a deleted stack retained them."""
+"""Finds resources that a deleted stack retained, so that the new stack can import them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from infra.stacks.templates import physical_name
 def existing_resources(
     clients: Clients, template: Mapping[str, Any], stage: str
 ) -> dict[str, dict[str, str]]:
-    """Logical names, each with the identifier by which CloudFormation imports the resource."""
-    known = {
+    """Map logical names to the identifiers by which CloudFormation imports the resources."""
+    existing = {
         "AWS::DynamoDB::Table": _tables(clients),
         "AWS::SQS::Queue": _queues(clients, stage),
         "AWS::SNS::Topic": _topics(clients),
         "AWS::Logs::LogGroup": _log_groups(clients, stage),
     }
-    found = {}
-    for logical, resource in template["Resources"].items():
+    identifiers = {}
+    for logical_name, resource in template["Resources"].items():
         name = physical_name(resource, stage)
-        if name is not None and name in known[resource["Type"]]:
-            found[logical] = known[resource["Type"]][name]
-    return found
+        if name is not None and name in existing[resource["Type"]]:
+            identifiers[logical_name] = existing[resource["Type"]][name]
+    return identifiers
 
 
 def _tables(clients: Clients) -> dict[str, dict[str, str]]:

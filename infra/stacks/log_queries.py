@@ -1,10 +1,10 @@
-"""Saved queries for CloudWatch Logs Insights, over the logs of all functions of a stage."""
+"""Saved queries for CloudWatch Logs Insights. Each searches the logs of all functions of a stage."""
 
 from __future__ import annotations
 
 from typing import Final
 
-#: By title. Put an id in the place of the dots.
+#: Queries by their titles. Replace the dots by an id.
 QUERIES: Final = {
     "a request and all that came of it": """\
 fields @timestamp, function, level, action, message, task_id, attempt, error_kind

@@ -1,4 +1,4 @@
-"""The stack of what watches the app: alarms, dashboard and saved queries. It comes and goes with the app."""
+"""The stack of alarms, dashboard and saved queries. It is removed together with the app."""
 
 from __future__ import annotations
 
@@ -14,36 +14,31 @@ from infra.stacks.dashboard import dashboard
 from infra.stacks.log_queries import QUERIES
 from infra.stacks.stack import Stack
 
-_PLACE: Final = "${AWS::Region}:${AWS::AccountId}"
-_ALARM_ARN: Final = f"arn:${{AWS::Partition}}:cloudwatch:{_PLACE}:alarm:{{}}"
+_REGION_AND_ACCOUNT: Final = "${AWS::Region}:${AWS::AccountId}"
+_ALARM_ARN: Final = f"arn:${{AWS::Partition}}:cloudwatch:{_REGION_AND_ACCOUNT}:alarm:{{}}"
 
 
 def monitoring_stack(clients: Clients, stage: str, *, emulated: bool) -> Stack:
-    """The stage's monitoring, to be put after its data and deleted before it."""
+    """Return the stage's monitoring stack. Create it after the data stack, and delete it before the app."""
     return Stack(
         clients=cache(clients),
-        name=stack_name(stage),
+        name=f"{APP_NAME}-{stage}-monitoring",
         stage=stage,
         template=monitoring_template(stage, with_queries=not emulated),
     )
 
 
-def stack_name(stage: str) -> str:
-    """What the stack is called in CloudFormation."""
-    return f"{APP_NAME}-{stage}-monitoring"
-
-
 def monitoring_template(stage: str, *, with_queries: bool = True) -> dict[str, Any]:
-    """The template; the emulator knows no saved queries."""
-    topic = {"Fn::Sub": f"arn:${{AWS::Partition}}:sns:{_PLACE}:{APP_NAME}-{stage}-alerts"}
+    """Return the template. The emulator does not support saved queries."""
+    topic = {"Fn::Sub": f"arn:${{AWS::Partition}}:sns:{_REGION_AND_ACCOUNT}:{APP_NAME}-{stage}-alerts"}
     resources = {
-        f"{_logical(alarm.name)}Alarm": {
+        f"{_logical_name(alarm.name)}Alarm": {
             "Type": "AWS::CloudWatch::Alarm",
             "Properties": alarm.properties(stage, topic),
         }
         for alarm in alarms(stage)
     }
-    # The body is text to CloudFormation, which puts in the region and the account.
+    # CloudFormation takes the body as text and substitutes region and account in it.
     body = json.dumps(dashboard(stage, region="${AWS::Region}", alarm_arn=_ALARM_ARN))
     resources["Dashboard"] = {
         "Type": "AWS::CloudWatch::Dashboard",
@@ -53,19 +48,19 @@ def monitoring_template(stage: str, *, with_queries: bool = True) -> dict[str, A
         resources |= _queries(stage)
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": f"Watches the Task Processing Service in stage {stage}: alarms, dashboard, queries.",
+        "Description": f"Monitors the Task Processing Service in stage {stage}: alarms, dashboard, queries.",
         "Resources": resources,
     }
 
 
 def _queries(stage: str) -> dict[str, Any]:
-    groups = [f"/aws/lambda/{function_name(stage, each)}" for each in FUNCTIONS]
+    log_groups = [f"/aws/lambda/{function_name(stage, each)}" for each in FUNCTIONS]
     return {
-        f"{_logical(title)}Query": {
+        f"{_logical_name(title)}Query": {
             "Type": "AWS::Logs::QueryDefinition",
             "Properties": {
                 "Name": f"{APP_NAME}/{stage}/{title}",
-                "LogGroupNames": groups,
+                "LogGroupNames": log_groups,
                 "QueryString": query,
             },
         }
@@ -73,5 +68,5 @@ def _queries(stage: str) -> dict[str, Any]:
     }
 
 
-def _logical(words: str) -> str:
-    return "".join(word.capitalize() for word in re.split(r"[^A-Za-z0-9]+", words))
+def _logical_name(text: str) -> str:
+    return "".join(word.capitalize() for word in re.split(r"[^A-Za-z0-9]+", text))

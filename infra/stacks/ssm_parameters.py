@@ -1,4 +1,4 @@
-"""What the functions read from the parameter store, put there."""
+"""The SSM parameters that the functions read: signing keys, token keys, the WebSocket endpoint."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from infra import APP_NAME, Clients
 
 
 def put_signing_keys(clients: Clients, stage: str) -> None:
-    """Give the stage a random key for cursors and tickets. A key that it has stays: cursors are out."""
+    """Create the stage's key for cursors and tickets. An existing key stays: issued cursors depend on it."""
     _put_key(clients, stage, "signing-keys", "Signs list cursors and tickets to the WebSocket API")
 
 
 def put_token_keys(clients: Clients, stage: str) -> None:
-    """Give the stage a random key for HS256 tokens. A key that it has stays: tokens are out."""
+    """Create the stage's key for HS256 tokens. An existing key stays: issued tokens depend on it."""
     _put_key(clients, stage, "token-keys", "Signs bearer tokens (HS256)")
 
 
@@ -32,7 +32,7 @@ def _put_key(clients: Clients, stage: str, name: str, description: str) -> None:
 
 
 def put_websocket_endpoint(clients: Clients, stage: str, url: str) -> None:
-    """Tell the functions where to post messages for connected clients. What is there already stays."""
+    """Store the URL to which the functions post messages for connected clients, unless it is stored."""
     client = clients("ssm")
     name = f"/{APP_NAME}/{stage}/websocket-endpoint"
     if read_parameter(clients, name) == url:
@@ -47,7 +47,7 @@ def put_websocket_endpoint(clients: Clients, stage: str, url: str) -> None:
 
 
 def read_parameter(clients: Clients, name: str) -> str | None:
-    """A parameter's value, still encrypted if it is a secret; None when there is none."""
+    """Return a parameter's value, still encrypted if it is a secret; None when it does not exist."""
     client = clients("ssm")
     try:
         return str(client.get_parameter(Name=name)["Parameter"]["Value"])

@@ -1,4 +1,4 @@
-"""Stacks of CloudFormation: what a change would do, and the change done with its progress told."""
+"""CloudFormation stacks: plans a change as a change set, then applies it and reports progress."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _VERBS: Final = {
     "Remove": "delete",
     "Import": "adopt",
     "Dynamic": "update",
-    "SyncWithActual": "note",  # the template now says what somebody had done by hand
+    "SyncWithActual": "note",  # the template now contains a change that was made by hand
 }
-#: States that AWS does not leave by itself and that no change starts from, and the way out of each.
+#: States in which a stack stays and accepts no change, each with the remedy.
 _STUCK: Final = {
-    "ROLLBACK_COMPLETE": "its creation failed, and it holds nothing. Delete it "
-    "(aws cloudformation delete-stack), see that the cause is gone, and run this again",
+    "ROLLBACK_COMPLETE": "its creation failed, and it is empty. Remove the cause, delete the stack "
+    "(aws cloudformation delete-stack), and run this again",
     "CREATE_FAILED": "its creation failed. Delete it, and run this again",
-    "IMPORT_ROLLBACK_COMPLETE": "it could not take in what is there. Delete it, and run this again",
-    "IMPORT_ROLLBACK_FAILED": "it could not take in what is there. Delete it, and run this again",
-    "ROLLBACK_FAILED": "its creation failed, and so did the way back. Delete it, and run this again",
-    "DELETE_FAILED": "its deletion failed. Delete it again; what it retains is taken in by the next run",
-    "UPDATE_ROLLBACK_FAILED": "an update failed, and so did the way back. Continue that "
+    "IMPORT_ROLLBACK_COMPLETE": "it could not import the existing resources. Delete it, and run this again",
+    "IMPORT_ROLLBACK_FAILED": "it could not import the existing resources. Delete it, and run this again",
+    "ROLLBACK_FAILED": "its creation failed, and so did the rollback. Delete it, and run this again",
+    "DELETE_FAILED": "its deletion failed. Delete it again; the next run imports what it retains",
+    "UPDATE_ROLLBACK_FAILED": "an update failed, and so did its rollback. Continue the rollback "
     "(aws cloudformation continue-update-rollback), and run this again",
 }
 
@@ -45,7 +45,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeSet:
-    """What CloudFormation would do to a stack. It waits until it is carried out or dropped."""
+    """The changes that CloudFormation would make to a stack. It waits to be applied or dropped."""
 
     name: str
     changes: tuple[Change, ...]
@@ -54,7 +54,7 @@ class ChangeSet:
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """One stack: its template and its parameters. A parameter that is None keeps the value that it has."""
+    """One stack with its template and parameters. A parameter that is None keeps its deployed value."""
 
     clients: Clients
     name: str
@@ -63,7 +63,7 @@ class Stack:
     parameters: Mapping[str, str | None] = field(default_factory=dict)
 
     def state(self) -> str | None:
-        """Its status in CloudFormation's words; None when there is no such stack."""
+        """Return the stack's status in CloudFormation; None when there is no such stack."""
         try:
             stacks = self._client.describe_stacks(StackName=self.name)["Stacks"]
         except ClientError as error:
@@ -73,29 +73,27 @@ class Stack:
         return str(stacks[0]["StackStatus"])
 
     def plan(self) -> ChangeSet | None:
-        """What would have to change, or None. A stack that is gone first takes in what it left behind.
+        """Return the necessary changes, or None. A deleted stack first imports the resources it retained.
 
-        Raises: BadInput when the stack is in a state that nothing starts from, or AWS refuses the template.
+        Raises: BadInput when the stack's state accepts no change, or AWS refuses the template.
         """
         state = self.state()
         if state in _STUCK:
             raise BadInput(f"The stack {self.name} is in state {state}: {_STUCK[state]}.")
         if state is not None and state.endswith("_IN_PROGRESS") and state != "REVIEW_IN_PROGRESS":
-            raise BadInput(
-                f"The stack {self.name} is being changed right now ({state}): wait for that to end."
-            )
+            raise BadInput(f"The stack {self.name} is being changed ({state}): wait until that has ended.")
         if state in (None, "REVIEW_IN_PROGRESS"):
-            left_behind = existing_resources(self.clients, self.template, self.stage)
-            if left_behind:
-                return self._plan_import(left_behind)
+            retained = existing_resources(self.clients, self.template, self.stage)
+            if retained:
+                return self._plan_import(retained)
             return self._create_change_set(self.template, ChangeSetType="CREATE")
-        # What was changed by hand is changed back, and shown before (the emulator does not look for it).
+        # Manual changes are reverted, and the plan shows them (the emulator does not detect them).
         return self._create_change_set(self.template, ChangeSetType="UPDATE", DeploymentMode="REVERT_DRIFT")
 
     def apply(self, changes: ChangeSet, progress: Progress = lambda _: None) -> None:
-        """Carry a change set out. Done when AWS is done.
+        """Apply a change set and wait until CloudFormation has finished.
 
-        After an import there may be more to change: plan again.
+        An import changes nothing else: plan again after it.
         Raises: DeploymentError with CloudFormation's reasons when it rolls back.
         """
         before = self._newest_event()
@@ -103,11 +101,11 @@ class Stack:
         self._follow(before, progress)
 
     def drop(self, changes: ChangeSet) -> None:
-        """Forget a change set that is not wanted."""
+        """Delete a change set that was declined."""
         self._client.delete_change_set(StackName=self.name, ChangeSetName=changes.name)
 
     def delete(self, progress: Progress = lambda _: None) -> None:
-        """Remove the stack, but for what its template retains. Raises: DeploymentError."""
+        """Delete the stack, except resources that its template retains. Raises: DeploymentError."""
         before = self._newest_event()
         self._client.delete_stack(StackName=self.name)
         self._follow(before, progress)
@@ -119,33 +117,33 @@ class Stack:
         return self.clients("cloudformation")
 
     def _plan_import(self, resources: Mapping[str, Mapping[str, str]]) -> ChangeSet | None:
-        """A change set that takes in resources by their logical names. It may do nothing else."""
-        kept = {name: self.template["Resources"][name] for name in resources}
+        """Return a change set that imports resources by their logical names, and does nothing else."""
+        imported = {name: self.template["Resources"][name] for name in resources}
         template = {key: value for key, value in self.template.items() if key != "Outputs"}
-        order = [
+        to_import = [
             {
-                "ResourceType": kept[name]["Type"],
+                "ResourceType": imported[name]["Type"],
                 "LogicalResourceId": name,
                 "ResourceIdentifier": dict(identifier),
             }
             for name, identifier in resources.items()
         ]
-        # It must not refer to what is not imported with it.
-        kept = {name: without_references(each, set(resources)) for name, each in kept.items()}
+        # An imported resource must not refer to resources that are not imported with it.
+        imported = {name: without_references(each, set(resources)) for name, each in imported.items()}
         return self._create_change_set(
-            {**template, "Resources": kept}, ChangeSetType="IMPORT", ResourcesToImport=order
+            {**template, "Resources": imported}, ChangeSetType="IMPORT", ResourcesToImport=to_import
         )
 
-    def _create_change_set(self, template: Mapping[str, Any], **how: Any) -> ChangeSet | None:
+    def _create_change_set(self, template: Mapping[str, Any], **options: Any) -> ChangeSet | None:
         name = f"{APP_NAME}-{secrets.token_hex(4)}"
-        is_import = how["ChangeSetType"] == "IMPORT"
+        is_import = options["ChangeSetType"] == "IMPORT"
         try:
             self._client.create_change_set(
                 StackName=self.name,
                 ChangeSetName=name,
                 TemplateBody=json.dumps(template),
-                Parameters=self._parameters(is_new=how["ChangeSetType"] != "UPDATE"),
-                **how,
+                Parameters=self._parameters(is_new=options["ChangeSetType"] != "UPDATE"),
+                **options,
             )
             self._client.get_waiter("change_set_create_complete").wait(
                 StackName=self.name, ChangeSetName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 300}
@@ -153,32 +151,29 @@ class Stack:
         except WaiterError as error:
             reason = str(error.last_response.get("StatusReason", error))
             self._client.delete_change_set(StackName=self.name, ChangeSetName=name)
-            if any(words in reason for words in _NOTHING_TO_DO):
+            if any(text in reason for text in _NOTHING_TO_DO):
                 return None
             raise BadInput(f"CloudFormation refuses the stack {self.name}: {reason}") from error
-        changes = [page["Changes"] for page in self._pages(name)]
-        return ChangeSet(
-            name=name, changes=tuple(_change(each) for page in changes for each in page), is_import=is_import
+        pages = self._client.get_paginator("describe_change_set").paginate(
+            StackName=self.name, ChangeSetName=name
         )
-
-    def _pages(self, change_set: str) -> Any:
-        paginator = self._client.get_paginator("describe_change_set")
-        return paginator.paginate(StackName=self.name, ChangeSetName=change_set)
+        changes = tuple(_change(each) for page in pages for each in page["Changes"])
+        return ChangeSet(name=name, changes=changes, is_import=is_import)
 
     def _parameters(self, *, is_new: bool) -> list[dict[str, Any]]:
-        given = [
+        set_now = [
             {"ParameterKey": key, "ParameterValue": value}
             for key, value in self.parameters.items()
             if value is not None
         ]
-        kept = [
+        unchanged = [
             {"ParameterKey": key, "UsePreviousValue": True}
             for key, value in self.parameters.items()
-            if value is None and not is_new and key in self._known_parameters()
+            if value is None and not is_new and key in self._deployed_parameters()
         ]
-        return given + kept
+        return set_now + unchanged
 
-    def _known_parameters(self) -> set[str]:
+    def _deployed_parameters(self) -> set[str]:
         (stack,) = self._client.describe_stacks(StackName=self.name)["Stacks"]
         return {each["ParameterKey"] for each in stack.get("Parameters", [])}
 
@@ -192,15 +187,15 @@ class Stack:
         return str(events[0]["EventId"]) if events else None
 
     def _follow(self, before: str | None, progress: Progress) -> None:
-        """Tell every event after `before` until the stack rests. Raises: DeploymentError."""
-        told: set[str] = set()
+        """Report every event after `before` until the stack has settled. Raises: DeploymentError."""
+        reported: set[str] = set()
         reasons: list[str] = []
         pause = 0.05
         while True:
             state = self.state()
             for event in self._events_since(before):
-                if event["EventId"] not in told:
-                    told.add(event["EventId"])
+                if event["EventId"] not in reported:
+                    reported.add(event["EventId"])
                     if not event["ResourceStatus"].endswith("_IN_PROGRESS"):
                         progress(f"{event['LogicalResourceId']} {event['ResourceStatus']}")
                     if event["ResourceStatus"].endswith("FAILED"):
@@ -214,27 +209,29 @@ class Stack:
             raise DeploymentError("\n".join([f"The stack {self.name} ended as {state}.", *reasons]))
 
     def _events_since(self, before: str | None) -> list[dict[str, Any]]:
-        """Oldest first; none for a stack that is gone."""
+        """Return the events after `before`, oldest first; none for a deleted stack."""
         try:
             events = self._client.describe_stack_events(StackName=self.name)["StackEvents"]
         except ClientError:
             return []
-        fresh: list[dict[str, Any]] = []
+        new_events: list[dict[str, Any]] = []
         for event in events:
             if event["EventId"] == before:
                 break
-            fresh.append(event)
-        return fresh[::-1]
+            new_events.append(event)
+        return new_events[::-1]
 
 
-def without_references(resource: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
-    """The resource without those properties that refer to resources beyond `known`."""
-    properties = {key: value for key, value in resource["Properties"].items() if _references(value) <= known}
+def without_references(resource: Mapping[str, Any], allowed: set[str]) -> dict[str, Any]:
+    """Return the resource without the properties that refer to resources other than `allowed`."""
+    properties = {
+        key: value for key, value in resource["Properties"].items() if _references(value) <= allowed
+    }
     return {**resource, "Properties": properties}
 
 
 def _references(value: Any) -> set[str]:
-    """The logical names that a value gets an attribute of (the template's refs are to parameters)."""
+    """Return the logical names in a value's Fn::GetAtt (every Ref of the template is to a parameter)."""
     if isinstance(value, Mapping):
         if "Fn::GetAtt" in value:
             return {value["Fn::GetAtt"][0]}
@@ -261,7 +258,7 @@ def _change(entry: Mapping[str, Any]) -> Change:
 
 
 def data_stack(clients: Clients, stage: str, alert_email: str | None = None) -> Stack:
-    """The stack of tables, queues, topic and logs. It outlives the app."""
+    """Return the stack of tables, queues, topic and log groups. It outlives the app."""
     return Stack(
         clients=cache(clients),
         name=f"{APP_NAME}-{stage}",
@@ -272,7 +269,7 @@ def data_stack(clients: Clients, stage: str, alert_email: str | None = None) -> 
 
 
 def put_stack(clients: Clients, stage: str) -> None:
-    """Create the stage's tables, queues, topic and logs, or bring them up to date, without asking.
+    """Create or update the stage's tables, queues, topic and log groups, without confirmation.
 
     Raises: DeploymentError.
     """

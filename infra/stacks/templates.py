@@ -1,4 +1,4 @@
-"""CloudFormation templates as plain data: what is in them, by which names, for a stage."""
+"""CloudFormation templates as plain data: their resources, and the names of those resources in a stage."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Final
 import yaml
 
 DATA: Final = Path(__file__).with_name("data.yaml")
-#: The property that holds a resource's own name, for the types that are named by us.
-_NAMES: Final = {
+#: The property that holds a resource's name, for each type that the service names itself.
+_NAME_PROPERTIES: Final = {
     "AWS::DynamoDB::Table": "TableName",
     "AWS::SQS::Queue": "QueueName",
     "AWS::SNS::Topic": "TopicName",
@@ -40,14 +40,14 @@ _Loader.add_multi_constructor("!", _long_form)
 
 
 def load(path: Path) -> dict[str, Any]:
-    """The template in a YAML file, with CloudFormation's functions in their long forms."""
+    """Return the template in a YAML file, with CloudFormation's functions in their long forms."""
     template: dict[str, Any] = yaml.load(path.read_text(), _Loader)  # noqa: S506 - a SafeLoader
     return template
 
 
 def physical_name(resource: Mapping[str, Any], stage: str) -> str | None:
-    """The name that a resource of the stage has on AWS; None for one that we do not name."""
-    key = _NAMES.get(resource["Type"])
+    """Return the name of a stage's resource on AWS; None for a type that the service does not name."""
+    key = _NAME_PROPERTIES.get(resource["Type"])
     if key is None:
         return None
     name = resource["Properties"][key]
