@@ -1,7 +1,7 @@
-"""Whom the functions trust to vouch for AWS: `python -m tools.ca_roots` writes chalicelib/aws/roots.pem.
+"""The CA roots that the functions trust: `python -m tools.ca_roots` writes chalicelib/aws/roots.pem.
 
-These are the roots of Amazon Trust Services, taken from botocore's bundle. Reading all of its 130 or so takes
-longer than the handshake that follows. A test says when botocore has others.
+They are the roots of Amazon Trust Services, copied from botocore's bundle. Parsing all of the bundle's 130 or
+so takes longer than the handshake that follows. A test fails when botocore has other roots of Amazon.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROOTS: Final = Path(__file__).parents[1] / "chalicelib" / "aws" / "roots.pem"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Root:
-    """A certificate that others are signed with."""
+    """A root certificate."""
 
     organization: str
     name: str
@@ -29,32 +29,32 @@ class Root:
 
     @property
     def is_amazons(self) -> bool:
-        """Is it of Amazon Trust Services? One is older than that name and still vouches for old clients."""
+        """Whether it is a root of Amazon Trust Services, or the older one that signed for it before."""
         return self.organization == "Amazon" or self.name.startswith("Starfield Services Root")
 
 
 def roots_in(bundle: Path) -> list[Root]:
-    """The roots of a bundle, in its order."""
+    """Return the roots of a bundle, in its order."""
     context = ssl.create_default_context(cafile=str(bundle))
     pairs = zip(context.get_ca_certs(), context.get_ca_certs(binary_form=True), strict=True)
-    return [_root(told, der) for told, der in pairs]
+    return [_root(fields, der) for fields, der in pairs]
 
 
-def _root(told: dict[str, Any], der: bytes) -> Root:
-    subject = {name: value for part in told["subject"] for name, value in part}
+def _root(fields: dict[str, Any], der: bytes) -> Root:
+    subject = {name: value for part in fields["subject"] for name, value in part}
     return Root(
         organization=subject.get("organizationName", ""),
         name=subject.get("commonName", ""),
-        ends=datetime.fromtimestamp(ssl.cert_time_to_seconds(told["notAfter"]), UTC),
+        ends=datetime.fromtimestamp(ssl.cert_time_to_seconds(fields["notAfter"]), UTC),
         pem=ssl.DER_cert_to_PEM_cert(der),
     )
 
 
-def amazons() -> str:
-    """Amazon's roots that botocore knows, each below its name and its last day."""
-    found = sorted((root for root in roots_in(BUNDLE) if root.is_amazons), key=lambda root: root.name)
-    return "\n".join(f"# {root.name}, until {root.ends:%Y-%m-%d}\n{root.pem}" for root in found)
+def amazon_roots() -> str:
+    """Return Amazon's roots in botocore's bundle as PEM, each below its name and its last day."""
+    roots = sorted((root for root in roots_in(BUNDLE) if root.is_amazons), key=lambda root: root.name)
+    return "\n".join(f"# {root.name}, until {root.ends:%Y-%m-%d}\n{root.pem}" for root in roots)
 
 
 if __name__ == "__main__":
-    ROOTS.write_text(amazons())
+    ROOTS.write_text(amazon_roots())

@@ -1,8 +1,8 @@
-"""Finds what a stage has on AWS, so that a deployment goes on from there.
+"""Finds a stage's resources on AWS, so that a deployment continues from them.
 
-Chalice believes its own record, .chalice/deployed/<stage>.json, which it writes at the very end: after a
-deployment that was killed, in a fresh clone or on another machine there is none, and Chalice would make
-everything twice. All names are fixed, so AWS itself is the better record.
+Chalice relies on its own record, .chalice/deployed/<stage>.json, and writes it at the end of a deployment.
+After a killed deployment, in a fresh clone or on another machine the record is missing, and Chalice would
+create everything twice. All names are fixed, so AWS itself is the better record.
 """
 
 from __future__ import annotations
@@ -19,61 +19,66 @@ from infra.errors import BadInput
 from infra.names import rest_api_name, websocket_api_name
 
 Entry = dict[str, Any]
-#: Names entries of what nothing in the app stands for: Chalice's sweeper deletes those.
+#: Prefix of entries for resources that the app does not have: Chalice's sweeper deletes them.
 _ORPHAN: Final = "orphan:"
 
 
 def adopt(
-    client: TypedAWSClient, stage: str, wanted: Sequence[models.Model], record: Sequence[Mapping[str, Any]]
+    client: TypedAWSClient,
+    stage: str,
+    app_resources: Sequence[models.Model],
+    record: Sequence[Mapping[str, Any]],
 ) -> list[Entry]:
-    """The stage's resources in the words of Chalice's record, in the order in which they need each other.
+    """Return the stage's resources in the format of Chalice's record, ordered by their dependencies.
 
-    `wanted` are the app's own; whatever else the stage has is listed, too, and so deleted by Chalice. Domains
-    have no fixed names: one that is wanted no longer is found in `record`, Chalice's own.
-    Raises: BadInput when two APIs of the stage's name exist, or the stage lives in another region.
+    Resources of the stage that are not in `app_resources` are returned, too: Chalice deletes them. Domains
+    have no fixed names: a domain that the app no longer has is found in `record`, which is Chalice's own.
+    Raises: BadInput when two APIs have the stage's name, or the stage is deployed in another region.
     """
-    functions = dict(_functions(client, stage, wanted))
+    functions = dict(_functions(client, stage, app_resources))
     return [
-        *_roles(client, stage, wanted),
+        *_roles(client, stage, app_resources),
         *(
             {"resource_type": "lambda_function", "name": name, "lambda_arn": arn}
             for name, arn in functions.items()
         ),
-        *_mappings(client, functions, wanted),
-        *_rules(client, stage, wanted),
+        *_mappings(client, functions, app_resources),
+        *_rules(client, stage, app_resources),
         *_rest_apis(client, stage),
         *_websocket_apis(client, stage),
-        *_domains(client, wanted, record),
+        *_domains(client, app_resources, record),
     ]
 
 
-def home(region: str) -> str:
-    """The description of a role: all regions of an account see it, and it is one region's."""
+def role_description(region: str) -> str:
+    """Return a role's description. It names the region, because roles are shared by all regions."""
     return f"{APP_NAME} in {region}"
 
 
-def _is_of(stage: str, name: str) -> bool:
+def _belongs_to(stage: str, name: str) -> bool:
     return name == f"{APP_NAME}-{stage}" or name.startswith(f"{APP_NAME}-{stage}-")
 
 
-def _named(wanted: Sequence[Any], kind: Any, attribute: str) -> dict[str, str]:
-    """Chalice's names of the app's own resources of a kind, by the names that they have on AWS."""
-    return {getattr(each, attribute): each.resource_name for each in wanted if isinstance(each, kind)}
+def _named(app_resources: Sequence[Any], kind: Any, attribute: str) -> dict[str, str]:
+    """Map names on AWS to Chalice's names, for the app's resources of one kind."""
+    return {getattr(each, attribute): each.resource_name for each in app_resources if isinstance(each, kind)}
 
 
-def _roles(client: TypedAWSClient, stage: str, wanted: Sequence[models.Model]) -> Iterator[Entry]:
-    known = _named(wanted, models.ManagedIAMRole, "role_name")
-    here = home(client.region_name)
+def _roles(client: TypedAWSClient, stage: str, app_resources: Sequence[models.Model]) -> Iterator[Entry]:
+    known = _named(app_resources, models.ManagedIAMRole, "role_name")
+    here = role_description(client.region_name)
     for page in client._client("iam").get_paginator("list_roles").paginate():
         for role in page["Roles"]:
             name = role["RoleName"]
-            elsewhere = role.get("Description", "").startswith(home("")) and role["Description"] != here
+            elsewhere = (
+                role.get("Description", "").startswith(role_description("")) and role["Description"] != here
+            )
             if elsewhere and name in known:
                 raise BadInput(
-                    f"The role {name} is that of another region ({role['Description']}), and roles are the "
-                    "whole account's: give the stage another name here, or take it down there."
+                    f"The role {name} belongs to another region ({role['Description']}), and all regions "
+                    "share roles: give the stage another name here, or remove it there."
                 )
-            if _is_of(stage, name) and not elsewhere:
+            if _belongs_to(stage, name) and not elsewhere:
                 yield {
                     "resource_type": "iam_role",
                     "name": known.get(name, f"{_ORPHAN}role:{name}"),
@@ -83,21 +88,21 @@ def _roles(client: TypedAWSClient, stage: str, wanted: Sequence[models.Model]) -
 
 
 def _functions(
-    client: TypedAWSClient, stage: str, wanted: Sequence[models.Model]
+    client: TypedAWSClient, stage: str, app_resources: Sequence[models.Model]
 ) -> Iterator[tuple[str, str]]:
-    known = _named(wanted, models.LambdaFunction, "function_name")
+    known = _named(app_resources, models.LambdaFunction, "function_name")
     for page in client._client("lambda").get_paginator("list_functions").paginate():
         for function in page["Functions"]:
             name = function["FunctionName"]
-            if _is_of(stage, name):
+            if _belongs_to(stage, name):
                 yield known.get(name, f"{_ORPHAN}function:{name}"), function["FunctionArn"]
 
 
 def _mappings(
-    client: TypedAWSClient, functions: Mapping[str, str], wanted: Sequence[models.Model]
+    client: TypedAWSClient, functions: Mapping[str, str], app_resources: Sequence[models.Model]
 ) -> Iterator[Entry]:
     sources = [
-        each for each in wanted if isinstance(each, models.SQSEventSource | models.DynamoDBEventSource)
+        each for each in app_resources if isinstance(each, models.SQSEventSource | models.DynamoDBEventSource)
     ]
     known = {each.lambda_function.resource_name: each for each in sources}
     for name, arn in functions.items():
@@ -110,7 +115,7 @@ def _mappings(
 
 
 def _mapping(client: TypedAWSClient, mapping: Mapping[str, Any], function: str, source: Any) -> Entry:
-    """An orphan when it reads something else than the app says: a queue or stream of another name or time."""
+    """Return an orphan if the mapping reads another source than the app's: a replaced queue or stream."""
     arn = mapping["EventSourceArn"]
     entry = {"event_uuid": mapping["UUID"], "lambda_arn": function}
     if ":sqs:" in arn:
@@ -121,13 +126,13 @@ def _mapping(client: TypedAWSClient, mapping: Mapping[str, Any], function: str, 
         is_known = isinstance(source, models.DynamoDBEventSource) and arn == latest_stream(
             client._client("dynamodb"), source.stream_arn
         )
-        # Chalice compares it with what app.py says.
+        # Chalice compares this with app.py's ARN.
         entry |= {"resource_type": "dynamodb_event", "stream_arn": source.stream_arn if is_known else arn}
     return {**entry, "name": source.resource_name if is_known else _ORPHAN + mapping["UUID"]}
 
 
-def _rules(client: TypedAWSClient, stage: str, wanted: Sequence[models.Model]) -> Iterator[Entry]:
-    known = _named(wanted, models.ScheduledEvent, "rule_name")
+def _rules(client: TypedAWSClient, stage: str, app_resources: Sequence[models.Model]) -> Iterator[Entry]:
+    known = _named(app_resources, models.ScheduledEvent, "rule_name")
     prefix = f"{APP_NAME}-{stage}-"
     for page in client._client("events").get_paginator("list_rules").paginate(NamePrefix=prefix):
         for rule in page["Rules"]:
@@ -153,20 +158,20 @@ def _websocket_apis(client: TypedAWSClient, stage: str) -> Iterator[Entry]:
     ids = [
         api["ApiId"] for page in pages for api in page["Items"] if api["Name"] == websocket_api_name(stage)
     ]
-    finished = [each for each in ids if gateway.get_stages(ApiId=each)["Items"]]
-    _refuse_two(finished, "WebSocket APIs", websocket_api_name(stage))
+    with_stage = [each for each in ids if gateway.get_stages(ApiId=each)["Items"]]
+    _refuse_two(with_stage, "WebSocket APIs", websocket_api_name(stage))
     for api_id in ids:
-        # Without a stage it was never reachable, and Chalice gives a stage to a new API only.
-        name = "websocket_api" if api_id in finished else _ORPHAN + api_id
+        # An API without a stage is unreachable, and Chalice creates a stage for a new API only.
+        name = "websocket_api" if api_id in with_stage else _ORPHAN + api_id
         yield {"resource_type": "websocket_api", "name": name, "websocket_api_id": api_id}
 
 
 def _domains(
-    client: TypedAWSClient, wanted: Sequence[models.Model], record: Sequence[Mapping[str, Any]]
+    client: TypedAWSClient, app_resources: Sequence[models.Model], record: Sequence[Mapping[str, Any]]
 ) -> Iterator[Entry]:
     recorded = {entry["name"]: dict(entry) for entry in record if entry["resource_type"] == "domain_name"}
     yield from recorded.values()
-    for each in wanted:
+    for each in app_resources:
         if not isinstance(each, models.DomainName) or each.resource_name in recorded:
             continue
         if client.domain_name_exists_v2(each.domain_name):
@@ -182,6 +187,6 @@ def _domains(
 def _refuse_two(ids: Sequence[str], kind: str, name: str) -> None:
     if len(ids) > 1:
         raise BadInput(
-            f"The name {name} is taken: there are {len(ids)} {kind} of it ({', '.join(ids)}). "
-            "Delete those that nobody uses."
+            f"The name {name} is ambiguous: {len(ids)} {kind} have it ({', '.join(ids)}). "
+            "Delete the unused ones."
         )

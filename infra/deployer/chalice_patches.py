@@ -1,14 +1,16 @@
-"""What Chalice 1.34 cannot say about a deployment, taught to its classes on import.
+"""Replaces methods of Chalice 1.34's classes when it is imported.
 
-app.py imports this whenever Chalice's tools import app.py (never inside Lambda), so that plain
-`chalice deploy` is safe from its first run. Chalice makes its client and its deployer before it imports
-app.py, so subclasses would come too late: methods of the classes themselves are replaced.
+app.py imports this module whenever Chalice's tools import app.py (never inside Lambda), so that the stock
+`chalice deploy` is safe from its first run. Chalice creates its client and its deployer before it imports
+app.py, so subclasses would come too late. Every private name of Chalice that is patched stands here: check
+them all before an upgrade of Chalice.
 
-- On every stage, a deployment goes on from what is on AWS (adoption.py) and makes only those calls that
-  change something (execution.py). Mappings and schedules get what event_sources.py says, a table's stream is
-  found by the name of its table, the gateway's own answers are like the app's; a missing wheel is an error.
-- On an emulator, there is nothing to wait for, and a REST API is made call by call. The local stage lives
-  there and nowhere else.
+- On every stage, a deployment continues from the resources on AWS (adoption.py) and makes only the calls that
+  change something (execution.py). Mappings and schedules have the options of event_sources.py, a table's
+  stream is found by the table's name, and API Gateway's own responses have the app's format. A missing wheel
+  is an error.
+- On an emulator, nothing is waited for, and a REST API is created call by call. The local stage is deployed
+  to the emulator only.
 """
 
 from __future__ import annotations
@@ -34,48 +36,48 @@ from chalice.deploy.sweeper import ResourceSweeper
 from chalice.utils import OSUtils
 
 from infra import LOCAL_STAGE, emulator_environment
-from infra.deployer import deployment_lock as turn
 from infra.deployer import execution, package_files, preconditions, swagger
-from infra.deployer.adoption import adopt, home
-from infra.deployer.diff import code_of, deployment_mark, finished
+from infra.deployer.adoption import adopt, role_description
+from infra.deployer.deployment_lock import lock_stage
+from infra.deployer.diff import code_hash, deployment_mark, with_fingerprint
 from infra.deployer.event_sources import latest_stream, mapping_options, target_options
 from infra.errors import BadInput
-from infra.target import emulator_endpoint, stages
+from infra.target import emulator_endpoint, read_stages
 
 _ENDPOINTS: Final = Path(__file__).parents[2] / ".local" / "endpoints.json"
 
-_stock_client: Final = TypedAWSClient._client
-_stock_import: Final = TypedAWSClient.import_rest_api
-_stock_update: Final = TypedAWSClient.update_api_from_swagger
-_stock_verify: Final = TypedAWSClient.verify_event_source_arn_current
-_stock_code: Final = TypedAWSClient._update_function_code
-_stock_route: Final = TypedAWSClient.create_websocket_route
-_stock_build: Final = BuildStage.execute
-_stock_plan: Final = PlanStage.execute
-_stock_sweep: Final = ResourceSweeper.execute
+_original_client: Final = TypedAWSClient._client
+_original_import: Final = TypedAWSClient.import_rest_api
+_original_update: Final = TypedAWSClient.update_api_from_swagger
+_original_verify: Final = TypedAWSClient.verify_event_source_arn_current
+_original_code: Final = TypedAWSClient._update_function_code
+_original_route: Final = TypedAWSClient.create_websocket_route
+_original_build: Final = BuildStage.execute
+_original_plan: Final = PlanStage.execute
+_original_sweep: Final = ResourceSweeper.execute
 
-#: What the last plan found on AWS, for the sweeper, which deletes what the app has no longer.
+#: The resources that the last plan found on AWS: the sweeper deletes those that the app no longer has.
 _adopted: list[DeployedResources] = []
 
 
 class EmulatorNotRunningError(RuntimeError):
-    """The local stage lives on the emulator, and none was found."""
+    """The local stage is deployed to the emulator, and none was found."""
 
 
 def install(stage: str | None) -> None:
-    """Teach Chalice's classes, and so the objects that exist already, what this stage needs."""
+    """Replace the methods that this stage needs on Chalice's classes, and so on existing objects."""
     methods = dict(_ON_EVERY_STAGE)
     if stage == LOCAL_STAGE:
-        _aim_at_emulator()
+        _use_emulator()
     else:
-        methods |= _BEYOND_THE_LOCAL_STAGE
+        methods |= _ON_OTHER_STAGES
     if stage == LOCAL_STAGE or emulator_endpoint(os.environ):
         methods |= _ON_AN_EMULATOR
-    for (kind, name), method in methods.items():
-        setattr(kind, name, method)
+    for (chalice_class, name), method in methods.items():
+        setattr(chalice_class, name, method)
 
 
-def _aim_at_emulator() -> None:
+def _use_emulator() -> None:
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
     if not endpoint and _ENDPOINTS.exists():
         endpoint = json.loads(_ENDPOINTS.read_text())["aws_endpoint"]
@@ -83,7 +85,7 @@ def _aim_at_emulator() -> None:
         os.environ.update(emulator_environment(endpoint))
 
 
-# --- What is there, and what the app has no longer ----------------------------------------------
+# --- Resources on AWS, and those that the app no longer has --------------------------------------
 
 
 def _plan(self: PlanStage, resources: list[models.Model]) -> models.Plan:
@@ -91,33 +93,33 @@ def _plan(self: PlanStage, resources: list[models.Model]) -> models.Plan:
     record = [
         state._deployed_resources.resource_values(name) for name in state._deployed_resources.resource_names()
     ]
-    found = adopt(state._client, os.environ["STAGE"], resources, record)
-    state._deployed_resources = DeployedResources({"resources": found})
+    adopted = adopt(state._client, os.environ["STAGE"], resources, record)
+    state._deployed_resources = DeployedResources({"resources": adopted})
     _adopted[:] = [state._deployed_resources]
-    return _stock_plan(self, resources)
+    return _original_plan(self, resources)
 
 
 def _sweep(self: ResourceSweeper, plan: models.Plan, config: Any) -> None:
     if _adopted:
         stage = config.chalice_stage
         config = SimpleNamespace(chalice_stage=stage, deployed_resources=lambda _: _adopted[0])
-    _stock_sweep(self, plan, config)
+    _original_sweep(self, plan, config)
 
 
 def _build(self: BuildStage, config: Config, resources: list[models.Model]) -> None:
-    """Refuse a deployment that could not work before the package is made, which takes its time."""
+    """Check the preconditions first, because building the package takes long."""
     stage = config.chalice_stage
     package_files.import_modules()
     if stage != LOCAL_STAGE:
-        stages(Path(config.project_dir))
+        read_stages(Path(config.project_dir))
         clients = cache(Session(profile=config.profile).create_client)
         functions = [each for each in resources if isinstance(each, models.LambdaFunction)]
         timeouts = {each.resource_name: each.timeout or DEFAULT_LAMBDA_TIMEOUT for each in functions}
         preconditions.check(clients, stage, timeouts, config.environment_variables)
-        turn.take(clients("dynamodb"), stage, Path(config.project_dir))
+        lock_stage(clients("dynamodb"), stage, Path(config.project_dir))
     try:
-        _stock_build(self, config, resources)
-    except RuntimeError as error:  # the words of which are Chalice's: a policy's file cannot be read
+        _original_build(self, config, resources)
+    except RuntimeError as error:  # from Chalice: a policy file cannot be read
         raise BadInput(f"{error}.") from error
 
 
@@ -126,7 +128,7 @@ def _build(self: BuildStage, config: Config, resources: list[models.Model]) -> N
 
 def _client(self: TypedAWSClient, service_name: str) -> Any:
     is_new = service_name not in self._client_cache
-    client = _stock_client(self, service_name)
+    client = _original_client(self, service_name)
     if is_new and service_name == "lambda":
         _complete_mappings(client, find_stream=lambda arn: latest_stream(self._client("dynamodb"), arn))
     if is_new and service_name == "events":
@@ -136,13 +138,13 @@ def _client(self: TypedAWSClient, service_name: str) -> Any:
     if is_new and service_name == "iam":
         client.meta.events.register(
             "provide-client-params.iam.CreateRole",
-            lambda params, **_: params.update(Description=home(self.region_name)),
+            lambda params, **_: params.update(Description=role_description(self.region_name)),
         )
     return client
 
 
 def _complete_mappings(client: Any, find_stream: Callable[[str], str]) -> None:
-    """Add to this client's calls that create or update a mapping what Chalice leaves out."""
+    """Add the options that Chalice lacks to this client's calls that create or update a mapping."""
 
     def complete_creation(params: dict[str, Any], **_: object) -> None:
         params["EventSourceArn"] = find_stream(params["EventSourceArn"])
@@ -161,7 +163,7 @@ def _verify_event_source_arn_current(
     self: TypedAWSClient, event_uuid: str, event_source_arn: str, function_arn: str
 ) -> bool:
     stream_arn = latest_stream(self._client("dynamodb"), event_source_arn)
-    return bool(_stock_verify(self, event_uuid, stream_arn, function_arn))
+    return bool(_original_verify(self, event_uuid, stream_arn, function_arn))
 
 
 def _connect_rule_to_lambda(self: TypedAWSClient, rule_name: str, function_arn: str) -> None:
@@ -172,28 +174,28 @@ def _connect_rule_to_lambda(self: TypedAWSClient, rule_name: str, function_arn: 
 def _update_function_code(
     self: TypedAWSClient, function_name: str, zip_contents: Any, architecture: str | None = None
 ) -> Any:
-    """Code that is there is not sent again: that would end warm containers, and take its time."""
-    found = self._client("lambda").get_function_configuration(FunctionName=function_name)
-    if found.get("State") == "Pending":  # a deployment was killed
+    """Skip the upload of code that is live: it takes long and would end warm containers."""
+    current = self._client("lambda").get_function_configuration(FunctionName=function_name)
+    if current.get("State") == "Pending":  # an earlier deployment was killed
         self._wait_for_active(function_name)
-    if found.get("LastUpdateStatus") == "InProgress":
+    if current.get("LastUpdateStatus") == "InProgress":
         self._wait_for_function_update(function_name)
-    is_there = architecture in (None, found.get("Architectures", ["x86_64"])[0])
-    if is_there and found.get("CodeSha256") == code_of(zip_contents):
-        return found
-    return _stock_code(self, function_name, zip_contents, architecture)
+    same_architecture = architecture in (None, current.get("Architectures", ["x86_64"])[0])
+    if same_architecture and current.get("CodeSha256") == code_hash(zip_contents):
+        return current
+    return _original_code(self, function_name, zip_contents, architecture)
 
 
 def _create_websocket_route(self: TypedAWSClient, api_id: str, route_key: str, integration_id: str) -> None:
-    """A route that is there is pointed to the integration. What changes on a live API is made live, too."""
+    """Create or update a route, and deploy the change to the API's stages."""
     gateway = self._client("apigatewayv2")
-    found = [each for each in gateway.get_routes(ApiId=api_id)["Items"] if each["RouteKey"] == route_key]
-    if found:
+    routes = [each for each in gateway.get_routes(ApiId=api_id)["Items"] if each["RouteKey"] == route_key]
+    if routes:
         gateway.update_route(
-            ApiId=api_id, RouteId=found[0]["RouteId"], Target=f"integrations/{integration_id}"
+            ApiId=api_id, RouteId=routes[0]["RouteId"], Target=f"integrations/{integration_id}"
         )
     else:
-        _stock_route(self, api_id, route_key, integration_id)
+        _original_route(self, api_id, route_key, integration_id)
     for stage in gateway.get_stages(ApiId=api_id)["Items"]:
         gateway.create_deployment(ApiId=api_id, StageName=stage["StageName"])
 
@@ -208,13 +210,13 @@ def _deploy_rest_api(self: TypedAWSClient, rest_api_id: str, api_gateway_stage: 
 
 
 def _import_rest_api(self: TypedAWSClient, swagger_document: dict[str, Any], endpoint_type: str) -> str:
-    return str(_stock_import(self, finished(swagger_document), endpoint_type))
+    return str(_original_import(self, with_fingerprint(swagger_document), endpoint_type))
 
 
 def _update_api_from_swagger(
     self: TypedAWSClient, rest_api_id: str, swagger_document: dict[str, Any]
 ) -> None:
-    _stock_update(self, rest_api_id, finished(swagger_document))
+    _original_update(self, rest_api_id, with_fingerprint(swagger_document))
 
 
 # --- On an emulator -------------------------------------------------------------------------------
@@ -227,15 +229,15 @@ def _emulator_client(self: TypedAWSClient, service_name: str) -> Any:
 
 
 def _no_wait(self: TypedAWSClient, function_name: str) -> None:
-    """Return: a function of the emulator is usable as soon as the call that made it has returned."""
+    """Return at once: on the emulator, a function is usable when the call that created it returns."""
 
 
-def _make_rest_api(self: TypedAWSClient, swagger_document: dict[str, Any], endpoint_type: str) -> str:
-    return swagger.create_api(self._client("apigateway"), finished(swagger_document), endpoint_type)
+def _create_rest_api(self: TypedAWSClient, swagger_document: dict[str, Any], endpoint_type: str) -> str:
+    return swagger.create_api(self._client("apigateway"), with_fingerprint(swagger_document), endpoint_type)
 
 
 def _replace_routes(self: TypedAWSClient, rest_api_id: str, swagger_document: dict[str, Any]) -> None:
-    swagger.replace_routes(self._client("apigateway"), rest_api_id, finished(swagger_document))
+    swagger.replace_routes(self._client("apigateway"), rest_api_id, with_fingerprint(swagger_document))
 
 
 _Methods = Mapping[tuple[type, str], Callable[..., Any]]
@@ -256,15 +258,15 @@ _ON_EVERY_STAGE: Final[_Methods] = {
     (TypedAWSClient, "import_rest_api"): _import_rest_api,
     (TypedAWSClient, "update_api_from_swagger"): _update_api_from_swagger,
 }
-#: A saved file is to be live at once: compiling all others takes longer than their functions save.
-_BEYOND_THE_LOCAL_STAGE: Final[_Methods] = {
+#: Not on the local stage, where a saved file must be live at once and compiling all others takes too long.
+_ON_OTHER_STAGES: Final[_Methods] = {
     (LambdaDeploymentPackager, "create_deployment_package"): package_files.create_package,
 }
 _ON_AN_EMULATOR: Final[_Methods] = {
     (TypedAWSClient, "_client"): _emulator_client,
     (TypedAWSClient, "_wait_for_active"): _no_wait,
     (TypedAWSClient, "_wait_for_function_update"): _no_wait,
-    (TypedAWSClient, "import_rest_api"): _make_rest_api,
+    (TypedAWSClient, "import_rest_api"): _create_rest_api,
     (TypedAWSClient, "update_api_from_swagger"): _replace_routes,
 }
 

@@ -1,8 +1,9 @@
-"""The app deployed with Chalice's own deployer, in a process that does nothing else.
+"""Deploys the app with Chalice's own deployer.
 
-Deploying imports app.py, and with it whatever the app sets up on import: `deploy_app` wants a process of its
-own. `python -m infra deploy` is one, the local stage starts one for each deployment. That one is forked from
-a process which has this module already: it must not import chalicelib, whose files may have changed since.
+A deployment imports app.py with all its side effects, so `deploy_app` needs a process of its own:
+`python -m infra deploy` is one, and the local stage starts one for each deployment. The local stage forks it
+from a process that has imported this module. Therefore this module must not import chalicelib, whose files
+may have changed since.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from infra.errors import AppImportError, BadInput, DeploymentError
 
 @dataclass(frozen=True, kw_only=True)
 class DeployedApis:
-    """The ids that API Gateway gave to the stage's two APIs."""
+    """The ids of the stage's two APIs."""
 
     rest_api_id: str
     websocket_api_id: str
@@ -37,10 +38,10 @@ class DeployedApis:
 def deploy_app(
     project_dir: Path, stage: str, environment: Mapping[str, str], ui: UI | None = None
 ) -> DeployedApis:
-    """Deploy the app in `project_dir`. When it cannot be imported, what is deployed already stays as it is.
+    """Deploy the app in `project_dir`. An app that cannot be imported changes nothing.
 
-    `environment` is added to what .chalice/config.json gives the stage's functions. `ui` is told each step;
-    one that is `Approving` is shown the plan first.
+    `environment` is added to the functions' variables in .chalice/config.json. `ui` receives each step, and
+    a `PlanApproval` receives the plan first.
     Raises: AppImportError; DeploymentError when Chalice or AWS refuses.
     """
     config, deployer = _prepare(project_dir, stage, environment, ui or UI())
@@ -56,11 +57,11 @@ def deploy_app(
 
 
 def deploy_function(project_dir: Path, stage: str, name: str, ui: UI) -> bool:
-    """Make this checkout's code live in one function, and nothing else. False when it was live already.
+    """Deploy this checkout's code to one function only. Return False when it was live already.
 
-    Raises: AppImportError; BadInput when the app has no such function, or the stage does not have it yet.
+    Raises: AppImportError; BadInput when the app or the stage has no such function.
     """
-    from infra.deployer.diff import code_of  # noqa: PLC0415 - see above
+    from infra.deployer.diff import code_hash  # noqa: PLC0415 - see above
     from infra.deployer.versions import publish  # noqa: PLC0415
 
     config, deployer = _prepare(project_dir, stage, {}, ui)
@@ -78,14 +79,14 @@ def deploy_function(project_dir: Path, stage: str, name: str, ui: UI) -> bool:
     before = client.get_function_configuration(function.function_name)["CodeSha256"]
     client._update_function_code(function.function_name, package, function.architecture)
     publish(client._client("lambda"), [function.function_name])
-    return bool(before != code_of(package))
+    return bool(before != code_hash(package))
 
 
 def _prepare(
     project_dir: Path, stage: str, environment: Mapping[str, str], ui: UI
 ) -> tuple[Config, Deployer]:
-    """The app imported, and Chalice's deployer for it."""
-    os.environ["AWS_CHALICE_CLI_MODE"] = "true"  # what the chalice command sets: app.py imports the extension
+    """Import the app; return its configuration and Chalice's deployer for it."""
+    os.environ["AWS_CHALICE_CLI_MODE"] = "true"  # as the chalice command does: app.py imports chalice_patches
     factory = CLIFactory(str(project_dir), environ=os.environ)
     config = factory.create_config_obj(
         stage, user_provided_params={"environment_variables": dict(environment)}
@@ -107,8 +108,8 @@ def _import_app(config: Config, project_dir: Path) -> None:
 
 
 def _explain(error: BaseException, project_dir: Path) -> str:
-    """Python's own words about the app's files, without the frames of the machinery around them."""
-    if isinstance(error.__context__, SyntaxError):  # which Chalice replaces by a text without the caret
+    """Return Python's report of the error, with the frames of the app's own files only."""
+    if isinstance(error.__context__, SyntaxError):  # Chalice's own text for it lacks the line and the caret
         error = error.__context__
     report = traceback.TracebackException.from_exception(error, compact=True)
     own = [frame for frame in report.stack if frame.filename.startswith(str(project_dir))]

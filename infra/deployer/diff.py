@@ -1,7 +1,7 @@
-"""What AWS has already, compared with what Chalice is about to put there.
+"""Compares each call that Chalice plans with what AWS has.
 
-Chalice plans its calls from its record alone and puts everything anew at each deployment. Each function here
-looks at one kind of call: it says what the call would change, and what it would return.
+Chalice plans its calls from its record alone and updates everything at each deployment. Each function here
+compares one kind of call: it returns what the call would change, and what the call would return.
 """
 
 from __future__ import annotations
@@ -25,40 +25,40 @@ NEW: Final = "(new)"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
-    """How a call's wish compares with what is there. Without differences the call has nothing to do."""
+class Diff:
+    """The differences between a call's desired state and AWS's. Without differences the call is not made."""
 
     differences: tuple[str, ...] = ()
-    output: Any = None
+    output: Any = None  #: what the call would return
 
 
-def standing_of(client: TypedAWSClient, method: str, wish: Mapping[str, Any]) -> Standing:
-    """Compare; whatever cannot be compared differs."""
-    look = _LOOKS.get(method)
-    if look is None or any(value == NEW for value in wish.values()):
-        return Standing(differences=("new",))
-    return look(client, **wish)
+def compare(client: TypedAWSClient, method: str, desired: Mapping[str, Any]) -> Diff:
+    """Compare the state that a call desires with AWS's. A call without a comparison always differs."""
+    comparison = _COMPARISONS.get(method)
+    if comparison is None or any(value == NEW for value in desired.values()):
+        return Diff(differences=("new",))
+    return comparison(client, **desired)
 
 
-def code_of(zip_contents: bytes) -> str:
-    """How Lambda names this code (CodeSha256)."""
+def code_hash(zip_contents: bytes) -> str:
+    """Return Lambda's hash of this code (CodeSha256)."""
     return base64.b64encode(hashlib.sha256(zip_contents).digest()).decode()
 
 
-def finished(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The swagger document as it is sent: with the gateway's own answers, and with its fingerprint.
+def with_fingerprint(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the swagger document as it is sent, with gateway responses and its fingerprint as description.
 
-    The stage's name is in its title, so that the API is found by it, and alarms tell the stages apart.
+    The title contains the stage's name: the API is found by it, and each stage has its own alarms.
     """
     settings = Settings.current()
     complete = with_gateway_responses(document, settings.cors_origins)
     info = {**document["info"], "title": rest_api_name(settings.stage)}
-    print_ = hashlib.sha256(json.dumps({**complete, "info": info}, sort_keys=True).encode()).hexdigest()
-    return {**complete, "info": {**info, "description": print_}}
+    text = json.dumps({**complete, "info": info}, sort_keys=True)
+    return {**complete, "info": {**info, "description": hashlib.sha256(text.encode()).hexdigest()}}
 
 
 def deployment_mark(api: Mapping[str, Any], xray: bool) -> str:
-    """Names the state of a REST API that a deployment of it has brought to its stage."""
+    """Return a hash of the REST API's state, stored with each deployment of the API to its stage."""
     state = [
         api.get("description"),
         api.get("minimumCompressionSize"),
@@ -68,87 +68,90 @@ def deployment_mark(api: Mapping[str, Any], xray: bool) -> str:
     return hashlib.sha256(json.dumps(state).encode()).hexdigest()
 
 
-def covers(actual: Any, wanted: Any) -> bool:
-    """Is everything that is wanted there, whatever else there is?"""
-    if isinstance(wanted, Mapping):
-        return isinstance(actual, Mapping) and all(
-            covers(actual.get(key), value) for key, value in wanted.items()
+def includes(current: Any, desired: Any) -> bool:
+    """Return whether `current` has every desired value. It may have others."""
+    if isinstance(desired, Mapping):
+        return isinstance(current, Mapping) and all(
+            includes(current.get(key), value) for key, value in desired.items()
         )
-    return bool(actual == wanted)
+    return bool(current == desired)
 
 
 # --- Functions and roles ------------------------------------------------------------------------
 
 
-def _function(client: TypedAWSClient, function_name: str, zip_contents: bytes, **wish: Any) -> Standing:
-    functions = client._client("lambda")
-    found = functions.get_function_configuration(FunctionName=function_name)
+def _function(client: TypedAWSClient, function_name: str, zip_contents: bytes, **desired: Any) -> Diff:
+    lambda_client = client._client("lambda")
+    current = lambda_client.get_function_configuration(FunctionName=function_name)
     differences = []
-    if found.get("CodeSha256") != code_of(zip_contents):
+    if current.get("CodeSha256") != code_hash(zip_contents):
         differences.append("code")
-    for name, has, wants in _settings(found, wish):
-        if wants is not None and has != wants:
-            differences.append(name if isinstance(wants, dict | list) else f"{name} {has} -> {wants}")
-    tags = functions.list_tags(Resource=found["FunctionArn"])["Tags"]
-    if wish["tags"] is not None and wish["tags"] != {
-        k: v for k, v in tags.items() if not k.startswith("aws:")
-    }:
+    for name, old, new in _settings(current, desired):
+        if new is not None and old != new:
+            differences.append(name if isinstance(new, dict | list) else f"{name} {old} -> {new}")
+    tags = lambda_client.list_tags(Resource=current["FunctionArn"])["Tags"]
+    own_tags = {key: value for key, value in tags.items() if not key.startswith("aws:")}
+    if desired["tags"] is not None and desired["tags"] != own_tags:
         differences.append("tags")
-    return Standing(differences=tuple(differences), output={"FunctionArn": found["FunctionArn"]})
+    return Diff(differences=tuple(differences), output={"FunctionArn": current["FunctionArn"]})
 
 
-def _settings(found: Mapping[str, Any], wish: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """What a function has, and what it is to have; None where Chalice leaves it as it is."""
-    tracing = found.get("TracingConfig", {}).get("Mode")
-    vpc = found.get("VpcConfig", {})
+def _settings(current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Return name, current value and desired value of each setting; None where Chalice changes nothing."""
+    tracing = current.get("TracingConfig", {}).get("Mode")
+    vpc = current.get("VpcConfig", {})
     return [
-        ("architecture", found.get("Architectures", ["x86_64"])[0], wish["architecture"]),
-        ("timeout", found["Timeout"], wish["timeout"]),
-        ("memory", found["MemorySize"], wish["memory_size"]),
-        ("runtime", found["Runtime"], wish["runtime"]),
-        ("role", found["Role"], wish["role_arn"]),
-        ("tracing", tracing, "Active" if wish["xray"] else None),
-        ("environment", found.get("Environment", {}).get("Variables", {}), wish["environment_variables"]),
-        ("layers", [layer["Arn"] for layer in found.get("Layers", [])], wish["layers"]),
-        ("subnets", vpc.get("SubnetIds", []), wish["subnet_ids"]),
-        ("security groups", vpc.get("SecurityGroupIds", []), wish["security_group_ids"]),
+        ("architecture", current.get("Architectures", ["x86_64"])[0], desired["architecture"]),
+        ("timeout", current["Timeout"], desired["timeout"]),
+        ("memory", current["MemorySize"], desired["memory_size"]),
+        ("runtime", current["Runtime"], desired["runtime"]),
+        ("role", current["Role"], desired["role_arn"]),
+        ("tracing", tracing, "Active" if desired["xray"] else None),
+        (
+            "environment",
+            current.get("Environment", {}).get("Variables", {}),
+            desired["environment_variables"],
+        ),
+        ("layers", [layer["Arn"] for layer in current.get("Layers", [])], desired["layers"]),
+        ("subnets", vpc.get("SubnetIds", []), desired["subnet_ids"]),
+        ("security groups", vpc.get("SecurityGroupIds", []), desired["security_group_ids"]),
     ]
 
 
 def _concurrency(
     client: TypedAWSClient, function_name: str, reserved_concurrent_executions: int | None = None
-) -> Standing:
-    functions = client._client("lambda")
+) -> Diff:
+    lambda_client = client._client("lambda")
     try:
-        found = functions.get_function_concurrency(FunctionName=function_name)
-    except functions.exceptions.ResourceNotFoundException:  # a plan's function, which is not there yet
-        found = {}
-    has = found.get("ReservedConcurrentExecutions")
-    if has == reserved_concurrent_executions:
-        return Standing()
-    return Standing(differences=(f"reserved concurrency {has} -> {reserved_concurrent_executions}",))
+        current = lambda_client.get_function_concurrency(FunctionName=function_name)
+    except lambda_client.exceptions.ResourceNotFoundException:  # the same plan creates the function
+        current = {}
+    reserved = current.get("ReservedConcurrentExecutions")
+    if reserved == reserved_concurrent_executions:
+        return Diff()
+    return Diff(differences=(f"reserved concurrency {reserved} -> {reserved_concurrent_executions}",))
 
 
-def _policy(client: TypedAWSClient, role_name: str, policy_name: str, policy_document: Any) -> Standing:
+def _policy(client: TypedAWSClient, role_name: str, policy_name: str, policy_document: Any) -> Diff:
     iam = client._client("iam")
     try:
-        found = iam.get_role_policy(RoleName=role_name, PolicyName=policy_name)["PolicyDocument"]
+        current = iam.get_role_policy(RoleName=role_name, PolicyName=policy_name)["PolicyDocument"]
     except iam.exceptions.NoSuchEntityException:
-        return Standing(differences=("no policy",))
-    return Standing() if found == policy_document else Standing(differences=("policy",))
+        return Diff(differences=("no policy",))
+    return Diff() if current == policy_document else Diff(differences=("policy",))
 
 
-def _permission(client: TypedAWSClient, **wish: Any) -> Standing:
-    function = wish.get("function_name") or wish["function_arn"]
-    service, source = "events", wish.get("rule_arn")
+def _permission(client: TypedAWSClient, **desired: Any) -> Diff:
+    function = desired.get("function_name") or desired["function_arn"]
+    service, source = "events", desired.get("rule_arn")
     if source is None:
-        api_id = wish.get("rest_api_id") or wish["api_id"]
+        api_id = desired.get("rest_api_id") or desired["api_id"]
         service = "apigateway"
-        source = client._build_source_arn_str(wish["region_name"], wish["account_id"], api_id)
+        source = client._build_source_arn_str(desired["region_name"], desired["account_id"], api_id)
     policy = client.get_function_policy(function)
     if client._policy_gives_access(policy, source, service, None):
-        return Standing()
-    return Standing(differences=(f"may be invoked by {service}",))
+        return Diff()
+    return Diff(differences=(f"may be invoked by {service}",))
 
 
 # --- Event sources ------------------------------------------------------------------------------
@@ -160,18 +163,18 @@ def _mapping(
     batch_size: int,
     maximum_batching_window_in_seconds: int | None = 0,
     maximum_concurrency: int | None = None,
-) -> Standing:
-    found = client._client("lambda").get_event_source_mapping(UUID=event_uuid)
-    wanted = {
+) -> Diff:
+    current = client._client("lambda").get_event_source_mapping(UUID=event_uuid)
+    desired = {
         "BatchSize": batch_size,
         "MaximumBatchingWindowInSeconds": maximum_batching_window_in_seconds or 0,
-        **mapping_options(found["EventSourceArn"]),
+        **mapping_options(current["EventSourceArn"]),
     }
     if maximum_concurrency:
-        wanted["ScalingConfig"] = {"MaximumConcurrency": maximum_concurrency}
-    found.setdefault("MaximumBatchingWindowInSeconds", 0)
-    return Standing(
-        differences=tuple(key for key, value in wanted.items() if not covers(found.get(key), value))
+        desired["ScalingConfig"] = {"MaximumConcurrency": maximum_concurrency}
+    current.setdefault("MaximumBatchingWindowInSeconds", 0)
+    return Diff(
+        differences=tuple(key for key, value in desired.items() if not includes(current.get(key), value))
     )
 
 
@@ -181,91 +184,89 @@ def _rule(
     schedule_expression: str | None = None,
     event_pattern: str | None = None,
     rule_description: str | None = None,
-) -> Standing:
+) -> Diff:
     events = client._client("events")
     try:
-        found = events.describe_rule(Name=rule_name)
+        current = events.describe_rule(Name=rule_name)
     except events.exceptions.ResourceNotFoundException:
-        return Standing(differences=("new",))
-    wanted = {
-        "schedule": (found.get("ScheduleExpression"), schedule_expression),
-        "pattern": (found.get("EventPattern"), event_pattern),
-        "description": (found.get("Description", ""), rule_description),
-        "state": (found["State"], "ENABLED"),
+        return Diff(differences=("new",))
+    settings = {
+        "schedule": (current.get("ScheduleExpression"), schedule_expression),
+        "pattern": (current.get("EventPattern"), event_pattern),
+        "description": (current.get("Description", ""), rule_description),
+        "state": (current["State"], "ENABLED"),
     }
     differences = tuple(
-        f"{name} {has} -> {wants}"
-        for name, (has, wants) in wanted.items()
-        if wants is not None and has != wants
+        f"{name} {old} -> {new}" for name, (old, new) in settings.items() if new is not None and old != new
     )
-    return Standing(differences=differences, output=found["Arn"])
+    return Diff(differences=differences, output=current["Arn"])
 
 
-def _target(client: TypedAWSClient, rule_name: str, function_arn: str) -> Standing:
+def _target(client: TypedAWSClient, rule_name: str, function_arn: str) -> Diff:
     events = client._client("events")
     try:
-        found = events.list_targets_by_rule(Rule=rule_name)["Targets"]
+        current = events.list_targets_by_rule(Rule=rule_name)["Targets"]
     except events.exceptions.ResourceNotFoundException:
-        return Standing(differences=("new",))
-    wanted = {"Id": "1", "Arn": function_arn, **target_options(function_arn)}
-    return Standing() if any(covers(each, wanted) for each in found) else Standing(differences=("target",))
+        return Diff(differences=("new",))
+    desired = {"Id": "1", "Arn": function_arn, **target_options(function_arn)}
+    return Diff() if any(includes(each, desired) for each in current) else Diff(differences=("target",))
 
 
 # --- APIs ---------------------------------------------------------------------------------------
 
 
-def _routes(client: TypedAWSClient, rest_api_id: str, swagger_document: Mapping[str, Any]) -> Standing:
+def _routes(client: TypedAWSClient, rest_api_id: str, swagger_document: Mapping[str, Any]) -> Diff:
     api = client.get_rest_api(rest_api_id)
-    wanted = finished(swagger_document)["info"]["description"]
-    return Standing() if api.get("description") == wanted else Standing(differences=("routes",))
+    fingerprint = with_fingerprint(swagger_document)["info"]["description"]
+    return Diff() if api.get("description") == fingerprint else Diff(differences=("routes",))
 
 
-def _rest_api(client: TypedAWSClient, rest_api_id: str, patch_operations: list[dict[str, str]]) -> Standing:
+def _rest_api(client: TypedAWSClient, rest_api_id: str, patch_operations: list[dict[str, str]]) -> Diff:
     api = client.get_rest_api(rest_api_id)
-    has = {"/minimumCompressionSize": str(api.get("minimumCompressionSize", ""))}
+    current = {"/minimumCompressionSize": str(api.get("minimumCompressionSize", ""))}
     for kind in api["endpointConfiguration"]["types"]:
-        has[f"/endpointConfiguration/types/{kind}"] = kind
-    return Standing(
+        current[f"/endpointConfiguration/types/{kind}"] = kind
+    return Diff(
         differences=tuple(
             f"{each['path'].rpartition('/')[2]} -> {each['value']}"
             for each in patch_operations
-            if has.get(each["path"]) != str(each["value"] or "")
+            if current.get(each["path"]) != str(each["value"] or "")
         )
     )
 
 
-def _rest_stage(client: TypedAWSClient, rest_api_id: str, api_gateway_stage: str, xray: bool) -> Standing:
+def _rest_stage(client: TypedAWSClient, rest_api_id: str, api_gateway_stage: str, xray: bool) -> Diff:
     gateway = client._client("apigateway")
     try:
         stage = gateway.get_stage(restApiId=rest_api_id, stageName=api_gateway_stage)
         live = gateway.get_deployment(restApiId=rest_api_id, deploymentId=stage["deploymentId"])
     except gateway.exceptions.NotFoundException:
-        return Standing(differences=("new",))
+        return Diff(differences=("new",))
     if live.get("description") == deployment_mark(client.get_rest_api(rest_api_id), bool(xray)):
-        return Standing()
-    return Standing(differences=("deployment",))
+        return Diff()
+    return Diff(differences=("deployment",))
 
 
-def _integration(client: TypedAWSClient, api_id: str, lambda_function: str, **_: Any) -> Standing:
-    found = client._client("apigatewayv2").get_integrations(ApiId=api_id)["Items"]
-    for each in found:
+def _integration(client: TypedAWSClient, api_id: str, lambda_function: str, **_: Any) -> Diff:
+    current = client._client("apigatewayv2").get_integrations(ApiId=api_id)["Items"]
+    for each in current:
         if each.get("IntegrationUri") == lambda_function:
-            return Standing(output=each["IntegrationId"])
-    return Standing(differences=("integration",))
+            return Diff(output=each["IntegrationId"])
+    return Diff(differences=("integration",))
 
 
-def _route(client: TypedAWSClient, api_id: str, route_key: str, integration_id: str) -> Standing:
-    found = client._client("apigatewayv2").get_routes(ApiId=api_id)["Items"]
-    wanted = {"RouteKey": route_key, "Target": f"integrations/{integration_id}"}
-    return Standing() if any(covers(each, wanted) for each in found) else Standing(differences=("route",))
+def _route(client: TypedAWSClient, api_id: str, route_key: str, integration_id: str) -> Diff:
+    current = client._client("apigatewayv2").get_routes(ApiId=api_id)["Items"]
+    desired = {"RouteKey": route_key, "Target": f"integrations/{integration_id}"}
+    return Diff() if any(includes(each, desired) for each in current) else Diff(differences=("route",))
 
 
-def _kept(_client: TypedAWSClient, **_: Any) -> Standing:
-    """Chalice removes all routes of the WebSocket API and makes them again. They are kept instead."""
-    return Standing()
+def _kept(_client: TypedAWSClient, **_: Any) -> Diff:
+    """Keep all routes and integrations of the WebSocket API. Chalice would delete and recreate them."""
+    return Diff()
 
 
-_LOOKS: Final[Mapping[str, Callable[..., Standing]]] = {
+_COMPARISONS: Final[Mapping[str, Callable[..., Diff]]] = {
     "update_function": _function,
     "put_function_concurrency": _concurrency,
     "delete_function_concurrency": _concurrency,

@@ -1,6 +1,6 @@
-"""Chalice's plan, carried out with care: a call that would change nothing is not made.
+"""Executes Chalice's plan without the calls that would change nothing.
 
-The same look, made first and without any call that changes something, is the plan that a person is shown.
+A dry run goes through the same plan first and makes no changing call: its result is the plan for the user.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from chalice.deploy.executor import Executor
 from chalice.utils import UI
 
 from infra import LOCAL_STAGE
-from infra.deployer.diff import NEW, Standing, standing_of
+from infra.deployer.diff import NEW, Diff, compare
 from infra.deployer.versions import publish
 from infra.plan import Change, Changes
 from infra.stacks.ssm_parameters import put_websocket_endpoint
 from infra.target import api_address, emulator_endpoint
 
-#: The calls of Chalice's client, with what they do to what. Those that only read are not here.
-_CALLS: Final[Mapping[str, tuple[str, str]]] = {
+#: The calls of Chalice's client that change something, each with a verb and a kind of resource.
+_CHANGING_CALLS: Final[Mapping[str, tuple[str, str]]] = {
     "create_role": ("create", "role"),
     "put_role_policy": ("update", "role"),
     "create_function": ("create", "function"),
@@ -65,20 +65,20 @@ _NAMES: Final = ("role_name", "rule_name", "function_name", "function_arn", "dom
 
 
 @runtime_checkable
-class Approving(Protocol):
-    """A Chalice UI that is shown the plan first."""
+class PlanApproval(Protocol):
+    """A Chalice UI that approves the plan before anything is changed."""
 
     def approve(self, changes: list[Change]) -> None:
-        """Raises whatever ends the deployment before it begins."""
+        """Return to continue. An exception ends the deployment before it begins."""
 
 
 def execute(self: Any, plan: models.Plan) -> None:
-    """Takes the place of Executor.execute."""
+    """Replaces Executor.execute."""
     ui: Any = self._ui
-    if isinstance(ui, Approving):
-        rehearsal = Rehearsal(self._client, self._ui)
-        rehearsal.rehearse(plan)
-        ui.approve(rehearsal.changes.all)
+    if isinstance(ui, PlanApproval):
+        dry_run = DryRun(self._client, self._ui)
+        dry_run.run(plan)
+        ui.approve(dry_run.changes.all)
     self.changes = Changes()
     for instruction in plan.instructions:
         getattr(self, f"_do_{type(instruction).__name__.lower()}")(instruction)
@@ -86,88 +86,90 @@ def execute(self: Any, plan: models.Plan) -> None:
 
 
 def finish(client: TypedAWSClient, stage: str, resources: Sequence[Mapping[str, Any]]) -> None:
-    """Do what only a whole deployment makes possible: tell the functions their address, keep their code."""
+    """Finish a whole deployment: store the WebSocket endpoint for the functions, and publish their code."""
     endpoint = emulator_endpoint(os.environ)
     for each in resources:
         if each["resource_type"] == "websocket_api":
             url = api_address(endpoint, client.region_name, stage, each["websocket_api_id"])
             put_websocket_endpoint(client._client, stage, url)
-    if stage != LOCAL_STAGE:  # where every saved file is a deployment, and nobody rolls back
+    if stage != LOCAL_STAGE:  # which is deployed for every saved file and never rolled back
         arns = [each["lambda_arn"] for each in resources if each["resource_type"] == "lambda_function"]
         publish(client._client("lambda"), [arn.rpartition(":")[2] for arn in arns])
 
 
 def call(self: Any, instruction: models.APICall) -> None:
-    """Takes the place of Executor._do_apicall."""
-    wish = self._resolve_variables(instruction)
+    """Replaces Executor._do_apicall."""
+    desired = self._resolve_variables(instruction)
     method = instruction.method_name
-    standing = _compare(self._client, method, wish)
-    if standing is None or standing.differences:
-        if standing is not None and self.changes.add(change := _change(method, wish, standing)):
+    diff = _diff(self._client, method, desired)
+    if diff is None or diff.differences:
+        if diff is not None and self.changes.add(change := _change(method, desired, diff)):
             self._ui.write(f"{change}\n")
-        output = getattr(self._client, method)(**wish)
+        output = getattr(self._client, method)(**desired)
     else:
-        output = standing.output
+        output = diff.output
     if instruction.output_var is not None:
         self.variables[instruction.output_var] = output
 
 
-class Rehearsal(Executor):
-    """Goes through a plan and makes only those calls that read."""
+class DryRun(Executor):
+    """Goes through a plan and makes only the calls that read."""
 
     def __init__(self, client: TypedAWSClient, ui: UI) -> None:
         super().__init__(client, ui)
         self.changes = Changes()
 
-    def rehearse(self, plan: models.Plan) -> None:
-        """Note in `changes` what the plan would change, each thing once."""
+    def run(self, plan: models.Plan) -> None:
+        """Collect in `changes` what the plan would change."""
         for instruction in plan.instructions:
             getattr(self, f"_do_{type(instruction).__name__.lower()}")(instruction)
 
     def _do_apicall(self, instruction: models.APICall) -> None:
-        wish = self._resolve_variables(instruction)
+        desired = self._resolve_variables(instruction)
         method = instruction.method_name
-        standing = _compare(self._client, method, wish)
-        if standing is None:
+        diff = _diff(self._client, method, desired)
+        if diff is None:
             output = (
-                NEW if any(value == NEW for value in wish.values()) else getattr(self._client, method)(**wish)
+                NEW
+                if any(value == NEW for value in desired.values())
+                else getattr(self._client, method)(**desired)
             )
         else:
-            output = standing.output
-            if standing.differences:
-                self.changes.add(_change(method, wish, standing))
-                output = output if output is not None else self._foretell(method, wish)
+            output = diff.output
+            if diff.differences:
+                self.changes.add(_change(method, desired, diff))
+                output = output if output is not None else self._predicted_output(method, desired)
         if instruction.output_var is not None:
             self.variables[instruction.output_var] = output
 
-    def _foretell(self, method: str, wish: Mapping[str, Any]) -> Any:
-        """What a call that is not made would return."""
+    def _predicted_output(self, method: str, desired: Mapping[str, Any]) -> Any:
+        """Return a placeholder for the output of a call that is not made."""
         if method in ("create_domain_name", "update_domain_name"):
             return defaultdict(lambda: NEW)
         if method not in ("create_function", "update_function"):
             return NEW
         account = self._client._client("sts").get_caller_identity()["Account"]
-        place = f"{self._client.partition_name}:lambda:{self._client.region_name}:{account}"
-        arn = f"arn:{place}:function:{wish['function_name']}"
+        prefix = f"arn:{self._client.partition_name}:lambda:{self._client.region_name}:{account}"
+        arn = f"{prefix}:function:{desired['function_name']}"
         return arn if method == "create_function" else {"FunctionArn": arn}
 
 
-def _compare(client: TypedAWSClient, method: str, wish: Mapping[str, Any]) -> Standing | None:
-    """None for a call that only reads. One that nobody here knows is one that changes something."""
-    is_read = method.startswith("get_") and method not in _CALLS
-    return None if is_read else standing_of(client, method, wish)
+def _diff(client: TypedAWSClient, method: str, desired: Mapping[str, Any]) -> Diff | None:
+    """Return None for a call that only reads. An unknown call counts as a change."""
+    is_read = method.startswith("get_") and method not in _CHANGING_CALLS
+    return None if is_read else compare(client, method, desired)
 
 
-def _change(method: str, wish: Mapping[str, Any], standing: Standing) -> Change:
-    verb, kind = _CALLS.get(method, ("update", method.replace("_", " ")))
-    name = next((str(wish[key]) for key in _NAMES if key in wish), "")
+def _change(method: str, desired: Mapping[str, Any], diff: Diff) -> Change:
+    verb, kind = _CHANGING_CALLS.get(method, ("update", method.replace("_", " ")))
+    name = next((str(desired[key]) for key in _NAMES if key in desired), "")
     if method in ("create_lambda_event_source", "update_lambda_event_source", "remove_lambda_event_source"):
-        name = str(wish.get("event_source_arn") or wish.get("event_uuid")).rpartition(":")[2]
+        name = str(desired.get("event_source_arn") or desired.get("event_uuid")).rpartition(":")[2]
         name = name.removeprefix("table/").partition("/")[0]
-    if kind.endswith(" API"):  # there is one of each, and its id says nothing
+    if kind.endswith(" API"):  # there is one of each, and its id is meaningless to the user
         name = ""
-    if method == "get_or_create_rule_arn" and standing.differences == ("new",):
+    if method == "get_or_create_rule_arn" and diff.differences == ("new",):
         verb = "create"
     name = name.rpartition(":function:")[2].removesuffix("-event")
-    details = standing.differences if verb == "update" else ()
+    details = diff.differences if verb == "update" else ()
     return Change(verb=verb, kind=kind, name=name, details=tuple(each for each in details if each != "new"))

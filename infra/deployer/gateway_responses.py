@@ -1,6 +1,6 @@
-"""What API Gateway answers by itself: unknown paths, bodies too big, functions that did not answer.
+"""Responses that API Gateway sends itself: unknown path, body too large, no response from the function.
 
-The app never sees these requests, so its headers and its problem documents must be taught to the gateway.
+The app never receives these requests, so the gateway is configured with its headers and problem documents.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, Final
 from chalicelib.cors import EVERY_RESPONSE
 
 EXTENSION: Final = "x-amazon-apigateway-gateway-responses"
-#: Kinds of answers with their problem documents. Those of kinds that are not named have no status: a template
-#: is not told it.
+#: The problem document of each kind of response. The DEFAULT kinds have no status, because a template cannot
+#: read it.
 _PROBLEMS: Final[Mapping[str, Mapping[str, Any]]] = {
     "MISSING_AUTHENTICATION_TOKEN": {"status": 403, "title": "Forbidden", "code": "no_such_route"},
     "REQUEST_TOO_LARGE": {"status": 413, "title": "Content Too Large", "code": "too_large"},
@@ -26,22 +26,22 @@ _PROBLEMS: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 def with_gateway_responses(document: Mapping[str, Any], origins: Collection[str]) -> dict[str, Any]:
-    """The swagger document of an API that answers like the app when the app is not asked.
+    """Return the swagger document with gateway responses in the format of the app's own.
 
-    A static header can name one origin: with several in `origins`, pages cannot read these answers.
+    A static header names one origin: with several in `origins`, browsers' pages cannot read the responses.
     """
     headers = {**EVERY_RESPONSE, "Content-Type": "application/problem+json"}
     if len(origins) == 1:
         headers["Access-Control-Allow-Origin"] = next(iter(origins))
     parameters = {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in headers.items()}
-    answers = {
+    responses = {
         kind: {"responseParameters": parameters, "responseTemplates": {"application/json": _text(problem)}}
         for kind, problem in _PROBLEMS.items()
     }
-    return {**document, EXTENSION: answers}
+    return {**document, EXTENSION: responses}
 
 
 def _text(problem: Mapping[str, Any]) -> str:
-    """A template of a problem document; the gateway puts in its own words, quoted."""
+    """Return a template of a problem document; the gateway substitutes its own message, quoted."""
     fixed = json.dumps({"type": "about:blank", **problem})
     return fixed.removesuffix("}") + ', "detail": $context.error.messageString}'

@@ -1,4 +1,4 @@
-"""What must be so before a stage's app is deployed. Each that is not is one sentence."""
+"""Preconditions of a deployment. Each one that fails is reported in one sentence."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from infra.stacks.stack import data_stack
 LANES: Final = {"fast": "run_tasks", "long": "run_long_tasks"}
 #: As AWS advises: a message must not come back while its batch may still run, retries of Lambda included.
 VISIBILITY_FACTOR: Final = 6
-#: The states that a stack can be used in.
-_GOOD: Final = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
+#: The states in which a stack is usable.
+_USABLE: Final = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
 
 
 def check(clients: Clients, stage: str, timeouts: Mapping[str, int], environment: Mapping[str, str]) -> None:
-    """`timeouts` are the functions' in seconds, `environment` is what they will run with.
+    """Check that the app can be deployed.
 
-    Raises: BadInput with a line for everything that is missing.
+    `timeouts` are the functions' in seconds, `environment` their variables.
+    Raises: BadInput with a line for each failed precondition.
     """
     settings = read_settings(stage, environment)
     _check_stack(clients, stage)
@@ -34,32 +35,32 @@ def check(clients: Clients, stage: str, timeouts: Mapping[str, int], environment
 
 
 def require_stack(clients: Clients, stage: str) -> str:
-    """The state of the stage's stack of data. Raises: BadInput when the region has no such stage."""
+    """Return the state of the stage's data stack. Raises: BadInput when the region has no such stack."""
     stack = data_stack(clients, stage)
     state = stack.state()
     if state is None or state == "REVIEW_IN_PROGRESS":
         region = clients("cloudformation").meta.region_name
         raise BadInput(
             f"There is no stack {stack.name} in {region}: run `make up STAGE={stage}` first, "
-            "unless it is another region that you mean."
+            "or select the stage's region."
         )
     return state
 
 
 def _check_stack(clients: Clients, stage: str) -> None:
-    """Everything else needs it."""
+    """Raises: BadInput. The other preconditions depend on the stack."""
     stack = data_stack(clients, stage)
     state = require_stack(clients, stage)
     if state.endswith("_IN_PROGRESS"):
-        raise BadInput(f"The stack {stack.name} is being changed right now ({state}): wait for that to end.")
-    if state not in _GOOD:
+        raise BadInput(f"The stack {stack.name} is being changed ({state}): wait until that has ended.")
+    if state not in _USABLE:
         raise BadInput(
-            f"The stack {stack.name} is in state {state}: `make up STAGE={stage}` says what to do."
+            f"The stack {stack.name} is in state {state}: `make up STAGE={stage}` names the remedy."
         )
 
 
 def read_settings(stage: str, environment: Mapping[str, str]) -> Settings:
-    """What the stage's functions will run with. Raises: BadInput when they could not."""
+    """Return the settings of the stage's functions. Raises: BadInput when a setting is invalid."""
     try:
         return Settings.from_env({**environment, "STAGE": stage})
     except SettingsError as error:
@@ -67,12 +68,12 @@ def read_settings(stage: str, environment: Mapping[str, str]) -> Settings:
 
 
 def _auth(clients: Clients, settings: Settings) -> Iterator[str]:
-    """A stage without any means to check a token would refuse everybody."""
+    """A stage that cannot verify tokens would refuse every request."""
     name = settings.parameter("token-keys")
     if not settings.jwks_url and read_parameter(clients, name) is None:
         yield (
-            f"The stage {settings.stage} could check nobody's token: give it JWKS_URL, TOKEN_ISSUER and "
-            f"TOKEN_AUDIENCE in .chalice/config.json, or a key for HS256 tokens in the SSM parameter {name}."
+            f"The stage {settings.stage} cannot verify tokens: set JWKS_URL, TOKEN_ISSUER and TOKEN_AUDIENCE "
+            f"in .chalice/config.json, or store a key for HS256 tokens in the SSM parameter {name}."
         )
 
 
@@ -80,27 +81,26 @@ def _visibility(clients: Clients, stage: str, timeouts: Mapping[str, int]) -> It
     for lane, function in LANES.items():
         queue = f"{APP_NAME}-{stage}-{lane}"
         visibility = int(attributes_of(clients, queue)["VisibilityTimeout"])
-        needed = VISIBILITY_FACTOR * timeouts[function]
-        if visibility < needed:
+        minimum = VISIBILITY_FACTOR * timeouts[function]
+        if visibility < minimum:
             yield (
-                f"The queue {queue} hides a message for {visibility} s, but {function} may take "
-                f"{timeouts[function]} s: {needed} s are needed. Change infra/stacks/data.yaml, then "
+                f"The queue {queue} hides a message for {visibility} s, but {function} may run "
+                f"{timeouts[function]} s: the minimum is {minimum} s. Change infra/stacks/data.yaml, then "
                 f"`make up STAGE={stage}`."
             )
 
 
 def attributes_of(clients: Clients, queue: str) -> dict[str, Any]:
-    """All attributes of a queue. Raises: BadInput when it does not exist."""
+    """Return all attributes of a queue. Raises: BadInput when it does not exist."""
     client = clients("sqs")
     try:
         url = client.get_queue_url(QueueName=queue)["QueueUrl"]
-        found: dict[str, Any] = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])[
-            "Attributes"
-        ]
+        response = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
     except ClientError as error:
         if "NonExistentQueue" in error.response["Error"]["Code"]:
             raise BadInput(
-                f"There is no queue {queue}, though its stack says so: was it deleted by hand?"
+                f"The queue {queue} of the stack does not exist: was it deleted by hand?"
             ) from error
         raise
-    return found
+    attributes: dict[str, Any] = response["Attributes"]
+    return attributes

@@ -1,4 +1,4 @@
-"""The app of a stage taken off AWS; its data stays."""
+"""Removes the app of a stage from AWS; the stage's data stays."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ from chalice.deploy.sweeper import ResourceSweeper
 from chalice.utils import UI
 
 from infra.deployer.adoption import adopt
-from infra.deployer.execution import Rehearsal
+from infra.deployer.execution import DryRun
 from infra.plan import Change
 
 
 class Removal:
-    """Everything of a stage that Chalice made, found by its names, deleted by Chalice's own sweeper."""
+    """The removal of all resources that Chalice created for a stage. Chalice's own sweeper deletes them."""
 
     def __init__(self, stage: str, ui: UI) -> None:
         self._client = TypedAWSClient(Session())
         self._ui = ui
-        found = DeployedResources({"resources": adopt(self._client, stage, wanted=[], record=[])})
+        resources = adopt(self._client, stage, app_resources=[], record=[])
+        deployed = DeployedResources({"resources": resources})
         sweeper = ResourceSweeper()
-        config: Any = SimpleNamespace(chalice_stage=stage, deployed_resources=lambda _: found)
+        config: Any = SimpleNamespace(chalice_stage=stage, deployed_resources=lambda _: deployed)
         sweeper.execute(models.Plan([], {}), config)
         self._plan = sweeper.plan
 
     @property
     def changes(self) -> list[Change]:
-        """What would be deleted."""
-        rehearsal = Rehearsal(self._client, self._ui)
-        rehearsal.rehearse(self._plan)
-        return rehearsal.changes.all
+        """The planned deletions."""
+        dry_run = DryRun(self._client, self._ui)
+        dry_run.run(self._plan)
+        return dry_run.changes.all
 
-    def carry_out(self) -> None:
-        """Delete it. What a killed removal left is found by the next."""
+    def execute(self) -> None:
+        """Delete the resources. After a killed removal, the next one finds the rest."""
         Executor(self._client, self._ui).execute(self._plan)

@@ -1,4 +1,4 @@
-"""A REST API made from its swagger document call by call: the emulator knows no Import- and PutRestApi."""
+"""Creates a REST API from its swagger document call by call: the emulator has no Import- and PutRestApi."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _INTEGRATION = "x-amazon-apigateway-integration"
 
 
 def create_api(gateway: Any, document: Mapping[str, Any], endpoint_type: str) -> str:
-    """The id of a new REST API with the routes of `document`."""
+    """Create a REST API with the routes of `document`; return its id."""
     api = gateway.create_rest_api(
         name=document["info"]["title"],
         binaryMediaTypes=document["x-amazon-apigateway-binary-media-types"],
@@ -22,7 +22,7 @@ def create_api(gateway: Any, document: Mapping[str, Any], endpoint_type: str) ->
 
 
 def replace_routes(gateway: Any, api_id: str, document: Mapping[str, Any]) -> None:
-    """Give an API the routes of `document` and no others."""
+    """Replace all routes of an API by those of `document`."""
     for resource in gateway.get_resources(restApiId=api_id, limit=500)["items"]:
         for method in resource.get("resourceMethods", {}):
             gateway.delete_method(restApiId=api_id, resourceId=resource["id"], httpMethod=method)
@@ -42,9 +42,9 @@ def _add_routes(gateway: Any, api_id: str, document: Mapping[str, Any]) -> None:
         for method, operation in operations.items():
             target = {"restApiId": api_id, "resourceId": resource_id, "httpMethod": method.upper()}
             _add_method(gateway, target, operation, authorizers)
-    for kind, answer in document.get(EXTENSION, {}).items():
-        gateway.put_gateway_response(restApiId=api_id, responseType=kind, **answer)
-    # Last, so that routes left half-made by an error are made again.
+    for kind, response in document.get(EXTENSION, {}).items():
+        gateway.put_gateway_response(restApiId=api_id, responseType=kind, **response)
+    # Last, so that the next deployment repeats what an error interrupted.
     fingerprint = {"op": "replace", "path": "/description", "value": document["info"]["description"]}
     gateway.update_rest_api(restApiId=api_id, patchOperations=[fingerprint])
 
@@ -92,7 +92,7 @@ def _add_method(
 
 
 def _add_preflight(gateway: Any, target: Mapping[str, str], integration: Mapping[str, Any]) -> None:
-    """The answer to a browser's CORS preflight, which the gateway gives by itself."""
+    """Let the gateway itself respond to a browser's CORS preflight."""
     headers = integration["responses"]["default"]["responseParameters"]
     gateway.put_integration(**target, type="MOCK", requestTemplates=integration["requestTemplates"])
     gateway.put_method_response(**target, statusCode="200", responseParameters=dict.fromkeys(headers, False))

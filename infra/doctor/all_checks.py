@@ -1,4 +1,4 @@
-"""All that the doctor looks at, in the order in which it tells it."""
+"""All checks of the doctor, in the order of its report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from infra.doctor.check import Check
 CHECKS: Final[tuple[Check, ...]] = (
     app.http_api,
     app.websocket_api,
-    app.functions,
+    app.function_settings,
     app.policies,
     app.secrets,
     queues.visibility,
@@ -31,8 +31,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     app.subscribers,
 )
 
-#: Those that a template can answer.
-ON_PAPER: Final[tuple[Check, ...]] = (
+#: The checks that need only a template.
+TEMPLATE_CHECKS: Final[tuple[Check, ...]] = (
     queues.visibility,
     queues.redrive,
     queues.retention,

@@ -1,4 +1,4 @@
-"""Looks a deployed stage over, for what causes outages in systems of queues and streams."""
+"""A check of the doctor, its finding, and the function that runs checks."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.doctor.deployed_stage import NotThere, Patient
+from infra.doctor.deployed_stage import DeployedStage, ResourceMissing
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One thing that must be so. `look` yields a sentence for each way in which it is not."""
+    """One condition of a healthy stage. `find_problems` yields a sentence for each violation."""
 
     title: str
     advice: str
-    look: Callable[[Patient], Iterator[str]]
+    find_problems: Callable[[DeployedStage], Iterator[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What a check found."""
+    """The result of a check."""
 
     check: Check
     problems: Sequence[str]
@@ -30,25 +30,29 @@ class Finding:
     def is_healthy(self) -> bool:
         return not self.problems
 
-
-def check(title: str, advice: str) -> Callable[[Callable[[Patient], Iterator[str]]], Check]:
-    """Make a check of a function; `advice` says what to do when it is red. `{stage}` is filled in."""
-
-    def of(look: Callable[[Patient], Iterator[str]]) -> Check:
-        return Check(title=title, advice=advice, look=look)
-
-    return of
+    def advice(self, stage: str) -> str:
+        """Return what to do when the check is red."""
+        return self.check.advice.format(stage=stage)
 
 
-def examine(patient: Patient, checks: Sequence[Check]) -> Iterator[Finding]:
-    """Carry out each check, in their order."""
+def check(title: str, advice: str) -> Callable[[Callable[[DeployedStage], Iterator[str]]], Check]:
+    """Make a check of a function. `advice` may contain `{stage}`."""
+
+    def to_check(find_problems: Callable[[DeployedStage], Iterator[str]]) -> Check:
+        return Check(title=title, advice=advice, find_problems=find_problems)
+
+    return to_check
+
+
+def run_checks(stage: DeployedStage, checks: Sequence[Check]) -> Iterator[Finding]:
+    """Run the checks in their order. A check that cannot read its resource is red."""
     for each in checks:
         try:
-            problems = list(each.look(patient))
-        except NotThere as error:
+            problems = list(each.find_problems(stage))
+        except ResourceMissing as error:
             problems = [str(error)]
         except ClientError as error:
-            problems = [f"This could not be looked at: {error.response['Error'].get('Message', error)}"]
+            problems = [f"The check failed: {error.response['Error'].get('Message', error)}"]
         except (BotoCoreError, OSError) as error:
-            problems = [f"This could not be looked at: {error}"]
+            problems = [f"The check failed: {error}"]
         yield Finding(check=each, problems=problems)

@@ -11,56 +11,58 @@ from websockets.sync.client import connect
 
 from infra.deployer.preconditions import read_settings
 from infra.doctor.check import check
-from infra.doctor.deployed_stage import TABLES, Patient
+from infra.doctor.deployed_stage import TABLES, DeployedStage
 from infra.names import FUNCTIONS, function_name
-from infra.stacks.alarms import alarms as wanted_alarms
+from infra.stacks.alarms import RUNBOOK
+from infra.stacks.alarms import alarms as all_alarms
 from infra.stacks.ssm_parameters import read_parameter
 
-_UP = "`make up STAGE={stage}` puts it right."
-_DEPLOY = "`make deploy STAGE={stage}` puts it right."
-PATIENCE_SECONDS = 10
+_UP = "`make up STAGE={stage}` repairs it."
+_DEPLOY = "`make deploy STAGE={stage}` repairs it."
+TIMEOUT_SECONDS = 10
 
 
-@check("tables let old rows go", _UP)
-def expiry(stage: Patient) -> Iterator[str]:
+@check("rows of all tables expire", _UP)
+def expiry(stage: DeployedStage) -> Iterator[str]:
     for table in TABLES:
         if stage.expiry(table) != "ttl":
-            yield f"{table} keeps its rows for ever."
+            yield f"Rows of {table} never expire."
 
 
 @check("tables can be restored", _UP)
-def restorable(stage: Patient) -> Iterator[str]:
+def restorable(stage: DeployedStage) -> Iterator[str]:
     for table in ("tasks", "documents"):
         if not stage.is_restorable(table):
             yield f"{table} has no point-in-time recovery."
         if stage.stage == "prod" and not stage.table(table).get("DeletionProtectionEnabled"):
-            yield f"{table} can be deleted by one call."
+            yield f"{table} has no deletion protection."
 
 
-@check("functions are as .chalice/config.json says", _DEPLOY)
-def functions(stage: Patient) -> Iterator[str]:
+@check("functions have the settings of .chalice/config.json", _DEPLOY)
+def function_settings(stage: DeployedStage) -> Iterator[str]:
     missing = stage.client("lambda").exceptions.ResourceNotFoundException
     for function in FUNCTIONS:
         try:
-            found = stage.function(function)
+            deployed = stage.function(function)
         except missing:
-            yield f"{function} is not there."
+            yield f"{function} does not exist."
             continue
         config = stage.config_of(function)
-        for name, has, wants in (
-            ("a timeout of {} s", found["Timeout"], config.lambda_timeout),
-            ("{} MB", found["MemorySize"], config.lambda_memory_size),
-            ("STAGE={}", found.get("Environment", {}).get("Variables", {}).get("STAGE"), stage.stage),
+        variables = deployed.get("Environment", {}).get("Variables", {})
+        for setting, current, desired in (
+            ("a timeout of {} s", deployed["Timeout"], config.lambda_timeout),
+            ("{} MB", deployed["MemorySize"], config.lambda_memory_size),
+            ("STAGE={}", variables.get("STAGE"), stage.stage),
         ):
-            if has != wants:
-                yield f"{function} has {name.format(has)} instead of {wants}."
+            if current != desired:
+                yield f"{function} has {setting.format(current)} instead of {desired}."
 
 
 @check(
-    "functions may do what the repository's policies say, no more and no less",
-    "`make deploy STAGE={stage}` puts back what the repository says.",
+    "functions have exactly the repository's policies",
+    "`make deploy STAGE={stage}` restores the repository's policies.",
 )
-def policies(stage: Patient) -> Iterator[str]:
+def policies(stage: DeployedStage) -> Iterator[str]:
     iam = stage.client("iam")
     for function in FUNCTIONS:
         role = stage.function(function)["Role"].rpartition("/")[2]
@@ -69,47 +71,48 @@ def policies(stage: Patient) -> Iterator[str]:
         if inline != [role] or attached:
             extra = sorted({*inline, *(each["PolicyName"] for each in attached)} - {role})
             names = ", ".join(extra)
-            # Somebody meant something by them: a deployment leaves them alone.
-            more = f"more than its own policy, to be removed by hand: {names}" if extra else "no policy"
-            yield f"The role of {function} has {more}."
+            # They were added on purpose, so a deployment does not delete them.
+            excess = f"additional policies, to be removed by hand: {names}" if extra else "no policy"
+            yield f"The role of {function} has {excess}."
             continue
-        found = iam.get_role_policy(RoleName=role, PolicyName=role)["PolicyDocument"]
-        if found != stage.policy_file(function):
-            yield f"The policy of {function} is not that of {stage.config_of(function).iam_policy_file}."
+        document = iam.get_role_policy(RoleName=role, PolicyName=role)["PolicyDocument"]
+        if document != stage.policy_file(function):
+            yield f"The policy of {function} differs from {stage.config_of(function).iam_policy_file}."
 
 
-@check("functions can check tokens and sign", "`make up STAGE={stage}`, and see README.md on tokens.")
-def secrets(stage: Patient) -> Iterator[str]:
+@check("functions can verify tokens and sign", "`make up STAGE={stage}`, and see README.md on tokens.")
+def secrets(stage: DeployedStage) -> Iterator[str]:
     settings = read_settings(stage.stage, stage.config.environment_variables)
     if read_parameter(stage.target.clients, settings.parameter("signing-keys")) is None:
-        yield f"There is no {settings.parameter('signing-keys')}: cursors and tickets cannot be signed."
+        yield f"{settings.parameter('signing-keys')} is missing: cursors and tickets cannot be signed."
     keys = read_parameter(stage.target.clients, settings.parameter("token-keys"))
     if not settings.jwks_url and keys is None:
-        yield f"There is neither a JWKS_URL nor a {settings.parameter('token-keys')}: nobody is let in."
+        yield f"JWKS_URL and {settings.parameter('token-keys')} are both missing: every request is refused."
 
 
-@check("the HTTP API answers", _DEPLOY)
-def http_api(stage: Patient) -> Iterator[str]:
+@check("the HTTP API responds", _DEPLOY)
+def http_api(stage: DeployedStage) -> Iterator[str]:
     if stage.rest_api_id is None:
-        yield "There is no REST API of the stage."
+        yield "The stage has no REST API."
         return
     url = stage.target.api_address(stage.rest_api_id) + "/health"
-    place = urlsplit(url)
-    kind = http.client.HTTPSConnection if place.scheme == "https" else http.client.HTTPConnection
-    server = kind(place.netloc, timeout=PATIENCE_SECONDS)
+    parts = urlsplit(url)
+    is_https = parts.scheme == "https"
+    connection_class = http.client.HTTPSConnection if is_https else http.client.HTTPConnection
+    connection = connection_class(parts.netloc, timeout=TIMEOUT_SECONDS)
     try:
-        server.request("GET", place.path)
-        status = server.getresponse().status
+        connection.request("GET", parts.path)
+        status = connection.getresponse().status
     finally:
-        server.close()
+        connection.close()
     if status != http.HTTPStatus.OK:
-        yield f"GET {url} answers {status}."
+        yield f"GET {url} responds with {status}."
 
 
-@check("the WebSocket API is reached, by clients and by functions", _DEPLOY)
-def websocket_api(stage: Patient) -> Iterator[str]:
+@check("clients and functions can reach the WebSocket API", _DEPLOY)
+def websocket_api(stage: DeployedStage) -> Iterator[str]:
     if stage.websocket_api_id is None:
-        yield "There is no WebSocket API of the stage."
+        yield "The stage has no WebSocket API."
         return
     routes = stage.client("apigatewayv2").get_routes(ApiId=stage.websocket_api_id)["Items"]
     missing = {"$connect", "$default", "$disconnect"} - {each["RouteKey"] for each in routes}
@@ -118,55 +121,56 @@ def websocket_api(stage: Patient) -> Iterator[str]:
     parameter = f"/task-service/{stage.stage}/websocket-endpoint"
     endpoint = read_parameter(stage.target.clients, parameter)
     if endpoint != stage.target.api_address(stage.websocket_api_id):
-        yield f"The parameter {parameter} names {endpoint}: functions would send updates there."
-    yield from _refuses_a_stranger(stage.target.api_address(stage.websocket_api_id, "wss"))
+        yield f"The parameter {parameter} is {endpoint}: functions would send updates there."
+    yield from _refuses_anonymous(stage.target.api_address(stage.websocket_api_id, "wss"))
 
 
-def _refuses_a_stranger(url: str) -> Iterator[str]:
-    """Who has no token is refused by $connect itself: so it is reached, and works."""
+def _refuses_anonymous(url: str) -> Iterator[str]:
+    """Connect without a token. Only a working $connect refuses that."""
     try:
-        with connect(url, proxy=None, open_timeout=PATIENCE_SECONDS):
-            yield f"{url} lets in who has no token."
+        with connect(url, proxy=None, open_timeout=TIMEOUT_SECONDS):
+            yield f"{url} accepts a connection without a token."
     except InvalidStatus as error:
         if error.response.status_code not in (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN):
-            yield f"{url} answers {error.response.status_code} to who connects without a token."
+            yield f"{url} responds with {error.response.status_code} to a connection without a token."
     except (OSError, WebSocketException) as error:
-        yield f"{url} is not reached: {error}."
+        yield f"{url} cannot be reached: {error}."
 
 
-@check("logs of all functions are kept for a time, not for ever", _UP)
-def log_retention(stage: Patient) -> Iterator[str]:
+@check("log groups of all functions have a retention", _UP)
+def log_retention(stage: DeployedStage) -> Iterator[str]:
     for function in FUNCTIONS:
         name = f"/aws/lambda/{function_name(stage.stage, function)}"
         if name not in stage.log_groups:
-            yield f"{name} is not there."
+            yield f"{name} does not exist."
         elif stage.log_groups[name] is None:
-            yield f"{name} keeps its lines for ever."
+            yield f"{name} has no retention."
 
 
-@check("every alarm is there, and silent", "docs/operations.md says what each means; " + _UP)
-def alarms(stage: Patient) -> Iterator[str]:
-    for wanted in wanted_alarms(stage.stage):
-        name = stage.name(wanted.name)
-        found = stage.alarms.get(name)
-        if found is None:
-            yield f"{name} is not there."
+@check("every alarm exists and is silent", f"{RUNBOOK} explains each alarm; {_UP}")
+def alarms(stage: DeployedStage) -> Iterator[str]:
+    for desired in all_alarms(stage.stage):
+        name = stage.name(desired.name)
+        alarm = stage.alarms.get(name)
+        if alarm is None:
+            yield f"{name} does not exist."
             continue
-        if found["StateValue"] == "ALARM":
-            yield f"{name} rings: {found.get('StateReason', '')}"
-        if not found.get("ActionsEnabled", True) or not found.get("AlarmActions"):
-            yield f"{name} tells nobody."
+        if alarm["StateValue"] == "ALARM":
+            yield f"{name} rings: {alarm.get('StateReason', '')}"
+        if not alarm.get("ActionsEnabled", True) or not alarm.get("AlarmActions"):
+            yield f"{name} alerts nobody."
 
 
-@check("somebody gets the alerts", "`make up STAGE={stage} EMAIL=you@example.com`, then confirm the mail.")
-def subscribers(stage: Patient) -> Iterator[str]:
+@check("alerts have a recipient", "`make up STAGE={stage} EMAIL=you@example.com`, then confirm the mail.")
+def subscribers(stage: DeployedStage) -> Iterator[str]:
     sns = stage.client("sns")
     pages = sns.get_paginator("list_topics").paginate()
     arns = [topic["TopicArn"] for page in pages for topic in page["Topics"]]
     topic = next((arn for arn in arns if arn.endswith(f":{stage.name('alerts')}")), None)
     if topic is None:
-        yield "The topic is not there."
+        yield "The topic does not exist."
         return
-    found = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
-    if stage.stage == "prod" and not any(each["SubscriptionArn"].startswith("arn:") for each in found):
+    subscriptions = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    is_confirmed = any(each["SubscriptionArn"].startswith("arn:") for each in subscriptions)
+    if stage.stage == "prod" and not is_confirmed:
         yield "The topic has no confirmed subscriber."

@@ -1,4 +1,4 @@
-"""A deployed stage as the doctor sees it: read from AWS when a check asks, and each thing once."""
+"""A deployed stage as the checks read it: each resource is read from AWS once, when a check needs it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import json
 from functools import cached_property
 from typing import Any, Final
 
-from chalice.cli.factory import CLIFactory
-from chalice.config import Config
-
 from infra import APP_NAME
+from infra.deployer.app_functions import stage_config
 from infra.deployer.preconditions import LANES
 from infra.names import function_name, rest_api_name, websocket_api_name
 from infra.stacks.templates import DATA, load
@@ -19,12 +17,12 @@ TABLES: Final = ("tasks", "documents", "connections", "rollups")
 QUEUES: Final = (*LANES, "dead-letters", "stream-failures", "schedule-failures")
 
 
-class NotThere(LookupError):
-    """What a check wanted to look at does not exist."""
+class ResourceMissing(LookupError):
+    """A resource that a check reads does not exist."""
 
 
-class Patient:
-    """Reading it changes nothing. What is not there raises what AWS says about it."""
+class DeployedStage:
+    """Reads a stage and changes nothing. A missing resource raises AWS's own error."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
@@ -33,18 +31,19 @@ class Patient:
         self._functions: dict[str, dict[str, Any]] = {}
 
     def client(self, service: str) -> Any:
+        """Return the client of an AWS service."""
         return self.target.clients(service)
 
     @property
-    def place(self) -> str:
-        """Where it is, for a person."""
-        return self.target.place
+    def title(self) -> str:
+        """Stage, account and region, for a person."""
+        return self.target.title
 
     def name(self, resource: str) -> str:
-        """The stage's own table, queue or topic."""
+        """Return the name on AWS of one of the stage's tables, queues, topics or alarms."""
         return f"{APP_NAME}-{self.stage}-{resource}"
 
-    # --- What is written down -------------------------------------------------------------------
+    # --- Desired state, from the repository -----------------------------------------------------
 
     @property
     def template(self) -> dict[str, Any]:
@@ -53,22 +52,23 @@ class Patient:
         return resources
 
     @cached_property
-    def config(self) -> Config:
-        """.chalice/config.json, as Chalice reads it for this stage."""
-        return CLIFactory(str(self.target.project)).create_config_obj(self.stage)
+    def config(self) -> Any:
+        """Chalice's configuration of this stage, from .chalice/config.json."""
+        return stage_config(self.target.project, self.stage)
 
-    def config_of(self, function: str) -> Config:
+    def config_of(self, function: str) -> Any:
+        """Return the configuration of one function."""
         return self.config.scope(self.stage, function)
 
     def policy_file(self, function: str) -> Any:
-        """The policy that the repository gives a function."""
+        """Return the repository's policy of a function."""
         file = self.target.project / ".chalice" / self.config_of(function).iam_policy_file
         return json.loads(file.read_text())
 
-    # --- What AWS has ---------------------------------------------------------------------------
+    # --- Current state, from AWS ----------------------------------------------------------------
 
     def queue(self, queue: str) -> dict[str, Any]:
-        """A queue's attributes."""
+        """Return a queue's attributes."""
         if queue not in self._queues:
             sqs = self.client("sqs")
             url = sqs.get_queue_url(QueueName=self.name(queue))["QueueUrl"]
@@ -76,35 +76,36 @@ class Patient:
         return self._queues[queue]
 
     def function(self, function: str) -> dict[str, Any]:
-        """A function's configuration."""
+        """Return a function's configuration."""
         if function not in self._functions:
             name = function_name(self.stage, function)
-            found: dict[str, Any] = self.client("lambda").get_function_configuration(FunctionName=name)
-            self._functions[function] = found
+            configuration = self.client("lambda").get_function_configuration(FunctionName=name)
+            self._functions[function] = configuration
         return self._functions[function]
 
     def mappings(self, function: str) -> list[dict[str, Any]]:
-        """What a function reads from."""
+        """Return a function's event source mappings."""
         name = function_name(self.stage, function)
-        found: list[dict[str, Any]] = self.client("lambda").list_event_source_mappings(FunctionName=name)[
-            "EventSourceMappings"
-        ]
-        return found
+        response = self.client("lambda").list_event_source_mappings(FunctionName=name)
+        mappings: list[dict[str, Any]] = response["EventSourceMappings"]
+        return mappings
 
     def table(self, table: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.client("dynamodb").describe_table(TableName=self.name(table))["Table"]
-        return found
+        """Return a table's description."""
+        response = self.client("dynamodb").describe_table(TableName=self.name(table))
+        description: dict[str, Any] = response["Table"]
+        return description
 
     def expiry(self, table: str) -> str | None:
-        """The attribute that says when a row goes; None when rows stay."""
-        found = self.client("dynamodb").describe_time_to_live(TableName=self.name(table))
-        expiry = found["TimeToLiveDescription"]
+        """Return the attribute with a row's expiry; None when rows do not expire."""
+        response = self.client("dynamodb").describe_time_to_live(TableName=self.name(table))
+        expiry = response["TimeToLiveDescription"]
         return expiry.get("AttributeName") if expiry["TimeToLiveStatus"] in ("ENABLED", "ENABLING") else None
 
     def is_restorable(self, table: str) -> bool:
-        """Has it point-in-time recovery?"""
-        found = self.client("dynamodb").describe_continuous_backups(TableName=self.name(table))
-        recovery = found["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
+        """Return whether the table has point-in-time recovery."""
+        response = self.client("dynamodb").describe_continuous_backups(TableName=self.name(table))
+        recovery = response["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
         return bool(recovery.get("PointInTimeRecoveryStatus") == "ENABLED")
 
     @cached_property
@@ -131,7 +132,7 @@ class Patient:
 
     @cached_property
     def log_groups(self) -> dict[str, int | None]:
-        """How many days each log group of the stage keeps its lines; None: for ever."""
+        """Retention in days of each of the stage's log groups; None for unlimited."""
         pages = (
             self.client("logs")
             .get_paginator("describe_log_groups")

@@ -1,4 +1,4 @@
-"""A stage as a template describes it: what the doctor can say before anything is on AWS, and without AWS."""
+"""A stage as a template describes it: the doctor checks it before it is deployed, without AWS."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from typing import Any
 
 import yaml
 
-from infra.doctor.deployed_stage import NotThere, Patient
+from infra.doctor.deployed_stage import DeployedStage, ResourceMissing
 from infra.errors import BadInput
 from infra.stacks.monitoring import monitoring_template
 from infra.stacks.templates import load, physical_name
-from infra.target import Target, check_stage, stages
+from infra.target import Target, check_stage, read_stages
 
 _QUEUE_DEFAULTS = {"VisibilityTimeout": "30", "MessageRetentionPeriod": "345600"}
 
 
-class Blueprint(Patient):
-    """Takes the place of a deployed stage for the checks of what a template can answer.
+class TemplateStage(DeployedStage):
+    """Replaces a deployed stage for the checks that need only a template.
 
-    Functions are as .chalice/config.json says, and alarms are those that `up` would put beside the template.
+    Functions are those of .chalice/config.json, and alarms those of the monitoring stack.
     """
 
     def __init__(self, project: Path, stage: str, file: Path) -> None:
-        """Raises: BadInput when there is no such stage, or the file is no template."""
-        check_stage(stages(project), stage)
-        super().__init__(Target(stage=stage, region="", account="", project=project, clients=_nobody))
+        """Raises: BadInput when there is no such stage, or the file is not a template."""
+        check_stage(read_stages(project), stage)
+        super().__init__(Target(stage=stage, region="", account="", project=project, clients=_no_client))
         self._file = file
         self._resources = resolved(_read(file), {"Stage": stage, "AlertEmail": ""})
 
     @property
-    def place(self) -> str:
+    def title(self) -> str:
         return f"stage {self.stage}, as in {self._file}"
 
     def queue(self, queue: str) -> dict[str, Any]:
-        written = self._named("AWS::SQS::Queue", self.name(queue))
+        properties = self._properties("AWS::SQS::Queue", self.name(queue))
         attributes = {
             key: json.dumps(value) if isinstance(value, dict) else str(value).lower()
-            for key, value in written.items()
+            for key, value in properties.items()
         }
         return {**_QUEUE_DEFAULTS, **attributes, "QueueArn": self.name(queue)}
 
@@ -47,23 +47,23 @@ class Blueprint(Patient):
         return {"Timeout": self.config_of(function).lambda_timeout}
 
     def table(self, table: str) -> dict[str, Any]:
-        return self._named("AWS::DynamoDB::Table", self.name(table))
+        return self._properties("AWS::DynamoDB::Table", self.name(table))
 
     def expiry(self, table: str) -> str | None:
-        written = self.table(table).get("TimeToLiveSpecification", {})
-        return written.get("AttributeName") if written.get("Enabled") else None
+        expiry = self.table(table).get("TimeToLiveSpecification", {})
+        return expiry.get("AttributeName") if expiry.get("Enabled") else None
 
     def is_restorable(self, table: str) -> bool:
-        written = self.table(table).get("PointInTimeRecoverySpecification", {})
-        return bool(written.get("PointInTimeRecoveryEnabled"))
+        recovery = self.table(table).get("PointInTimeRecoverySpecification", {})
+        return bool(recovery.get("PointInTimeRecoveryEnabled"))
 
     @property
     def alarms(self) -> dict[str, dict[str, Any]]:
-        beside = resolved(monitoring_template(self.stage), {})
-        written = {**self._resources, **beside}.values()
+        monitoring = resolved(monitoring_template(self.stage), {})
+        resources = {**self._resources, **monitoring}.values()
         return {
             each["Properties"]["AlarmName"]: {"StateValue": "OK", **each["Properties"]}
-            for each in written
+            for each in resources
             if each["Type"] == "AWS::CloudWatch::Alarm"
         }
 
@@ -74,22 +74,22 @@ class Blueprint(Patient):
             each["Properties"]["LogGroupName"]: each["Properties"].get("RetentionInDays") for each in groups
         }
 
-    def _named(self, kind: str, name: str) -> dict[str, Any]:
+    def _properties(self, kind: str, name: str) -> dict[str, Any]:
         for resource in self._resources.values():
             if resource["Type"] == kind and physical_name(resource, self.stage) == name:
                 properties: dict[str, Any] = resource["Properties"]
                 return properties
-        raise NotThere(f"{self._file} has no {kind} called {name}.")
+        raise ResourceMissing(f"{self._file} has no {kind} named {name}.")
 
 
 def resolved(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
-    """The template's resources with these parameters put in. The ARN of a queue is its name."""
-    value_of = _Values(template, parameters)
-    return {name: {"Properties": {}, **value_of(each)} for name, each in template["Resources"].items()}
+    """Return the template's resources with all functions evaluated. The ARN of a queue is its name."""
+    evaluate = _Evaluator(template, parameters)
+    return {name: {"Properties": {}, **evaluate(each)} for name, each in template["Resources"].items()}
 
 
-class _Values:
-    """What CloudFormation's functions come to. One that is not known stays as it is written."""
+class _Evaluator:
+    """Evaluates CloudFormation's functions. An unknown function stays unevaluated."""
 
     def __init__(self, template: Mapping[str, Any], parameters: Mapping[str, str]) -> None:
         self._template = template
@@ -131,16 +131,17 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         template = load(file)
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file} cannot be read: {getattr(error, 'strerror', 'it is no text')}.") from error
+        reason = getattr(error, "strerror", "it is not text")
+        raise BadInput(f"{file} cannot be read: {reason}.") from error
     except yaml.YAMLError as error:
         raise BadInput(f"{file} is not YAML: {' '.join(str(error).split())}.") from error
     resources = template.get("Resources") if isinstance(template, dict) else None
     if not isinstance(resources, dict) or not all(
         isinstance(each, dict) and "Type" in each for each in resources.values()
     ):
-        raise BadInput(f"{file} is no template of CloudFormation: it has no Resources with a Type.")
+        raise BadInput(f"{file} is not a CloudFormation template: it has no Resources with a Type.")
     return template
 
 
-def _nobody(service: str) -> Any:
-    raise NotThere(f"A template says nothing of {service}.")
+def _no_client(service: str) -> Any:
+    raise ResourceMissing(f"A template does not describe {service}.")

@@ -1,7 +1,7 @@
-"""`python -m infra.iam`: one IAM policy for each function of each stage, from the calls that it makes.
+"""One IAM policy for each function of each stage, generated from the calls that the function makes.
 
-The calls are in calls.json, as the functional tests saw them (`make policies` records them anew). Chalice's
-PolicyBuilder says which action a call needs; what is added here is the resource, which it leaves at `*`.
+calls.json contains the calls, as the functional tests made them (`make policies` records them again).
+Chalice's PolicyBuilder maps each call to an IAM action and allows it on `*`; this module names the resource.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ from infra import APP_NAME
 from infra.deployer.app_functions import PROJECT, Function, functions_of, stages
 
 CALLS_FILE: Final = Path(__file__).with_name("calls.json")
-#: What task types call with clients of their own, by hand: {function: [statement, ...]}. It need not exist.
+#: Statements for the calls of your own task types, written by hand: {function: [statement, ...]}. Optional.
 OWN_RIGHTS_FILE: Final = Path(__file__).with_name("own_rights.json")
 POLICIES: Final = PROJECT / ".chalice"
 
-#: Where Lambda describes what push_updates could not process; `event_sources.mapping_options` names it, too.
+#: The queue for stream records that push_updates could not process, as in `event_sources.mapping_options`.
 STREAM_FAILURES: Final = "stream-failures"
 
-#: Of one function: service → method of its client → short names of what it is called on.
+#: The calls of one function: service → method of its client → short names of the resources.
 Calls = Mapping[str, Mapping[str, Iterable[str]]]
 
-#: A resource's ARN from its short name. A role reaches its own account, and the app its own region, only.
+#: ARNs by service. Wildcards are safe: a role reaches its own account only, and the app its own region.
 _ARNS: Final = {
     "dynamodb": "arn:*:dynamodb:*:*:table/{app}-{stage}-{name}",
     "sqs": "arn:*:sqs:*:*:{app}-{stage}-{name}",
     "sns": "arn:*:sns:*:*:{app}-{stage}-{name}",
     "ssm": "arn:*:ssm:*:*:parameter/{app}/{stage}/{name}",
     "logs": "arn:*:logs:*:*:log-group:/aws/lambda/{name}:*",
-    # The id of the WebSocket API is not known before the first deployment.
+    # The id of the WebSocket API is unknown before the first deployment.
     "apigatewaymanagementapi": "arn:*:execute-api:*:*:*/{stage}/{name}/@connections/*",
 }
 
-#: What Chalice's table of actions lacks.
+#: Actions that Chalice's table lacks.
 _MORE_ACTIONS: Final = {
     "apigatewaymanagementapi": {
         "PostToConnection": "execute-api:ManageConnections",
         "DeleteConnection": "execute-api:ManageConnections",
     }
 }
-#: The parts of a transaction and the statements of a batch are authorised one by one: the whole is no action.
+#: IAM authorises each part of a transaction, and each statement of a batch, not the whole.
 _PARTS: Final = {
     "dynamodb": {
         "transact_put": ["dynamodb:PutItem"],
@@ -62,28 +62,28 @@ _PARTS: Final = {
 
 
 def recorded_calls() -> dict[str, Calls]:
-    """The calls of each function, by its key, as they are checked in."""
-    found: dict[str, Calls] = json.loads(CALLS_FILE.read_text())
-    return found
+    """Return the recorded calls of each function, by its key."""
+    calls: dict[str, Calls] = json.loads(CALLS_FILE.read_text())
+    return calls
 
 
 def file_name(stage: str, function: str) -> str:
-    """What the policy of a stage's function is called, in .chalice and in config.json."""
+    """Return the name of the policy file of a stage's function, as in config.json."""
     return f"policy-{stage}-{function}.json"
 
 
 def own_rights(file: Path = OWN_RIGHTS_FILE) -> dict[str, list[dict[str, Any]]]:
-    """Statements that a team adds to its functions' policies, by function."""
-    found: dict[str, list[dict[str, Any]]] = json.loads(file.read_text()) if file.exists() else {}
-    return found
+    """Return the hand-written statements by function; none when the file does not exist."""
+    statements: dict[str, list[dict[str, Any]]] = json.loads(file.read_text()) if file.exists() else {}
+    return statements
 
 
 def policy(
     stage: str, function: Function, calls: Calls, own: Iterable[dict[str, Any]] = ()
 ) -> dict[str, Any]:
-    """What a function's role allows: its calls, and what Lambda does in its name before and after a run.
+    """Return the policy of a function: its calls, and those that Lambda makes for it around a run.
 
-    `own` statements are added as they are, with `${Stage}` in a resource replaced by the stage.
+    `own` statements are appended, with `${Stage}` in a resource replaced by the stage.
     """
     statements = [
         _statement(stage, service, resource, methods)
@@ -91,13 +91,13 @@ def policy(
     ]
     statements += _event_source(stage, function)
     if function.model.xray:
-        statements.append(dict(XRAY_POLICY))  # which cannot be narrowed
-    added = [json.loads(json.dumps(each).replace("${Stage}", stage)) for each in own]
-    return {"Version": PolicyBuilder.VERSION, "Statement": [*_merged(statements), *added]}
+        statements.append(dict(XRAY_POLICY))  # X-Ray supports no resource but `*`
+    own_statements = [json.loads(json.dumps(each).replace("${Stage}", stage)) for each in own]
+    return {"Version": PolicyBuilder.VERSION, "Statement": [*_merged(statements), *own_statements]}
 
 
 def rendered_policies() -> dict[str, str]:
-    """The text of every policy file of every stage, by its name."""
+    """Return the text of every policy file of every stage, by file name."""
     calls, own = recorded_calls(), own_rights()
     policies = {
         file_name(stage, each.key): policy(stage, each, calls.get(each.key, {}), own.get(each.key, []))
@@ -108,7 +108,7 @@ def rendered_policies() -> dict[str, str]:
 
 
 def write_policies() -> None:
-    """Make the policies in .chalice those that follow from the recorded calls, and remove all others."""
+    """Write all policy files in .chalice from the recorded calls, and delete stale ones."""
     files = {POLICIES / name: text for name, text in rendered_policies().items()}
     for stale in set(POLICIES.glob("policy*.json")) - set(files):
         stale.unlink()
@@ -117,7 +117,7 @@ def write_policies() -> None:
 
 
 def _around_a_run(function: Function) -> Calls:
-    """Logs go to the function's own log group, which the stack has made; given-up records to their queue."""
+    """Return Lambda's own calls: logs to the function's log group, dropped stream records to their queue."""
     calls: dict[str, dict[str, list[str]]] = {
         "logs": {"create_log_stream": [function.name], "put_log_events": [function.name]}
     }
@@ -127,7 +127,7 @@ def _around_a_run(function: Function) -> Calls:
 
 
 def _event_source(stage: str, function: Function) -> list[dict[str, Any]]:
-    """What Lambda needs to read the queue or stream that wakes the function, in Chalice's own words."""
+    """Return Chalice's statement with which Lambda reads the function's queue or stream."""
     if function.queue is not None:
         return [{**SQS_EVENT_SOURCE_POLICY, "Resource": [_arn(stage, "sqs", function.queue)]}]
     if function.reads_stream:
@@ -135,10 +135,10 @@ def _event_source(stage: str, function: Function) -> list[dict[str, Any]]:
     return []
 
 
-def _by_resource(*together: Calls) -> Iterable[tuple[str, str, set[str]]]:
-    """(service, resource, methods) of all these calls, in a fixed order."""
+def _by_resource(*groups: Calls) -> Iterable[tuple[str, str, set[str]]]:
+    """Return (service, resource, methods) of all calls, in a fixed order."""
     methods: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for calls in together:
+    for calls in groups:
         for service, called in calls.items():
             for method, resources in called.items():
                 for resource in resources:
@@ -147,7 +147,7 @@ def _by_resource(*together: Calls) -> Iterable[tuple[str, str, set[str]]]:
 
 
 def _statement(stage: str, service: str, resource: str, methods: set[str]) -> dict[str, Any]:
-    """PolicyBuilder's statement for these methods, on one resource only."""
+    """Return PolicyBuilder's statement for these methods, limited to one resource."""
     (statement,) = _builder().build_policy_from_api_calls({service: methods})["Statement"]
     return {
         "Effect": statement["Effect"],
@@ -167,11 +167,11 @@ def _arn(stage: str, service: str, name: str) -> str:
 
 
 def _merged(statements: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One statement for all resources that allow the same."""
+    """Merge statements with the same actions into one."""
     resources: dict[tuple[str, ...], list[str]] = {}
     for statement in statements:
         resources.setdefault(tuple(statement["Action"]), []).extend(statement["Resource"])
     return [
-        {"Effect": "Allow", "Action": list(actions), "Resource": sorted(found)}
-        for actions, found in resources.items()
+        {"Effect": "Allow", "Action": list(actions), "Resource": sorted(arns)}
+        for actions, arns in resources.items()
     ]

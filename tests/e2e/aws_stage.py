@@ -13,7 +13,7 @@ from typing import Any
 
 from chalicelib.domain.caller import Scope
 from infra import emulator_environment
-from infra.doctor.deployed_stage import Patient
+from infra.doctor.deployed_stage import DeployedStage
 from infra.target import Target
 from local.emulator import Emulator
 from local.smoke_test import run_probe
@@ -90,12 +90,12 @@ class AwsStage:
 
     @property
     def endpoints(self) -> Endpoints:
-        patient = Patient(self.target)
-        assert patient.rest_api_id is not None
-        assert patient.websocket_api_id is not None
+        deployed = DeployedStage(self.target)
+        assert deployed.rest_api_id is not None
+        assert deployed.websocket_api_id is not None
         return Endpoints(
-            http=self.target.api_address(patient.rest_api_id),
-            websocket=self.target.api_address(patient.websocket_api_id, "wss"),
+            http=self.target.api_address(deployed.rest_api_id),
+            websocket=self.target.api_address(deployed.websocket_api_id, "wss"),
             aws_endpoint=self.emulator.endpoint,
             token=mint_token(KEY, "default", tuple(Scope), datetime.now(UTC)),
         )

@@ -1,4 +1,4 @@
-"""What the doctor says of a template, without AWS."""
+"""The doctor checks a template without AWS."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def test_the_repositorys_own_is_healthy(stage: str, capsys: pytest.CaptureFixtur
 
 def properties(resource: str, **changes: Any) -> Change:
     def change(template: dict[str, Any]) -> None:
-        written = template["Resources"][resource]["Properties"]
-        written |= changes
+        values = template["Resources"][resource]["Properties"]
+        values |= changes
         for key in [key for key, value in changes.items() if value is None]:
-            del written[key]
+            del values[key]
 
     return change
 
@@ -45,7 +45,7 @@ def properties(resource: str, **changes: Any) -> Change:
 BROKEN: dict[str, tuple[Change, str]] = {
     "no visibility of its own": (
         properties("FastQueue", VisibilityTimeout=None),
-        "fast hides a message for 30 s, run_tasks may take 120 s",
+        "fast hides a message for 30 s, run_tasks may run 120 s",
     ),
     "less than six runs": (
         properties("LongQueue", VisibilityTimeout=5399),
@@ -60,7 +60,7 @@ BROKEN: dict[str, tuple[Change, str]] = {
                 "maxReceiveCount": 2,
             },
         ),
-        "fast gives a message up after 2 deliveries",
+        "fast dead-letters a message after 2 deliveries",
     ),
     "dead letters elsewhere": (
         properties(
@@ -80,58 +80,63 @@ BROKEN: dict[str, tuple[Change, str]] = {
         properties("TasksTable", StreamSpecification={"StreamViewType": "NEW_IMAGE"}),
         "no stream with both images",
     ),
-    "rows stay": (properties("DocumentsTable", TimeToLiveSpecification=None), "documents keeps its rows"),
+    "rows stay": (
+        properties("DocumentsTable", TimeToLiveSpecification=None),
+        "Rows of documents never expire",
+    ),
     "no backup": (
         properties("TasksTable", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}),
         "tasks has no point-in-time recovery",
     ),
     "no protection": (
         properties("TasksTable", DeletionProtectionEnabled=False),
-        "tasks can be deleted by one call",
+        "tasks has no deletion protection",
     ),
-    "not encrypted": (properties("FastQueue", SqsManagedSseEnabled=False), "fast is not."),
-    "logs for ever": (properties("ApiLogs", RetentionInDays=None), "task-service-prod keeps its lines"),
+    "not encrypted": (properties("FastQueue", SqsManagedSseEnabled=False), "fast is not encrypted."),
+    "logs for ever": (properties("ApiLogs", RetentionInDays=None), "task-service-prod has no retention"),
     "no table": (
         lambda template: template["Resources"].pop("RollupsTable"),
-        "has no AWS::DynamoDB::Table called task-service-prod-rollups",
+        "has no AWS::DynamoDB::Table named task-service-prod-rollups",
     ),
 }
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_a_template_lacks_is_told(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    change, says = BROKEN[name]
+def test_a_mistake_in_a_template_is_reported(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change, message = BROKEN[name]
     template = load(DATA)
     change(template)
     (tmp_path / "template.json").write_text(json.dumps(template))
     assert doctor(tmp_path / "template.json", "--json") == 1
     red = [each for each in json.loads(capsys.readouterr().out)["checks"] if not each["healthy"]]
     assert len(red) == 1
-    assert says in red[0]["problems"][0]
+    assert message in red[0]["problems"][0]
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (None, "cannot be read: No such file"),
-        (b"\xff\xfe\x00", "cannot be read: it is no text"),
+        (b"\xff\xfe\x00", "cannot be read: it is not text"),
         (b"a: [", "is not YAML"),
-        (b"- a", "is no template of CloudFormation"),
-        (b"Resources: {Queue: {}}", "is no template of CloudFormation"),
+        (b"- a", "is not a CloudFormation template"),
+        (b"Resources: {Queue: {}}", "is not a CloudFormation template"),
     ],
 )
-def test_what_is_no_template(
-    content: bytes | None, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_file_that_is_not_a_template(
+    content: bytes | None, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "template.yaml"
     if content is not None:
         file.write_bytes(content)
     assert doctor(file) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert says in line
+    assert message in line
 
 
-def test_functions_of_cloudformation_come_to_their_values() -> None:
+def test_functions_of_cloudformation_are_evaluated() -> None:
     template = {
         "Conditions": {"Big": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Size"}, "small"]}]}},
         "Resources": {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import certifi
 
-from tools.ca_roots import BUNDLE, ROOTS, amazons, roots_in
+from tools.ca_roots import BUNDLE, ROOTS, amazon_roots, roots_in
 
 MENDED = "write it anew: python -m tools.ca_roots"
 
@@ -38,4 +38,4 @@ def test_none_ends_within_a_year() -> None:
 
 
 def test_the_file_is_what_the_command_writes() -> None:
-    assert ROOTS.read_text() == amazons(), MENDED
+    assert ROOTS.read_text() == amazon_roots(), MENDED
