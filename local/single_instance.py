@@ -16,8 +16,8 @@ from local import LocalStageError
 
 
 @contextlib.contextmanager
-def only_one(home: Path) -> Iterator[None]:
-    """Hold the checkout's lock. The system lets go of it when the process ends, however it ends.
+def single_instance(home: Path) -> Iterator[None]:
+    """Hold the checkout's lock. The system releases it when the process ends, however it ends.
 
     Raises: LocalStageError when another process holds it.
     """
@@ -35,10 +35,10 @@ def only_one(home: Path) -> Iterator[None]:
 
 def _main(home: Path) -> int:
     try:
-        with only_one(home):
+        with single_instance(home):
             return 0
     except LocalStageError as error:
-        print(f"{error}\nStop it first (Ctrl-C): its data would be gone.", file=sys.stderr)
+        print(f"{error}\nStop it first (Ctrl-C): its data would be deleted.", file=sys.stderr)
         return 1
 
 

@@ -1,4 +1,4 @@
-"""One task through the whole service, to know that it works and to have every part of it warm."""
+"""Sends one task through the whole service, which verifies the deployment and warms every function."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ TIMEOUT_SECONDS: Final = 30.0
 TASK: Final = {"type": "demo.sleep", "payload": {"seconds": 0, "steps": 1}}
 
 
-def run_probe(endpoints: Endpoints) -> float:
-    """Seconds from posting a task to the pushed update that it succeeded. The task is deleted.
+def run_smoke_test(endpoints: Endpoints) -> float:
+    """Run a task and delete it; return the seconds from its POST to the update that it succeeded.
 
     Raises: LocalStageError when it does not succeed within `TIMEOUT_SECONDS`.
     """
@@ -35,11 +35,11 @@ def run_probe(endpoints: Endpoints) -> float:
             started = time.monotonic()
             task = _call("POST", endpoints, "/tasks", TASK)
             while task["status"] != "succeeded":
-                task = _next_update(socket.recv(timeout=_left(started)), task)
+                task = _next_update(socket.recv(timeout=_remaining(started)), task)
             seconds = time.monotonic() - started
         _call("DELETE", endpoints, f"/tasks/{task['id']}")
     except (OSError, HTTPException, WebSocketException) as error:
-        raise LocalStageError(f"The probe task did not get through: {error!r}") from error
+        raise LocalStageError(f"The smoke test could not finish: {error!r}") from error
     return seconds
 
 
@@ -48,11 +48,11 @@ def _next_update(frame: str | bytes, task: dict[str, Any]) -> dict[str, Any]:
     if update.get("id") != task["id"]:
         return task
     if update["status"] in ("failed", "canceled", "expired"):
-        raise LocalStageError(f"The probe task ended as {update['status']}: {update['error']}")
+        raise LocalStageError(f"The smoke test's task ended as {update['status']}: {update['error']}")
     return update
 
 
-def _left(started: float) -> float:
+def _remaining(started: float) -> float:
     return max(0.0, started + TIMEOUT_SECONDS - time.monotonic())
 
 
@@ -62,17 +62,16 @@ def _bearer(endpoints: Endpoints) -> dict[str, str]:
 
 def _call(method: str, endpoints: Endpoints, path: str, body: object = None) -> dict[str, Any]:
     url = endpoints.http + path
-    place = urlsplit(url)
-    server = HTTPConnection(place.netloc, timeout=TIMEOUT_SECONDS)
-    with contextlib.closing(server):
-        server.request(
-            method, place.path, json.dumps(body), {"Content-Type": "application/json", **_bearer(endpoints)}
-        )
-        response = server.getresponse()
+    parts = urlsplit(url)
+    connection = HTTPConnection(parts.netloc, timeout=TIMEOUT_SECONDS)
+    headers = {"Content-Type": "application/json", **_bearer(endpoints)}
+    with contextlib.closing(connection):
+        connection.request(method, parts.path, json.dumps(body), headers)
+        response = connection.getresponse()
         text = response.read().decode()
     if response.status >= HTTPStatus.BAD_REQUEST:
         raise LocalStageError(
-            f"The probe task was refused: {method} {url} answered {response.status}\n{text}"
+            f"The smoke test was refused: {method} {url} returned {response.status}\n{text}"
         )
-    answer: dict[str, Any] = json.loads(text or "{}")
-    return answer
+    content: dict[str, Any] = json.loads(text or "{}")
+    return content

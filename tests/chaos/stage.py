@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 from chalicelib.domain.caller import Scope
 from local.deployer import Deployer
 from local.emulator import Emulator, free_port
-from local.smoke_test import run_probe
+from local.smoke_test import run_smoke_test
 from local.stage import PREFIX, Endpoints, LocalStage
 
 ROOT: Final = Path(__file__).parents[2]
@@ -65,7 +65,7 @@ class Stage:
         try:
             self._emulator.start()
             self._bring_up()
-            run_probe(self.endpoints)
+            run_smoke_test(self.endpoints)
         except BaseException:
             self._emulator.stop()
             raise

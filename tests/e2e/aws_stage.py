@@ -16,7 +16,7 @@ from infra import emulator_environment
 from infra.doctor.deployed_stage import DeployedStage
 from infra.target import Target
 from local.emulator import Emulator
-from local.smoke_test import run_probe
+from local.smoke_test import run_smoke_test
 from local.stage import Endpoints
 from local.tokens import mint_token
 from tests.e2e.conftest import Service
@@ -108,7 +108,7 @@ class AwsStage:
 
     def run_a_task(self) -> float:
         """From POST to the update on a WebSocket; how long that took."""
-        return run_probe(self.endpoints)
+        return run_smoke_test(self.endpoints)
 
     def code(self, function: str) -> str:
         """How Lambda names the code that is live."""

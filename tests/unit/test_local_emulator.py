@@ -1,4 +1,4 @@
-"""The embedded AWS starts, is watched and stops, and its failures are told in words."""
+"""The embedded AWS starts and stops, and its failures are reported."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def emulator(tmp_path: Path) -> Iterator[Emulator]:
     emulator.stop()
 
 
-def test_a_taken_port_is_named_with_a_way_out(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_with_the_remedy(tmp_path: Path) -> None:
     with socket.create_server((HOST, 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(LocalStageError, match=rf"Port {port} is taken(.|\n)*PORT={port + 1} make up"):
+        with pytest.raises(LocalStageError, match=rf"Port {port} is in use(.|\n)*PORT={port + 1} make up"):
             Emulator(port, tmp_path, persist=False).start()
 
 
@@ -38,16 +38,16 @@ def test_what_it_holds_outlives_a_clean_stop(emulator: Emulator) -> None:
     assert emulator.client("sqs").get_queue_url(QueueName="kept")["QueueUrl"].endswith("/kept")
 
 
-def test_a_crash_is_told_with_its_signal_and_where_to_read_on(emulator: Emulator) -> None:
+def test_a_crash_is_reported_with_its_signal_and_the_log(emulator: Emulator) -> None:
     emulator.start()
     emulator.check()
     assert emulator.process_id is not None
     os.kill(emulator.process_id, signal.SIGKILL)
     with pytest.raises(LocalStageError, match=r"killed by SIGKILL(.|\n)*ministack\.log"):
-        emulator.check(patience_seconds=10)
+        emulator.check(timeout_seconds=10)
 
 
-def test_its_functions_see_nothing_of_our_environment(
+def test_its_functions_do_not_inherit_our_environment(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "somebody")

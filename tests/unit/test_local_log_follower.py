@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from local import LocalStageError
-from local.display import Terminal
+from local.display import Display
 from local.emulator import Emulator, free_port
 from local.log_follower import LogFollower
 from local.log_stream import LOG_GROUPS
@@ -34,7 +34,7 @@ def output() -> io.StringIO:
 
 @pytest.fixture
 def follower(emulator: Emulator, output: io.StringIO) -> LogFollower:
-    return LogFollower(emulator, Terminal(Console(file=output, width=200)), read_timeout_seconds=0.2)
+    return LogFollower(emulator, Display(Console(file=output, width=200)), read_timeout_seconds=0.2)
 
 
 def write(emulator: Emulator, line: str) -> None:
