@@ -1,4 +1,4 @@
-"""Logs that are late end nothing; a server that has ended does."""
+"""Late logs do not end the local stage; the end of the server does."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def write(emulator: Emulator, line: str) -> None:
 def test_a_busy_server_shows_its_lines_later(
     emulator: Emulator, follower: LogFollower, output: io.StringIO
 ) -> None:
-    """Given a server that does not answer, then that is told once, and no line is lost."""
+    """Given a server that does not respond, then that is printed once, and no line is lost."""
     write(emulator, "swept")
     assert emulator.process_id
     os.kill(emulator.process_id, signal.SIGSTOP)
@@ -57,7 +57,7 @@ def test_a_busy_server_shows_its_lines_later(
         follower.show_new()
     finally:
         os.kill(emulator.process_id, signal.SIGCONT)
-    assert output.getvalue().count("its logs will come later") == 1
+    assert output.getvalue().count("its logs will appear later") == 1
     follower.show_new()
     assert "swept" in output.getvalue()
 
