@@ -1,4 +1,4 @@
-"""The CA roots that the functions trust: `python -m tools.ca_roots` writes chalicelib/aws/roots.pem.
+"""The CA roots that the functions trust: `python -m tools.ca_roots` writes chalicelib/aws/sdk/roots.pem.
 
 They are the roots of Amazon Trust Services, copied from botocore's bundle. Parsing all of the bundle's 130 or
 so takes longer than the handshake that follows. A test fails when botocore has other roots of Amazon.
@@ -15,7 +15,7 @@ from typing import Any, Final
 import botocore
 
 BUNDLE: Final = Path(botocore.__file__).with_name("cacert.pem")
-ROOTS: Final = Path(__file__).parents[1] / "chalicelib" / "aws" / "roots.pem"
+ROOTS: Final = Path(__file__).parents[1] / "chalicelib" / "aws" / "sdk" / "roots.pem"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

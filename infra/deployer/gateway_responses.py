@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from chalicelib.cors import EVERY_RESPONSE
+from chalicelib.http.headers import EVERY_RESPONSE
 
 EXTENSION: Final = "x-amazon-apigateway-gateway-responses"
 #: The problem document of each kind of response. The DEFAULT kinds have no status, because a template cannot
