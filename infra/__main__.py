@@ -62,10 +62,9 @@ def _run(options: argparse.Namespace, target: Target, terminal: Terminal) -> int
 
 def _check_template(options: argparse.Namespace, terminal: Terminal, project: Path) -> int:
     from infra.commands import check_template  # noqa: PLC0415 - see above
-    from infra.doctor.template_stage import TemplateStage  # noqa: PLC0415
 
-    stage = TemplateStage(project, options.stage, options.template)
-    return 0 if check_template(stage, terminal, as_json=options.json) else 1
+    healthy = check_template(project, options.stage, options.template, terminal, as_json=options.json)
+    return 0 if healthy else 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from infra import APP_NAME
@@ -31,9 +32,12 @@ from infra.terminal import Terminal
 PRODUCTION: Final = "prod"
 
 
-def check_template(stage: TemplateStage, terminal: Terminal, *, as_json: bool) -> bool:
-    """Run the doctor on a template; return True when all checks are green."""
-    return _run_doctor(stage, TEMPLATE_CHECKS, terminal, as_json=as_json)
+def check_template(project: Path, stage: str, template: Path, terminal: Terminal, *, as_json: bool) -> bool:
+    """Run the doctor on a template, without AWS; return True when all checks are green.
+
+    Raises: BadInput for a missing stage, or a file that is not a template.
+    """
+    return _run_doctor(TemplateStage(project, stage, template), TEMPLATE_CHECKS, terminal, as_json=as_json)
 
 
 def _run_doctor(stage: DeployedStage, checks: Sequence[Check], terminal: Terminal, *, as_json: bool) -> bool:

@@ -25,13 +25,6 @@ HOST: Final = "127.0.0.1"
 START_SECONDS: Final = 30.0
 
 
-def free_port() -> int:
-    """A port that nothing listened on a moment ago."""
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        return int(listener.getsockname()[1])
-
-
 class Emulator:
     """One MiniStack on one port with its files in `home`. With `persist`, a clean stop saves its state."""
 
@@ -51,10 +44,6 @@ class Emulator:
     @property
     def log_file(self) -> Path:
         return self._home / "ministack.log"
-
-    @property
-    def process_id(self) -> int | None:
-        return self._process.pid if self._process else None
 
     @property
     def is_running(self) -> bool:

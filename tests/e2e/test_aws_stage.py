@@ -16,10 +16,11 @@ from infra.doctor.all_checks import CHECKS
 from infra.doctor.check import run_checks
 from infra.doctor.deployed_stage import DeployedStage
 from infra.errors import BadInput
-from local.emulator import Emulator, free_port
+from local.emulator import Emulator
 from tests.e2e.aws_stage import KEY, AwsStage
 from tests.e2e.breakages import BREAKAGES
 from tests.e2e.conftest import copy_project
+from tests.support.emulators import free_port
 
 MAPPED = ("run_tasks", "run_long_tasks", "push_updates")
 

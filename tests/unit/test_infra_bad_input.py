@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.__main__ import ROOT, main
-from local.emulator import free_port
+from tests.support.emulators import free_port
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import BotoCoreError
 
 from local import LocalStageError
-from local.emulator import HOST, Emulator, free_port
+from local.emulator import HOST, Emulator
+from tests.support.emulators import free_port, process_id
 
 
 @pytest.fixture
@@ -41,8 +42,7 @@ def test_what_it_holds_outlives_a_clean_stop(emulator: Emulator) -> None:
 def test_a_crash_is_reported_with_its_signal_and_the_log(emulator: Emulator) -> None:
     emulator.start()
     emulator.check()
-    assert emulator.process_id is not None
-    os.kill(emulator.process_id, signal.SIGKILL)
+    os.kill(process_id(emulator), signal.SIGKILL)
     with pytest.raises(LocalStageError, match=r"killed by SIGKILL(.|\n)*ministack\.log"):
         emulator.check(timeout_seconds=10)
 
@@ -53,8 +53,7 @@ def test_its_functions_do_not_inherit_our_environment(
     monkeypatch.setenv("AWS_PROFILE", "somebody")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://aws.example")
     emulator.start()
-    assert emulator.process_id is not None
-    environment = Path(f"/proc/{emulator.process_id}/environ")
+    environment = Path(f"/proc/{process_id(emulator)}/environ")
     if not environment.exists():
         pytest.skip("only Linux shows a process's environment")
     assert b"AWS_PROFILE" not in environment.read_bytes()

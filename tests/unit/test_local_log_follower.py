@@ -14,9 +14,10 @@ from rich.console import Console
 
 from local import LocalStageError
 from local.display import Display
-from local.emulator import Emulator, free_port
+from local.emulator import Emulator
 from local.log_follower import LogFollower
 from local.log_stream import LOG_GROUPS
+from tests.support.emulators import free_port, process_id
 
 
 @pytest.fixture
@@ -50,20 +51,18 @@ def test_a_busy_server_shows_its_lines_later(
 ) -> None:
     """Given a server that does not respond, then that is printed once, and no line is lost."""
     write(emulator, "swept")
-    assert emulator.process_id
-    os.kill(emulator.process_id, signal.SIGSTOP)
+    os.kill(process_id(emulator), signal.SIGSTOP)
     try:
         follower.show_new()
         follower.show_new()
     finally:
-        os.kill(emulator.process_id, signal.SIGCONT)
+        os.kill(process_id(emulator), signal.SIGCONT)
     assert output.getvalue().count("its logs will appear later") == 1
     follower.show_new()
     assert "swept" in output.getvalue()
 
 
 def test_the_end_of_the_server_is_told(emulator: Emulator, follower: LogFollower) -> None:
-    assert emulator.process_id
-    os.kill(emulator.process_id, signal.SIGKILL)
+    os.kill(process_id(emulator), signal.SIGKILL)
     with pytest.raises(LocalStageError, match="killed by SIGKILL"):
         follower.show_new()
