@@ -11,19 +11,19 @@ import json
 from collections.abc import Generator, Iterable
 from typing import Any, TypeVar
 
-from task_service_client.effects import (
+from task_service_client._base_client import Operations
+from task_service_client._effects import (
     Connect,
     Emit,
-    Performance,
+    Execution,
     Receive,
     Request,
     Response,
-    Say,
     Send,
+    SendMessage,
     Sleep,
 )
-from task_service_client.errors import SocketLost, Unreachable
-from task_service_client.shell import Operations
+from task_service_client._errors import SocketLost, Unreachable
 
 T = TypeVar("T")
 
@@ -95,24 +95,24 @@ class Outside:
 
     def perform(self, steps: Generator[Any, Any, T]) -> T:
         """What an operation returns."""
-        performance = Performance(steps)
-        assert not [*self._performed(performance)]
-        return performance.result  # type: ignore[return-value]
+        execution = Execution(steps)
+        assert not [*self._performed(execution)]
+        return execution.result  # type: ignore[return-value]
 
     def emitted(self, stream: Generator[Any, Any, None]) -> Generator[Any, None, None]:
         """What an operation emits, one after the other."""
-        return self._performed(Performance(stream))
+        return self._performed(Execution(stream))
 
-    def _performed(self, performance: Performance[Any]) -> Generator[Any, None, None]:
-        while (effect := performance.next()) is not None:
+    def _performed(self, execution: Execution[Any]) -> Generator[Any, None, None]:
+        while (effect := execution.next()) is not None:
             if isinstance(effect, Emit):
                 yield effect.value
-                performance.answer()
+                execution.answer()
                 continue
             try:
-                performance.answer(self._answer(effect))
+                execution.answer(self._answer(effect))
             except (Unreachable, SocketLost) as error:
-                performance.fail(error)
+                execution.fail(error)
 
     def _answer(self, effect: Any) -> Any:
         match effect:
@@ -125,7 +125,7 @@ class Outside:
             case Connect(url):
                 self.urls.append(url)
                 self._frames = [*_or_raise(self._sockets.pop(0))]
-            case Say(text):
+            case SendMessage(text):
                 self.said.append(json.loads(text))
             case Receive(seconds):
                 return self._receive(seconds)

@@ -17,9 +17,9 @@ from task_service_client import (
     Unavailable,
     Unreachable,
 )
-from task_service_client.effects import Response
-from task_service_client.errors import refusal
-from task_service_client.retries import retry_after
+from task_service_client._effects import Response
+from task_service_client._errors import refusal
+from task_service_client._retries import retry_after
 from tests.outside import TASK_ID, Outside, ok, problem, task
 
 LOST_REPLY = Unreachable("scripted")

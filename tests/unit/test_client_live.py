@@ -16,7 +16,7 @@ from task_service_client import (
     Unreachable,
     WaitTimeout,
 )
-from task_service_client.known import FINISHED_LIMIT, Known
+from task_service_client._sync_state import FINISHED_LIMIT, SyncState
 from tests.outside import (
     LOST,
     OTHER_ID,
@@ -242,18 +242,18 @@ class TestWatching:
         assert outside.requests[0].body == {"watch": query}
 
 
-class TestKnown:
+class TestSyncState:
     def test_finished_tasks_are_forgotten_in_the_end_and_live_ones_never(self) -> None:
-        known = Known(_many(10, "running"))
+        known = SyncState(_many(10, "running"))
         for each in _many(FINISHED_LIMIT + 500, "succeeded", start=10):
-            assert known.take(each)
+            assert known.update(each)
         sizes = [message.count(":") - 2 for message in known.syncs(None)]
         assert sum(sizes) == FINISHED_LIMIT + 10
 
     def test_a_retried_task_is_live_again(self) -> None:
-        known = Known([Task.from_json(task(4, "failed"))])
-        assert known.take(Task.from_json(task(5, "queued")))
-        assert not known.take(Task.from_json(task(4, "failed")))
+        known = SyncState([Task.from_json(task(4, "failed"))])
+        assert known.update(Task.from_json(task(5, "queued")))
+        assert not known.update(Task.from_json(task(4, "failed")))
 
 
 def _many(count: int, status: str = "running", start: int = 0) -> list[Task]:

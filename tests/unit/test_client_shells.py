@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from task_service_client import AsyncClient, Client, Retries, Unreachable, WaitTimeout
-from task_service_client.shell import Operations
+from task_service_client._base_client import Operations
 from tests.http_server import Answer, HttpServer, RawServer, raw
 from tests.outside import SYNCED, TASK_ID, frame, task
 from tests.shells import opened

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from task_service_client.client import Client
+from task_service_client._client import Client
 
 
 def main(arguments: Sequence[str] | None = None, make_client: Callable[..., Client] = Client) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from task_service_client.client import Client
+from task_service_client._client import Client
 from task_service_client.command_line import exit_codes, group_commands, task_commands
 from task_service_client.command_line.session import Session
 from task_service_client.errors import TaskServiceError

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from task_service_client._redrive_operations import Action, Filter
 from task_service_client.command_line import exit_codes
 from task_service_client.command_line.live import ProgressBar
 from task_service_client.command_line.rendering import redrives_table, status_line, tasks_table
 from task_service_client.command_line.session import Session
 from task_service_client.errors import TaskServiceError
 from task_service_client.models import Preview, Redrive, Task
-from task_service_client.redrive_operations import Action, Filter
 
 
 def each(

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final, cast
 
 import typer
 
+from task_service_client._redrive_operations import Filter
 from task_service_client.command_line.arguments import moment_of, seconds_of
-from task_service_client.redrive_operations import Filter
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -12,7 +12,7 @@ from typing import Any, Final
 import typer
 from rich.console import Console, RenderableType
 
-from task_service_client.client import Client
+from task_service_client._client import Client
 from task_service_client.errors import Refused, TaskServiceError
 
 #: Where nobody looks, nothing is cut off.
