@@ -251,5 +251,5 @@ class Stats(Decoded):
 
     @property
     def pending_dead_letters(self) -> int:
-        """Dead letters of all owners that are queued and not listed yet; they are within five minutes."""
+        """Dead letters of all owners that wait to be recorded, which takes up to five minutes."""
         return sum(self.queues.get("dead-letters", {}).values())

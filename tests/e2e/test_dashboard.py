@@ -54,7 +54,7 @@ class TestSigningIn:
         expect(ada.page.get_by_label("Token")).to_be_visible()
         assert ada.page.evaluate("sessionStorage.length + localStorage.length") == 0
 
-    def test_a_refused_token_leads_back_to_the_door(self, ada: Person) -> None:
+    def test_a_refused_token_leads_back_to_the_sign_in_page(self, ada: Person) -> None:
         ada.open_live()
         forged = ada.token[:-8] + "AAAAAAAA"
         ada.page.evaluate("token => sessionStorage.setItem('token', token)", forged)
@@ -137,7 +137,7 @@ class TestActing:
         ada.row(task).click()
         expect(ada.detail.get_by_text("Attempt 1 failed")).to_be_visible()
         ada.detail.get_by_role("button", name="Retry").click()
-        expect(ada.detail.get_by_text("retried by hand 1")).to_be_visible()
+        expect(ada.detail.get_by_text("retried manually 1")).to_be_visible()
         expect(ada.detail.locator("header .status")).to_have_text("failed")
 
     def test_a_waiting_task_is_explained_and_canceled(self, ada: Person) -> None:
@@ -326,10 +326,10 @@ class TestTheConnection:
         ada.page.route(everything, lambda route: route.fulfill(status=503, json={"detail": "In a moment."}))
         ada.open()
         expect(ada.page.get_by_role("alert")).to_contain_text("In a moment.")
-        expect(ada.page.get_by_text("Numbers cannot be read now.")).to_be_visible()
+        expect(ada.page.get_by_text("The statistics are unavailable.")).to_be_visible()
         ada.page.unroute(everything)
         expect(ada.row(task)).to_be_visible()
-        expect(ada.page.get_by_text("Numbers cannot be read now.")).to_have_count(0)
+        expect(ada.page.get_by_text("The statistics are unavailable.")).to_have_count(0)
 
     def test_a_task_that_another_tab_deleted_is_gone_here_too(self, ada: Person) -> None:
         task = ada.post("demo.sleep", {"seconds": 0})

@@ -119,7 +119,7 @@ def test_a_provider_signs_in_by_code_and_pkce(ada: Person) -> None:
     }
     ada.page.evaluate("sessionStorage.clear()")
     ada.page.goto(f"{base}/?code=stolen&state=forged")
-    expect(ada.page.get_by_text("That sign-in was not begun in this tab.")).to_be_visible()
+    expect(ada.page.get_by_text("That sign-in did not start in this tab.")).to_be_visible()
 
 
 class TestDeadLetters:
@@ -168,7 +168,25 @@ class TestDeadLetters:
         expect(group.get_by_text("1 dead letter")).to_be_visible()
         expect(group.get_by_role("button")).to_have_count(1)
 
-    def test_nothing_dead_is_said_so(self, ada: Person) -> None:
+    def test_dead_letters_that_are_not_recorded_yet_are_counted(self, ada: Person) -> None:
+        """Given a queue of two dead letters, the list says how many will be recorded, with and without groups."""
+
+        def stats(route: Route) -> None:
+            answer = route.fetch().json()
+            queues = {**answer["queues"], "dead-letters": {"ready": 1, "delayed": 0, "in_flight": 1}}
+            route.fulfill(json={**answer, "queues": queues})
+
+        ada.page.route(re.compile(r"/stats\b"), stats)
+        ada.open_live(view="dead-letters")
+        pending = ada.page.get_by_text("2 dead letters will be recorded within five minutes.")
+        expect(ada.page.get_by_text("No dead letters recorded yet")).to_be_visible()
+        expect(pending).to_be_visible()
+        ada.bury(ada.post("demo.fail", {"message": "The ledger is closed."}, max_attempts=1))
+        ada.open_live(view="dead-letters")
+        expect(ada.page.locator(".group")).to_have_count(1)
+        expect(pending).to_be_visible()
+
+    def test_an_empty_list_says_so(self, ada: Person) -> None:
         ada.open_live(view="dead-letters", type="demo.sleep")
         expect(ada.page.get_by_text("No dead letters")).to_be_visible()
 

@@ -203,17 +203,17 @@ class TestManyTasks:
         assert tasks("dead-letters", "ls").err == "No dead letters.\n"
         assert "2/2" in tasks("redrives", "ls").out
 
-    def test_dead_letters_that_are_not_listed_yet_are_counted(
+    def test_dead_letters_that_are_not_recorded_yet_are_counted(
         self, tasks: Tasks, kit: Kit, handlers: Handlers
     ) -> None:
         """Given failed tasks, the list has none or one of them until the monitor has recorded both."""
         kit.run("demo.fail", max_attempts=1)
         ran = tasks("dead-letters", "ls")
-        assert (ran.out, ran.err) == ("", "1 dead letter will be listed within five minutes.\n")
+        assert (ran.out, ran.err) == ("", "1 dead letter will be recorded within five minutes.\n")
         handlers.watch_dead_letters()
         assert tasks("dead-letters", "ls").err == ""
         kit.run("demo.fail", max_attempts=1)
-        assert tasks("dead-letters", "ls").err == "1 more dead letter will be listed within five minutes.\n"
+        assert tasks("dead-letters", "ls").err == "1 dead letter will be recorded within five minutes.\n"
 
 
 class TestErrors:

@@ -83,8 +83,7 @@ def list_dead_letters(
     elif not pending:
         session.print_note("No dead letters.")
     if pending:
-        noun = count_of(pending, "more dead letter" if rows else "dead letter")
-        session.print_note(f"{noun} will be listed within five minutes.")
+        session.print_note(f"{count_of(pending, 'dead letter')} will be recorded within five minutes.")
 
 
 @dead_letters.command("retry")
