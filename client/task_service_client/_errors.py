@@ -12,7 +12,7 @@ class TaskServiceError(Exception):
 
 
 class NotConfigured(TaskServiceError):
-    """No valid address of the service was given or found."""
+    """No valid address of the service is configured."""
 
 
 class Unreachable(TaskServiceError):

@@ -1,7 +1,7 @@
 """Every error that this package raises, as one tree:
 
 TaskServiceError
-├── NotConfigured          no valid address of the service was given or found
+├── NotConfigured          no valid address of the service is configured
 ├── Unreachable            the service did not answer, after all tries
 ├── Refused                the service answered with a problem document
 │   ├── BadRequest         400: the service cannot read the request

@@ -22,7 +22,7 @@ export function Detail({ api, live, id, session, onClose }) {
   }, [onClose]);
   return html`<aside class="detail" aria-label="Task">
     <header>
-      <button class="plain" type="button" aria-label="Close the task" onClick=${onClose}>
+      <button class="bare" type="button" aria-label="Close the task" onClick=${onClose}>
         <span class="narrow"><${Icon} name="back" /></span><span class="broad"><${Icon} name="close" /></span>
       </button>
       ${task && html`<h2>${task.type}</h2><${Status} of=${task.status} />`}

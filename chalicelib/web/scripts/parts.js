@@ -81,7 +81,7 @@ export function Dialog({ title, onClose, children, wide = false }) {
     onClose=${onClose} onCancel=${onClose}>
     <header>
       <h2 id=${heading}>${title}</h2>
-      <button class="plain" type="button" aria-label="Close" onClick=${onClose}><${Icon} name="close" /></button>
+      <button class="bare" type="button" aria-label="Close" onClick=${onClose}><${Icon} name="close" /></button>
     </header>
     ${children}
   </dialog>`;
@@ -95,7 +95,7 @@ export function Copy({ text, label }) {
     setDone(true);
     setTimeout(() => setDone(false), 1500);
   };
-  return html`<button class="plain small" type="button" onClick=${copy} title=${label}>
+  return html`<button class="bare small" type="button" onClick=${copy} title=${label}>
     <${Icon} name=${isDone ? "succeeded" : "copy"} />
     <span class="hidden" aria-live="polite">${isDone ? "Copied" : label}</span>
   </button>`;
