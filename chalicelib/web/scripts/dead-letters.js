@@ -53,7 +53,7 @@ export function DeadLetters({ api, live, place, types, session }) {
     </header>
     <${Trouble} problem=${problem} retry=${reload} />
     ${groups.length === 0 && isLoading && html`<${Loading} />`}
-    ${groups.length === 0 && !isLoading && !problem && !hasMore && html`<${Blank} icon="succeeded" title=${pending ? "No dead letters recorded yet" : "No dead letters"}>
+    ${groups.length === 0 && !isLoading && !problem && !hasMore && html`<${Blank} icon=${pending ? "inbox" : "succeeded"} title=${pending ? "No dead letters recorded yet" : "No dead letters"}>
       ${pending ? html`<${Pending} count=${pending} />` : "A task whose last attempt failed is listed here within five minutes."}</${Blank}>`}
     <ul class="groups">
       ${groups.map((group) => html`<${Group} key=${group.id} ...${{ api, live, group, place, mayRetry: session.mayWrite, onRetried: reload }} />`)}
