@@ -17,7 +17,7 @@ from task_service_client import (
     WaitTimeout,
 )
 from task_service_client._sync_state import FINISHED_LIMIT, SyncState
-from tests.outside import (
+from tests.support.effect_player import (
     LOST,
     OTHER_ID,
     SILENCE,
