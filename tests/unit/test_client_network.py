@@ -12,10 +12,10 @@ import pytest
 
 from task_service_client import AsyncClient, Client, Retries, Unreachable, WaitTimeout, __version__
 from task_service_client._base_client import Operations
+from tests.support.client_kinds import opened
 from tests.support.effect_player import SYNCED, TASK_ID, frame, task
 from tests.support.http_server import Answer, HttpServer, RawServer, raw
-from tests.support.shells import opened
-from tests.support.socket_scripts import RECEIVE, STAY, ScriptedSockets
+from tests.support.websocket_scripts import RECEIVE, STAY, ScriptedSockets
 
 FAST = Retries(tries=2, base_seconds=0.01)
 
