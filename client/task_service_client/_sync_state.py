@@ -28,7 +28,7 @@ class SyncState:
             self.update(task)
 
     def expect(self, task_id: str) -> None:
-        """Add a task of which every version is newer than the known one."""
+        """Add a task without a known version, so that every version is newer."""
         self._unfinished[task_id] = 0
 
     def update(self, task: Task) -> bool:

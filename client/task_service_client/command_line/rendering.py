@@ -128,7 +128,7 @@ def explanation_view(explanation: Explanation, now: datetime) -> RenderableType:
         ahead = f"{about}{count_of(explanation.ahead.count, 'task')}"
     facts = {
         "status": status_text(explanation.status),
-        "reason": explanation.detail,
+        "why": explanation.detail,
         "ahead": ahead,
         "until": moment(explanation.until, now),
         "next": explanation.next,
