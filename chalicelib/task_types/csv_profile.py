@@ -75,7 +75,7 @@ def csv_profile(payload: CsvProfile, context: TaskContext) -> Profile | Cancel:
 
 
 def _fetched(url: str, context: TaskContext) -> Source:
-    response = fetching.guarded().fetch(
+    response = fetching.fetch(
         Request(url=url, headers={"accept": "text/csv, */*;q=0.5"}),
         timeout_seconds=min(URL_TIMEOUT_SECONDS, fetching.time_left(context)),
         limit_bytes=URL_LIMIT_BYTES,

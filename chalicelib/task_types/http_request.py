@@ -115,7 +115,7 @@ def http_request(payload: HttpRequest, context: TaskContext) -> HttpResult:
 
     Every attempt carries the task's id as `webhook-id`, so that a receiver can tell a repeat.
     """
-    response = fetching.guarded().fetch(
+    response = fetching.fetch(
         _request(payload, context),
         timeout_seconds=min(payload.timeout_seconds, fetching.time_left(context)),
         limit_bytes=BODY_LIMIT_BYTES,
