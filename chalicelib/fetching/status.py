@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from chalicelib.domain.outcomes import NonRetryable, RetryAfter
 from chalicelib.fetching.message import FetchError, Response
@@ -38,6 +37,8 @@ def retry_after(response: Response, now: datetime) -> float | None:
     text = response.headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(text):
         return min(float(text), RETRY_AFTER_LIMIT_SECONDS)
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import, and rarely needed
+
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError):
