@@ -11,8 +11,8 @@ import pytest
 from chalicelib.domain.outcomes import Rejected
 from chalicelib.fetching import Fetcher, FetchError, Request, Target, fetch
 from chalicelib.fetching.addresses import is_public
-from tests.fetches import PUBLIC, Internet, get, never
-from tests.http_server import Answer, HttpServer
+from tests.support.fetches import PUBLIC, Internet, get, never
+from tests.support.http_server import Answer, HttpServer
 
 
 @pytest.fixture
