@@ -28,7 +28,8 @@ from chalicelib import bootstrap
 from infra.stack import put_stack
 from local.emulator import Emulator, free_port
 from testing.kit import SIGNING_KEY, STAGE, TOKEN_KEY, Kit
-from tests.functional.conftest import ROOT, Handlers
+from tests.functional.conftest import ROOT
+from tests.support.handlers import Handlers
 from tests.support.scripted_types import Script
 from tests.support.sockets import SocketServer
 
