@@ -19,7 +19,7 @@ from chalicelib.aws.sdk.http_response import BadResponse, read_response
 T = TypeVar("T")
 #: Connections that were idle for longer are discarded: the server may have closed them silently.
 IDLE_SECONDS = 30
-#: Loading these takes 3 ms; the roots of the machine take 25 ms. `python -m infra.roots` writes the file.
+#: Loading these takes 3 ms; the roots of the machine take 25 ms. `python -m tools.ca_roots` writes the file.
 AMAZONS_ROOTS = f"{__file__.rpartition('/')[0]}/roots.pem"
 #: The most requests of `send_all` that are in flight at once.
 WINDOW = 64
