@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws.dynamodb.task_row import moment
+from chalicelib.aws.dynamodb.items import from_milliseconds
 from chalicelib.domain.dead_letters import DeadLetter, DeadMessage
 from chalicelib.domain.formats import to_json
 from chalicelib.domain.task import Task
@@ -132,7 +132,7 @@ class DeadLetterQueue:
                     message_id=message["MessageId"],
                     receipt_handle=message["ReceiptHandle"],
                     body=message["Body"],
-                    sent_at=moment(message["Attributes"]["SentTimestamp"]),
+                    sent_at=from_milliseconds(message["Attributes"]["SentTimestamp"]),
                     original_message_id=_original_id(message),
                 )
                 for message in messages

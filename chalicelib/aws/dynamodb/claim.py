@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from chalicelib.aws.dynamodb.items import names
-from chalicelib.aws.dynamodb.task_row import Row, encode, from_row
+from chalicelib.aws.dynamodb.items import Row, moment, names, number, text
+from chalicelib.aws.dynamodb.task_row import from_row
 from chalicelib.aws.dynamodb.writes import Answer
 from chalicelib.domain.task import Conflict, Task
 
@@ -19,7 +19,7 @@ def claim_request(
     table: str, key: Row, *, now: datetime, until: datetime, claim_id: str, paused: Sequence[str]
 ) -> dict[str, Any]:
     """The update that takes a task's lease, which ends at `until` and the task's own timeout."""
-    types = {f":paused{index}": {"S": name} for index, name in enumerate(paused)}
+    types = {f":paused{index}": text(name) for index, name in enumerate(paused)}
     attributes = ("status", "version", "lease", "attempt", "progress", *(("type",) if types else ()))
     return {
         "TableName": table,
@@ -37,11 +37,11 @@ def claim_request(
         "ExpressionAttributeNames": names(*attributes),
         "ExpressionAttributeValues": {
             **types,
-            **{f":{status}": {"S": status} for status in (*WAITING, "running")},
-            ":one": {"N": "1"},
-            ":now": encode("updated_at", now),
-            ":until": encode("lease_until", until),
-            ":claim": {"S": claim_id},
+            **{f":{status}": text(status) for status in (*WAITING, "running")},
+            ":one": number(1),
+            ":now": moment(now),
+            ":until": moment(until),
+            ":claim": text(claim_id),
         },
     }
 
@@ -49,7 +49,7 @@ def claim_request(
 def claimed_by(answer: Answer, claim_id: str, paused: Collection[str]) -> Task | Conflict:
     """What came of a claim; the row may have been claimed by a first copy of it, whose answer was lost."""
     row = answer.row or {}
-    mine = row.get("claim_id") == {"S": claim_id} and row["status"] == {"S": "running"}
+    mine = row.get("claim_id") == text(claim_id) and row["status"] == text("running")
     if mine or not answer.refused:
         return from_row(row)
     held = row.get("type", {}).get("S") in paused

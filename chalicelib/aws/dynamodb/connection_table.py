@@ -11,8 +11,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws.dynamodb.items import pages
-from chalicelib.aws.dynamodb.task_row import Row, encode, moment_of
+from chalicelib.aws.dynamodb.items import Row, moment, number, pages, read_moment, text, ttl
 from chalicelib.domain.connection import Connection, Watch
 
 if TYPE_CHECKING:
@@ -33,18 +32,18 @@ class ConnectionTable:
 
     def add(self, connection: Connection, now: datetime, *, ticket_id: str | None = None) -> bool:
         """Remember a connection; with `ticket_id`, spend that ticket. False when it was spent before."""
-        ttl = encode("ttl", now + KEPT)
-        pointer: Row = {**_pointer_key(connection.id), "owner": {"S": connection.owner}, "ttl": ttl}
+        expires = ttl(now + KEPT)
+        pointer: Row = {**_pointer_key(connection.id), "owner": text(connection.owner), "ttl": expires}
         item: Row = {
             **_key(connection.owner, connection.id),
-            "watch": {"S": str(connection.watch)},
+            "watch": text(str(connection.watch)),
             "batch": {"BOOL": connection.batch},
             "restricted": {"BOOL": connection.restricted},
-            "subject": {"S": connection.subject},
-            "ttl": ttl,
+            "subject": text(connection.subject),
+            "ttl": expires,
         }
         if connection.until is not None:
-            item["until"] = encode("expires_at", connection.until)
+            item["until"] = moment(connection.until)
         if ticket_id is not None:
             return self._add_once(ticket_id, pointer, item)
         # The pointer first: whatever can be pushed to can also be found and removed.
@@ -58,8 +57,8 @@ class ConnectionTable:
 
     def _add_once(self, ticket_id: str, pointer: Row, item: Row) -> bool:
         spent: Row = {
-            "pk": {"S": f"ticket#{ticket_id}"},
-            "sk": {"S": "ticket"},
+            "pk": text(f"ticket#{ticket_id}"),
+            "sk": text("ticket"),
             "connection": item["sk"],
             "ttl": item["ttl"],
         }
@@ -123,7 +122,7 @@ class ConnectionTable:
 
     def set_failures(self, connection: Connection, failures: int) -> bool:
         """Note how many batches in a row could not be delivered; False when the connection is gone."""
-        return self._update(connection, "SET failures = :value", {":value": {"N": str(failures)}})
+        return self._update(connection, "SET failures = :value", {":value": number(failures)})
 
     def remove(self, connection_id: str) -> None:
         """Forget a connection. Doing it twice changes nothing."""
@@ -140,7 +139,7 @@ class ConnectionTable:
             "KeyConditionExpression": "pk = :owner",
             "FilterExpression": "#ttl > :now",
             "ExpressionAttributeNames": {"#ttl": "ttl"},
-            "ExpressionAttributeValues": {":owner": _key(owner, "")["pk"], ":now": encode("ttl", now)},
+            "ExpressionAttributeValues": {":owner": _key(owner, "")["pk"], ":now": ttl(now)},
         }
 
     def _owner_of(self, connection_id: str) -> str | None:
@@ -165,11 +164,11 @@ class ConnectionTable:
 
 
 def _key(owner: str, connection_id: str) -> Row:
-    return {"pk": {"S": f"owner#{owner}"}, "sk": {"S": connection_id}}
+    return {"pk": text(f"owner#{owner}"), "sk": text(connection_id)}
 
 
 def _pointer_key(connection_id: str) -> Row:
-    return {"pk": {"S": f"connection#{connection_id}"}, "sk": {"S": "owner"}}
+    return {"pk": text(f"connection#{connection_id}"), "sk": text("owner")}
 
 
 def _connection(owner: str, row: Mapping[str, Any]) -> Connection:
@@ -177,11 +176,11 @@ def _connection(owner: str, row: Mapping[str, Any]) -> Connection:
         id=row["sk"]["S"],
         owner=owner,
         watch=Watch.parse(row["watch"]["S"]),
-        subject=row.get("subject", {"S": ""})["S"],
-        until=moment_of(row["until"]) if "until" in row else None,
+        subject=row.get("subject", text(""))["S"],
+        until=read_moment(row["until"]) if "until" in row else None,
         restricted=row.get("restricted", {"BOOL": False})["BOOL"],
         batch=row["batch"]["BOOL"],
         subscriptions=frozenset(row.get("subscriptions", {}).get("SS", ())),
-        failures=int(row.get("failures", {"N": "0"})["N"]),
-        known_since=moment_of(row["ttl"]) - KEPT,
+        failures=int(row.get("failures", number(0))["N"]),
+        known_since=read_moment(row["ttl"]) - KEPT,
     )

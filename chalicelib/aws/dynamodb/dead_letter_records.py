@@ -6,7 +6,7 @@ import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from chalicelib.aws.dynamodb.task_row import Row, encode
+from chalicelib.aws.dynamodb.items import Row, moment, number, text, ttl
 from chalicelib.domain.dead_letters import DeadLetterRecord
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ class DeadLetterRecords:
         item: Row = {
             **_key(record),
             **{
-                name: {"S": getattr(record, name)}
+                name: text(getattr(record, name))
                 for name in ("kind", "type", "error_type", "message", "failed_at", "owner")
             },
-            "attempt": {"N": str(record.attempt)},
-            "recorded_at": encode("updated_at", record.recorded_at),
-            "ttl": encode("ttl", record.recorded_at + self._keep),
+            "attempt": number(record.attempt),
+            "recorded_at": moment(record.recorded_at),
+            "ttl": ttl(record.recorded_at + self._keep),
         }
         try:
             self._client.put_item(
@@ -59,4 +59,4 @@ def partitions(owner: str) -> list[str]:
 
 def _key(record: DeadLetterRecord) -> Row:
     bucket = hashlib.sha256(record.key.encode()).digest()[0] % _BUCKETS
-    return {"pk": {"S": partitions(record.owner)[bucket]}, "sk": {"S": record.key}}
+    return {"pk": text(partitions(record.owner)[bucket]), "sk": text(record.key)}

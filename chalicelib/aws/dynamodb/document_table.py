@@ -11,8 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws.dynamodb.items import batch_get
-from chalicelib.aws.dynamodb.task_row import Row, encode
+from chalicelib.aws.dynamodb.items import Row, batch_get, text, ttl
 from chalicelib.domain.task import Task
 
 if TYPE_CHECKING:
@@ -100,16 +99,16 @@ class DocumentTable:
         return {(item["pk"]["S"], item["sk"]["S"]): item["text"]["S"] for item in items}
 
 
-def _item(task_id: str, name: str, text: str | None, ttl: datetime | None = None) -> Row:
-    assert text is not None, "a document is stored with its text"
-    item = {**_key(task_id, name), "text": {"S": text}}
-    if ttl is not None:
-        item["ttl"] = encode("ttl", ttl)
+def _item(task_id: str, name: str, document: str | None, delete_at: datetime | None = None) -> Row:
+    assert document is not None, "a document is stored with its text"
+    item = {**_key(task_id, name), "text": text(document)}
+    if delete_at is not None:
+        item["ttl"] = ttl(delete_at)
     return item
 
 
 def _key(task_id: str, name: str) -> Row:
-    return {"pk": {"S": task_id}, "sk": {"S": name}}
+    return {"pk": text(task_id), "sk": text(name)}
 
 
 def _result_name(task: Task) -> str:

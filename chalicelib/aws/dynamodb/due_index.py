@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chalicelib.aws.dynamodb.items import pages
-from chalicelib.aws.dynamodb.task_row import encode, owner_of
+from chalicelib.aws.dynamodb.items import moment, number, pages
+from chalicelib.aws.dynamodb.task_row import owner_of
 
 if TYPE_CHECKING:
     from chalicelib.aws.sdk.protocols import DynamoDB
@@ -24,16 +24,16 @@ class DueIndex:
         self._table = table
         self._index = index
 
-    def until(self, bucket: int, moment: datetime) -> Iterator[list[tuple[str, str]]]:
-        """Pages of (owner, task id) of one bucket with `due_at` up to `moment`."""
+    def until(self, bucket: int, latest: datetime) -> Iterator[list[tuple[str, str]]]:
+        """Pages of (owner, task id) of one bucket with `due_at` up to `latest`."""
         found = pages(
             self._client,
             TableName=self._table,
             IndexName=self._index,
             KeyConditionExpression="due_bucket = :bucket AND due_at <= :moment",
             ExpressionAttributeValues={
-                ":bucket": {"N": str(bucket)},
-                ":moment": encode("due_at", moment),
+                ":bucket": number(bucket),
+                ":moment": moment(latest),
             },
             Limit=PAGE,
         )

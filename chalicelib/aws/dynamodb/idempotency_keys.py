@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib.aws.dynamodb.document_table import DocumentTable
-from chalicelib.aws.dynamodb.task_row import Row, encode, to_row
+from chalicelib.aws.dynamodb.items import Row, text, ttl
+from chalicelib.aws.dynamodb.task_row import to_row
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.task import Task
 
@@ -89,9 +90,9 @@ class IdempotencyKeys:
     def _store(self, task: Task, key: str, fingerprint: str, now: datetime) -> None:
         item = {
             **_key_of(task.owner, key),
-            "task_id": {"S": task.id},
-            "fingerprint": {"S": fingerprint},
-            "ttl": encode("ttl", now + KEPT),
+            "task_id": text(task.id),
+            "fingerprint": text(fingerprint),
+            "ttl": ttl(now + KEPT),
         }
         self._client.transact_write_items(
             ClientRequestToken=task.id,
@@ -103,7 +104,7 @@ class IdempotencyKeys:
                         # TTL removes late: a key past its time counts as absent.
                         "ConditionExpression": "attribute_not_exists(pk) OR #ttl <= :now",
                         "ExpressionAttributeNames": {"#ttl": "ttl"},
-                        "ExpressionAttributeValues": {":now": encode("ttl", now)},
+                        "ExpressionAttributeValues": {":now": ttl(now)},
                     }
                 },
                 {
@@ -119,4 +120,4 @@ class IdempotencyKeys:
 
 def _key_of(owner: str, key: str) -> Row:
     digest = hashlib.sha256(key.encode()).hexdigest()
-    return {"pk": {"S": f"key#{owner}#{digest}"}, "sk": {"S": "key"}}
+    return {"pk": text(f"key#{owner}#{digest}"), "sk": text("key")}

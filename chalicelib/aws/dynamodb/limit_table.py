@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from chalicelib.aws.dynamodb.items import refused_row
-from chalicelib.aws.dynamodb.task_row import Row
+from chalicelib.aws.dynamodb.items import Row, number, refused_row, text
 
 if TYPE_CHECKING:
     from chalicelib.aws.sdk.protocols import DynamoDB
@@ -81,10 +80,10 @@ class LimitTable:
         try:
             answer = self._client.update_item(
                 TableName=self._table,
-                Key={"pk": {"S": owner}, "sk": {"S": self._key}},
+                Key={"pk": text(owner), "sk": text(self._key)},
                 UpdateExpression=expression,
                 ConditionExpression=condition,
-                ExpressionAttributeValues={name: {"N": str(value)} for name, value in values.items()},
+                ExpressionAttributeValues={name: number(value) for name, value in values.items()},
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -94,7 +93,7 @@ class LimitTable:
 
 
 def _usage(row: Row) -> Usage:
-    full_at, open_tasks = (int(row.get(name, {"N": "0"})["N"]) for name in ("full_at", "open_tasks"))
+    full_at, open_tasks = (int(row.get(name, number(0))["N"]) for name in ("full_at", "open_tasks"))
     return Usage(full_at=_EPOCH + full_at * _MICROSECOND, open_tasks=open_tasks)
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws.dynamodb.items import pages
-from chalicelib.aws.dynamodb.task_row import Row, encode, moment_of
+from chalicelib.aws.dynamodb.items import Row, moment, pages, read_moment, text
 from chalicelib.domain.pauses import Pause
 
 if TYPE_CHECKING:
     from chalicelib.aws.sdk.protocols import DynamoDB
 
-_PARTITION = {"S": "pauses"}
+_PARTITION = text("pauses")
 
 
 class PauseTable:
@@ -38,8 +37,8 @@ class PauseTable:
 
         A late copy of this write does not bring back a pause that has ended since.
         """
-        item: Row = {**_key(pause.task_type), "paused_at": encode("updated_at", pause.at)}
-        item |= {name: {"S": value} for name, value in (("by", pause.by), ("reason", pause.reason)) if value}
+        item: Row = {**_key(pause.task_type), "paused_at": moment(pause.at)}
+        item |= {name: text(value) for name, value in (("by", pause.by), ("reason", pause.reason)) if value}
         try:
             self._client.put_item(
                 TableName=self._table,
@@ -62,8 +61,8 @@ class PauseTable:
                 UpdateExpression="SET resumed_at = :now",
                 ConditionExpression="paused_at = :seen AND attribute_not_exists(resumed_at)",
                 ExpressionAttributeValues={
-                    ":seen": encode("updated_at", pause.at),
-                    ":now": encode("updated_at", now),
+                    ":seen": moment(pause.at),
+                    ":now": moment(now),
                 },
             )
         except self._client.exceptions.ConditionalCheckFailedException:
@@ -78,21 +77,21 @@ class PauseTable:
                 TableName=self._table,
                 Key=_key(ended.task_type),
                 ConditionExpression="attribute_not_exists(pk) OR resumed_at = :seen",
-                ExpressionAttributeValues={":seen": encode("updated_at", ended.resumed_at)},
+                ExpressionAttributeValues={":seen": moment(ended.resumed_at)},
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return
 
 
 def _key(task_type: str) -> Row:
-    return {"pk": _PARTITION, "sk": {"S": task_type}}
+    return {"pk": _PARTITION, "sk": text(task_type)}
 
 
 def _from_item(item: dict[str, Any]) -> Pause:
     return Pause(
         task_type=item["sk"]["S"],
-        at=moment_of(item["paused_at"]),
+        at=read_moment(item["paused_at"]),
         by=item["by"]["S"] if "by" in item else None,
         reason=item["reason"]["S"] if "reason" in item else None,
-        resumed_at=moment_of(item["resumed_at"]) if "resumed_at" in item else None,
+        resumed_at=read_moment(item["resumed_at"]) if "resumed_at" in item else None,
     )

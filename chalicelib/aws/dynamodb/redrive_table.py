@@ -10,8 +10,7 @@ from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws.dynamodb.items import number, refused_row
-from chalicelib.aws.dynamodb.task_row import Row, encode, moment_of
+from chalicelib.aws.dynamodb.items import Row, moment, number, read_moment, refused_row, text, ttl
 from chalicelib.domain.redrive import (
     Action,
     Counts,
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 _BUCKET = 1_000_000
 _PREFIX = "redrive#"
 _COUNTS = tuple(each.name for each in fields(Counts))
-_RUNNING = {":running": {"S": RedriveStatus.RUNNING.value}}
+_RUNNING = {":running": text(RedriveStatus.RUNNING.value)}
 #: A function takes on at most so many at a time.
 _TAKEN = 4
 
@@ -48,7 +47,7 @@ class RedriveTable:
 
         One called `stale` does not count: it is over.
         """
-        names = {**_guard_key(new), "redrive_id": {"S": new.id}, "ttl": encode("ttl", self._ttl(new))}
+        names = {**_guard_key(new), "redrive_id": text(new.id), "ttl": ttl(self._ttl(new))}
         try:
             self._client.transact_write_items(
                 ClientRequestToken=new.id,
@@ -58,7 +57,7 @@ class RedriveTable:
                             "TableName": self._table,
                             "Item": names,
                             "ConditionExpression": "attribute_not_exists(pk) OR redrive_id = :stale",
-                            "ExpressionAttributeValues": {":stale": {"S": stale or new.id}},
+                            "ExpressionAttributeValues": {":stale": text(stale or new.id)},
                         }
                     },
                     {"Put": {"TableName": self._table, "Item": _to_item(new, lease_until)}},
@@ -81,14 +80,14 @@ class RedriveTable:
         query: dict[str, Any] = {
             "TableName": self._table,
             "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": {":pk": {"S": f"{_PREFIX}{owner}"}},
+            "ExpressionAttributeValues": {":pk": text(f"{_PREFIX}{owner}")},
             "ScanIndexForward": False,
             "ConsistentRead": True,
             "Limit": limit,
         }
         if before is not None:
             query["KeyConditionExpression"] += " AND sk < :before"
-            query["ExpressionAttributeValues"][":before"] = {"S": before}
+            query["ExpressionAttributeValues"][":before"] = text(before)
         answer = self._client.query(**query)
         last = answer.get("LastEvaluatedKey")
         return [_from_item(item) for item in answer["Items"]], last["sk"]["S"] if last else None
@@ -106,7 +105,7 @@ class RedriveTable:
             TableName=self._table,
             IndexName="due",
             KeyConditionExpression="due_bucket = :bucket AND due_at <= :now",
-            ExpressionAttributeValues={":bucket": number(_BUCKET), ":now": encode("due_at", now)},
+            ExpressionAttributeValues={":bucket": number(_BUCKET), ":now": moment(now)},
             Limit=_TAKEN,
         )
         return [(item["pk"]["S"].removeprefix(_PREFIX), item["sk"]["S"]) for item in answer["Items"]]
@@ -122,8 +121,8 @@ class RedriveTable:
                 ExpressionAttributeNames={"#lease": "lease", "#status": "status"},
                 ExpressionAttributeValues={
                     **_RUNNING,
-                    ":until": encode("due_at", lease_until),
-                    ":now": encode("due_at", now),
+                    ":until": moment(lease_until),
+                    ":now": moment(now),
                     ":one": number(1),
                 },
                 ReturnValues="ALL_NEW",
@@ -138,7 +137,7 @@ class RedriveTable:
         What was done before an abort is counted all the same.
         """
         sets = _progress(redrive)
-        if self._write_mine(redrive, {**sets, "due_at": encode("due_at", due_at)}, (), running=True):
+        if self._write_mine(redrive, {**sets, "due_at": moment(due_at)}, (), running=True):
             return True
         self._write_mine(redrive, sets, (), running=False)
         return False
@@ -185,31 +184,31 @@ class _End:
 
     removes = ("due_at", "due_bucket")
 
-    def __init__(self, status: RedriveStatus, now: datetime, ttl: datetime) -> None:
+    def __init__(self, status: RedriveStatus, now: datetime, delete_at: datetime) -> None:
         self.sets: Row = {
-            "status": {"S": status.value},
-            "finished_at": encode("finished_at", now),
-            "updated_at": encode("updated_at", now),
-            "ttl": encode("ttl", ttl),
+            "status": text(status.value),
+            "finished_at": moment(now),
+            "updated_at": moment(now),
+            "ttl": ttl(delete_at),
         }
 
 
 def _key(owner: str, redrive_id: str) -> Row:
-    return {"pk": {"S": f"{_PREFIX}{owner}"}, "sk": {"S": redrive_id}}
+    return {"pk": text(f"{_PREFIX}{owner}"), "sk": text(redrive_id)}
 
 
 def _guard_key(redrive: Redrive) -> Row:
-    return {"pk": {"S": f"redrive-filter#{redrive.owner}"}, "sk": {"S": redrive.fingerprint}}
+    return {"pk": text(f"redrive-filter#{redrive.owner}"), "sk": text(redrive.fingerprint)}
 
 
 def _progress(redrive: Redrive) -> Row:
-    position: Row = {} if redrive.position is None else {"position": {"S": redrive.position}}
+    position: Row = {} if redrive.position is None else {"position": text(redrive.position)}
     counts = {name: number(count) for name, count in asdict(redrive.counts).items()}
     return {
         **counts,
         **position,
         "errors": number(redrive.errors),
-        "updated_at": encode("updated_at", redrive.updated_at),
+        "updated_at": moment(redrive.updated_at),
     }
 
 
@@ -217,15 +216,15 @@ def _to_item(new: Redrive, lease_until: datetime) -> Row:
     return {
         **_key(new.owner, new.id),
         **_progress(new),
-        "action": {"S": new.action.value},
-        "filter": {"S": filter_to_json(new.filter)},
+        "action": text(new.action.value),
+        "filter": text(filter_to_json(new.filter)),
         "rate": number(new.rate),
-        "status": {"S": new.status.value},
+        "status": text(new.status.value),
         "lease": number(new.lease),
-        "created_at": encode("created_at", new.created_at),
-        **({} if new.by is None else {"by": {"S": new.by}}),
+        "created_at": moment(new.created_at),
+        **({} if new.by is None else {"by": text(new.by)}),
         "due_bucket": number(_BUCKET),
-        "due_at": encode("due_at", lease_until),
+        "due_at": moment(lease_until),
     }
 
 
@@ -236,13 +235,13 @@ def _from_item(item: Row) -> Redrive:
         action=Action(item["action"]["S"]),
         filter=filter_from_json(item["filter"]["S"]),
         rate=int(item["rate"]["N"]),
-        created_at=moment_of(item["created_at"]),
-        updated_at=moment_of(item["updated_at"]),
+        created_at=read_moment(item["created_at"]),
+        updated_at=read_moment(item["updated_at"]),
         by=item["by"]["S"] if "by" in item else None,
         status=RedriveStatus(item["status"]["S"]),
         counts=Counts(**{name: int(item[name]["N"]) for name in _COUNTS}),
         position=item["position"]["S"] if "position" in item else None,
-        finished_at=moment_of(item["finished_at"]) if "finished_at" in item else None,
+        finished_at=read_moment(item["finished_at"]) if "finished_at" in item else None,
         lease=int(item["lease"]["N"]),
         errors=int(item["errors"]["N"]),
     )

@@ -14,9 +14,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from chalicelib.aws.dynamodb.items import names, pages
+from chalicelib.aws.dynamodb.items import Row, names, number, pages, text, ttl
 from chalicelib.aws.dynamodb.limit_table import LIMITS_KEY
-from chalicelib.aws.dynamodb.task_row import Row, encode
 
 if TYPE_CHECKING:
     from chalicelib.aws.sdk.protocols import DynamoDB
@@ -33,18 +32,18 @@ class RollupTable:
 
     def add(self, owner: str, minute: datetime, counts: Mapping[str, int], batch_id: str) -> None:
         """Add what a batch counts to the owner's minute."""
-        key = {"pk": {"S": _minutes_of(owner)}, "sk": {"S": _minute(minute)}}
-        self._add(key, counts, batch_id, {"ttl": encode("ttl", minute + KEPT)})
+        key = {"pk": text(_minutes_of(owner)), "sk": text(_minute(minute))}
+        self._add(key, counts, batch_id, {"ttl": ttl(minute + KEPT)})
 
     def add_open(self, owner: str, opened: int, batch_id: str) -> None:
         """Add what a batch opened, less what it closed, to the owner's open tasks."""
-        self._add({"pk": {"S": owner}, "sk": {"S": LIMITS_KEY}}, {"open_tasks": opened}, batch_id, {})
+        self._add({"pk": text(owner), "sk": text(LIMITS_KEY)}, {"open_tasks": opened}, batch_id, {})
 
     def _add(self, key: Row, counts: Mapping[str, int], batch_id: str, beside: Row) -> None:
         digest = hashlib.sha256(batch_id.encode()).hexdigest()[:16]
         place = f"batch_{digest[0]}"
-        put = {**beside, place: {"S": digest}}
-        added = {name: {"N": str(count)} for name, count in counts.items()}
+        put = {**beside, place: text(digest)}
+        added = {name: number(count) for name, count in counts.items()}
         sets = ", ".join(f"#{name} = :{name}" for name in put)
         adds = ", ".join(f"#{name} :{name}" for name in added)
         with suppress(self._client.exceptions.ConditionalCheckFailedException):  # it was added before
@@ -65,8 +64,8 @@ class RollupTable:
             TableName=self._table,
             KeyConditionExpression="pk = :owner AND sk >= :minute",
             ExpressionAttributeValues={
-                ":owner": {"S": _minutes_of(owner)},
-                ":minute": {"S": _minute(minute)},
+                ":owner": text(_minutes_of(owner)),
+                ":minute": text(_minute(minute)),
             },
         )
         for page in rows:

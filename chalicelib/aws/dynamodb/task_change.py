@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from chalicelib.aws.dynamodb.items import names
-from chalicelib.aws.dynamodb.task_row import Row, attributes, row_key
+from chalicelib.aws.dynamodb.items import Row, names, number
+from chalicelib.aws.dynamodb.task_row import attributes, row_key
 from chalicelib.domain.task import Task
 
 _PLACEHOLDER = re.compile(r"#(\w+)")
@@ -25,7 +25,7 @@ def change_request(table: str, before: Task, after: Task, condition: str, values
     values = {**values, **{f":new_{name}": new[name] for name in changed if name in new}}
     if public - {"due_at", "due_bucket"}:
         sets.append("#version = #version + :one")
-        values[":one"] = {"N": "1"}
+        values[":one"] = number(1)
     expression = ("SET " + ", ".join(sets) if sets else "") + (
         " REMOVE " + ", ".join(removes) if removes else ""
     )

@@ -11,6 +11,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.aws.dynamodb.items import text
 from chalicelib.aws.dynamodb.task_row import from_row, partition_key
 from chalicelib.domain.task import Task
 
@@ -89,20 +90,18 @@ class TaskList:
         query: dict[str, Any] = {
             "TableName": self._table,
             "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": {":pk": {"S": key}},
+            "ExpressionAttributeValues": {":pk": text(key)},
             "ScanIndexForward": forward,
             "ConsistentRead": True,
             "Limit": limit,
         }
         if start is not None:
             query["KeyConditionExpression"] += " AND sk > :start" if forward else " AND sk < :start"
-            query["ExpressionAttributeValues"][":start"] = {"S": start}
+            query["ExpressionAttributeValues"][":start"] = text(start)
         if filters:
             query["FilterExpression"] = " AND ".join(_test(name) for name in filters)
             query["ExpressionAttributeNames"] = {f"#{name}": _attribute(name) for name in filters}
-            query["ExpressionAttributeValues"] |= {
-                f":{name}": {"S": value} for name, value in filters.items()
-            }
+            query["ExpressionAttributeValues"] |= {f":{name}": text(value) for name, value in filters.items()}
         answer = self._client.query(**query)
         last = answer.get("LastEvaluatedKey")
         page = Page(tasks=[], position=last["sk"]["S"] if last else None)

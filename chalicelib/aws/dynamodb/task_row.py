@@ -10,22 +10,26 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from chalicelib.aws.dynamodb.items import (
+    Row,
+    from_milliseconds,
+    milliseconds,
+    moment,
+    number,
+    read_moment,
+    text,
+    ttl,
+)
 from chalicelib.domain.documents import Document
 from chalicelib.domain.formats import to_json
 from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.task import Attempt, ErrorKind, Progress, Task, TaskError, TaskStatus
 
-#: Attribute name to attribute value, as DynamoDB writes it: {"status": {"S": "queued"}}.
-Row = dict[str, Any]
-
 #: Version of this layout. Rows of other versions must stay readable while old and new code run together.
 SCHEMA = 1
 KEY_PREFIX = "task#"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 def partition_key(owner: str, bucket: int) -> str:
@@ -46,26 +50,6 @@ def owner_of(row: Mapping[str, Any]) -> str:
 def is_task_row(row: Mapping[str, Any]) -> bool:
     """Is it a task, and not one of the table's other items?"""
     return str(row["pk"]["S"]).startswith(KEY_PREFIX)
-
-
-def milliseconds(moment: datetime) -> int:
-    """Epoch milliseconds."""
-    return (moment - _EPOCH) // _MILLISECOND
-
-
-def moment(value: str | int) -> datetime:
-    """The moment of epoch milliseconds."""
-    return _EPOCH + int(value) * _MILLISECOND
-
-
-def _epoch_seconds(moment: datetime) -> str:
-    whole, rest = divmod(milliseconds(moment), 1000)
-    return f"{whole}.{rest:03d}"
-
-
-def moment_of(attribute: Mapping[str, str]) -> datetime:
-    """The moment in an attribute of epoch seconds."""
-    return moment(round(float(attribute["N"]) * 1000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +104,8 @@ def _attempts_from_json(text: str) -> tuple[Attempt, ...]:
         Attempt(
             number=number,
             lease=lease,
-            started_at=moment(started),
-            finished_at=None if finished is None else moment(finished),
+            started_at=from_milliseconds(started),
+            finished_at=None if finished is None else from_milliseconds(finished),
             outcome=outcome,
             error=_error_from_plain(error),
             next_wait_seconds=wait,
@@ -130,13 +114,12 @@ def _attempts_from_json(text: str) -> tuple[Attempt, ...]:
     )
 
 
-_TEXT = _Codec(lambda v: {"S": v}, lambda a: a["S"])
-_COUNT = _Codec(lambda v: {"N": str(v)}, lambda a: int(a["N"]), keep_default=True)
-_NUMBER = _Codec(lambda v: {"N": repr(v)}, lambda a: float(a["N"]))
+_TEXT = _Codec(text, lambda a: a["S"])
+_COUNT = _Codec(number, lambda a: int(a["N"]), keep_default=True)
+_NUMBER = _Codec(number, lambda a: float(a["N"]))
 _FLAG = _Codec(lambda v: {"BOOL": v}, lambda a: a["BOOL"])
-_MOMENT = _Codec(lambda v: {"N": _epoch_seconds(v)}, moment_of)
-#: DynamoDB's TTL wants whole seconds.
-_WHOLE_SECONDS = _Codec(lambda v: {"N": str(milliseconds(v) // 1000)}, lambda a: moment(int(a["N"]) * 1000))
+_MOMENT = _Codec(moment, read_moment)
+_TTL = _Codec(ttl, read_moment)
 _TEXTS = _Codec(lambda v: {"L": [{"S": t} for t in v]}, lambda a: tuple(t["S"] for t in a["L"]))
 _DOCUMENT = _Codec(_encode_document, _decode_document)
 _ERROR = _Codec(lambda v: {"S": to_json(_error_to_plain(v))}, lambda a: _error_from_plain(json.loads(a["S"])))
@@ -172,7 +155,7 @@ _ATTRIBUTES: dict[str, _Codec] = {
     "lease_until": _MOMENT,
     "dead_lettered_at": _MOMENT,
     "due_at": _MOMENT,
-    "ttl": _WHOLE_SECONDS,
+    "ttl": _TTL,
     "cancel_requested": _FLAG,
     "correlation_id": _TEXT,
     "created_by": _TEXT,

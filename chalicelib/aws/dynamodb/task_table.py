@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws.dynamodb.claim import WAITING, claim_request, claimed_by
 from chalicelib.aws.dynamodb.document_table import DocumentTable
-from chalicelib.aws.dynamodb.items import batch_get
-from chalicelib.aws.dynamodb.items import names as _names
-from chalicelib.aws.dynamodb.items import number as _count
+from chalicelib.aws.dynamodb.items import Row, batch_get, moment, names, number, text
 from chalicelib.aws.dynamodb.partiql import ABSENT
 from chalicelib.aws.dynamodb.task_change import change_request
-from chalicelib.aws.dynamodb.task_row import Row, encode, from_row, is_same_write, row_key, to_row
+from chalicelib.aws.dynamodb.task_row import encode, from_row, is_same_write, row_key, to_row
 from chalicelib.aws.dynamodb.writes import Answer, Request, Writes
 from chalicelib.domain.task import Conflict, Progress, Task, TaskStatus
 
@@ -51,7 +49,7 @@ class TaskTable:
 
     def ping(self) -> None:
         """Ask the table for nothing: whoever cannot reach it gets the error."""
-        self._client.get_item(TableName=self._table, Key={"pk": {"S": "ping"}, "sk": {"S": "ping"}})
+        self._client.get_item(TableName=self._table, Key={"pk": text("ping"), "sk": text("ping")})
 
     @staticmethod
     def with_documents_of(known: Task, stored: Task) -> Task:
@@ -71,7 +69,7 @@ class TaskTable:
         """The deaths, as `id#redrive_count`, of those of the (owner, id) that are dead now."""
         keys = [row_key(owner, task_id) for owner, task_id in dict.fromkeys(names)]
         rows = batch_get(self._client, self._table, keys, ("sk", "status", "redrive_count"))
-        failed = {"S": TaskStatus.FAILED.value}
+        failed = text(TaskStatus.FAILED.value)
         return {f"{row['sk']['S']}#{row['redrive_count']['N']}" for row in rows if row["status"] == failed}
 
     # --- A1: create -----------------------------------------------------------------------------
@@ -148,9 +146,9 @@ class TaskTable:
         """Store the progress of a run and lengthen its lease (T2)."""
         values = {
             ":progress": encode("progress", progress),
-            ":until": encode("lease_until", lease_until),
-            ":now": encode("updated_at", now),
-            ":one": {"N": "1"},
+            ":until": moment(lease_until),
+            ":now": moment(now),
+            ":one": number(1),
             **_mine(task),
         }
         answer = self._writes.one(
@@ -162,7 +160,7 @@ class TaskTable:
                     " #version = #version + :one"
                 ),
                 "ConditionExpression": "#status = :running AND #lease = :lease AND lease_until <= :until",
-                "ExpressionAttributeNames": _names("progress", "version", "status", "lease"),
+                "ExpressionAttributeNames": names("progress", "version", "status", "lease"),
                 "ExpressionAttributeValues": values,
             }
         )
@@ -206,7 +204,7 @@ class TaskTable:
 
     def replace_seen(self, seen: Task, after: Task) -> Task | Conflict:
         """Store a change decided on `seen`, if nobody changed the task since (A3 to A5)."""
-        stored = self._change(seen, after, "#version = :seen", {":seen": _count(seen.version)})
+        stored = self._change(seen, after, "#version = :seen", {":seen": number(seen.version)})
         return self._recognised(stored, after)
 
     def replace_due(self, seen: Task, after: Task) -> Task | Conflict:
@@ -216,7 +214,7 @@ class TaskTable:
             seen,
             after,
             "#version = :seen AND due_at = :due",
-            {":seen": _count(seen.version), ":due": encode("due_at", seen.due_at)},
+            {":seen": number(seen.version), ":due": moment(seen.due_at)},
         )
 
     def confirm_dead_letter(self, seen: Task, after: Task) -> Task | Conflict:
@@ -225,7 +223,7 @@ class TaskTable:
             seen,
             after,
             "#status = :failed AND redrive_count = :life AND attribute_exists(due_at)",
-            {":failed": {"S": TaskStatus.FAILED.value}, ":life": _count(seen.redrive_count)},
+            {":failed": text(TaskStatus.FAILED.value), ":life": number(seen.redrive_count)},
         )
 
     def fail_as_poison(self, seen: Task, after: Task, lease: int) -> Task | Conflict:
@@ -234,7 +232,7 @@ class TaskTable:
             seen,
             after,
             "#status IN (:queued, :scheduled, :retrying) AND #lease = :lease",
-            {**{f":{status}": {"S": status} for status in WAITING}, ":lease": _count(lease)},
+            {**{f":{status}": text(status) for status in WAITING}, ":lease": number(lease)},
         )
 
     def delete(self, seen: Task) -> bool:
@@ -244,8 +242,8 @@ class TaskTable:
                 TableName=self._table,
                 Key=row_key(seen.owner, seen.id),
                 ConditionExpression="attribute_not_exists(pk) OR #version = :seen",
-                ExpressionAttributeNames=_names("version"),
-                ExpressionAttributeValues={":seen": _count(seen.version)},
+                ExpressionAttributeNames=names("version"),
+                ExpressionAttributeValues={":seen": number(seen.version)},
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
@@ -273,7 +271,7 @@ class TaskTable:
 
 
 def _mine(task: Task) -> Row:
-    return {":running": {"S": TaskStatus.RUNNING.value}, ":lease": _count(task.lease)}
+    return {":running": text(TaskStatus.RUNNING.value), ":lease": number(task.lease)}
 
 
 def _decoded(
