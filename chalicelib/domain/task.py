@@ -1,7 +1,7 @@
-"""A task, its states and every change that it can go through; `docs/states.md` draws them.
+"""A task, its states and every change that it can go through; `docs/reference/states.md` draws them.
 
-`Task` is a value: a method returns the changed task and the caller stores it under the condition that
-the protocol asks for. `version` is not counted here: each stored change adds one, in the same write.
+`Task` is a value: a method returns the changed task, and the caller stores it under the condition that
+`docs/explanation/protocol.md` names. `version` does not change here: each stored change adds one in its write.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _S = TaskStatus
 WAITING = frozenset({_S.SCHEDULED, _S.QUEUED, _S.RETRYING})
 TERMINAL = frozenset({_S.SUCCEEDED, _S.FAILED, _S.CANCELED, _S.EXPIRED})
 
-#: Every change of status that can happen; docs/states.md draws it and a test holds the two equal.
+#: Every change of status that can happen; docs/reference/states.md draws it and a test holds the two equal.
 TRANSITIONS: dict[TaskStatus, frozenset[TaskStatus]] = {
     _S.SCHEDULED: frozenset({_S.QUEUED, _S.RUNNING, _S.FAILED, _S.CANCELED, _S.EXPIRED}),
     _S.QUEUED: frozenset({_S.RUNNING, _S.FAILED, _S.CANCELED, _S.EXPIRED}),

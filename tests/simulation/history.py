@@ -296,7 +296,7 @@ def _by(change: Change) -> datetime:
 
 
 _JUDGES: dict[str, Callable[[Change], bool]] = {
-    "a status follows another as docs/states.md draws it": _legal,
+    "a status follows another as docs/reference/states.md draws it": _legal,
     "the version counts every public change": _counted,
     "what is live is due, and what is done is not": _due,
     "what waits is looked at in time": _wakes,
