@@ -1,7 +1,7 @@
 """A task, its states and every change that it can go through; `docs/reference/states.md` draws them.
 
 `Task` is a value: a method returns the changed task, and the caller stores it under the condition that
-`docs/explanation/protocol.md` names. `version` does not change here: each stored change adds one in its write.
+`docs/explanation/protocol.md` names. `version` does not change here: every write of a change adds one.
 """
 
 from __future__ import annotations
