@@ -1,4 +1,4 @@
-"""What a run found, for people."""
+"""Prints the results of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SHOWN = 5
 
 
 def show(title: str, rows: Mapping[str, object]) -> None:
-    """Print a title and a line for each row."""
+    """Print a title, and one line a row."""
     width = max(map(len, rows))
     print(f"\n{title}")
     for name, value in rows.items():
@@ -18,7 +18,7 @@ def show(title: str, rows: Mapping[str, object]) -> None:
 
 
 def show_verdicts(verdicts: Sequence[Verdict]) -> int:
-    """Print each promise; how many are broken."""
+    """Print each promise. Returns how many are broken."""
     show("Promises", {each.promise: f"{len(each.broken)} of {each.of}" for each in verdicts})
     broken = [each for each in verdicts if each.broken]
     for verdict in broken:

@@ -25,7 +25,7 @@ from tests.mutants.table import MUTANTS
 
 REPORT = ROOT / "docs" / "reliability.md"
 TABLE = re.compile(r"(?<=<!-- mutants -->\n).*(?=<!-- /mutants -->)", re.DOTALL)
-SIMULATION = tuple(f"tests/simulation/test_{name}.py" for name in ("storms", "crashes", "faults"))
+SIMULATION = tuple(f"tests/simulation/test_{name}.py" for name in ("random_faults", "crashes", "faults"))
 #: The tests that speak about the core, in the order in which they find most.
 TESTS = tuple(
     f"tests/{name}.py"
