@@ -18,9 +18,9 @@ from websockets.exceptions import WebSocketException
 
 from tests.chaos.history import tasks_in
 from tests.chaos.poster import Api
+from tests.chaos.report import Report
 from tests.chaos.stage import ChaosError, Stage, await_true
 from tests.chaos.stored import stored_tasks
-from tests.chaos.table import show
 
 OWNER: Final = "watched"
 CLIENTS: Final = 500
@@ -117,7 +117,7 @@ class Watchers:
         return self._read[text]
 
 
-def measure(stage: Stage) -> int:
+def measure(stage: Stage, report: Report) -> int:
     """Measure it on a stage. Returns how many clients do not hold what is stored."""
     watchers = Watchers(stage.endpoints.websocket, stage.token(OWNER))
     api = Api(stage.endpoints.http, stage.token(OWNER))
@@ -132,7 +132,7 @@ def measure(stage: Stage) -> int:
         behind = _behind(watchers, expected)
         caught_up = time.monotonic() - last
     cuts = statistics.quantiles(watchers.delays, n=100)
-    show(
+    report.show(
         f"Watchers: {CLIENTS} clients with ?batch=1, {sum(expected.values())} updates of {posted} tasks",
         {
             "all connected after": f"{connected:.1f} s",

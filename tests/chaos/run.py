@@ -16,10 +16,10 @@ from tests.chaos.history import History
 from tests.chaos.listeners import Listener, Listeners
 from tests.chaos.orders import OWNERS, draw_orders, posts_of
 from tests.chaos.poster import Api, Poster, redrive
+from tests.chaos.report import Report
 from tests.chaos.sink import Sink
 from tests.chaos.stage import ChaosError, Stage, await_true
 from tests.chaos.stored import due_rows, stored_tasks
-from tests.chaos.table import show, show_verdicts
 
 #: A killed worker and a lost message are found within half a minute.
 ENVIRONMENT: Final = {"LEASE_MARGIN_SECONDS": "5", "GRACE_SECONDS": "20"}
@@ -33,10 +33,13 @@ REDRIVES: Final = 30
 class Chaos:
     """One run: posts tasks, injects faults, checks the promises."""
 
-    def __init__(self, stage: Stage, seed: int, count: int, seconds: float, sink: Sink) -> None:
+    def __init__(
+        self, stage: Stage, sink: Sink, report: Report, *, seed: int, count: int, seconds: float
+    ) -> None:
         self._random = Random(seed)
         self._stage = stage
         self._sink = sink
+        self._report = report
         self._began = self._printed = time.monotonic()
         self._seconds = seconds
         self._orders = draw_orders(self._random, count, sink, f"chaos-{seed}")
@@ -103,7 +106,7 @@ class Chaos:
             self._await_clients()
             verdicts = judge(self._evidence(alerts.keys()))
         self._show()
-        broken = show_verdicts(verdicts)
+        broken = self._report.show_verdicts(verdicts)
         if not broken and self._unanswered:
             raise ChaosError(f"No time was left for {self._unanswered} orders: MINUTES=20 allows more.")
         return broken
@@ -195,7 +198,7 @@ class Chaos:
         crashed = sum(
             1 for task in stored for each in task.attempts if each.error and each.error.kind == "crashed"
         )
-        show(
+        self._report.show(
             f"Chaos: {len(self._orders)} tasks in {time.monotonic() - self._began:.0f} s",
             {
                 "accepted": f"{len(self._poster.accepted)}: {single} with a key, the others in batches",
@@ -214,7 +217,7 @@ class Chaos:
                 "ended": _counted(Counter(task.status.value for task in stored)),
                 "last errors": _counted(kinds),
                 "attempts": f"{sum(len(task.attempts) for task in stored)}, {crashed} of them crashed",
-                "requests at the sink": f"{self._sink.requests.total()} of {len(self._sink.requests)} tasks; "
+                "requests at the sink": f"{self._sink.calls.total()} of {len(self._sink.calls)} tasks; "
                 f"{sum(1 for n in self._sink.served.values() if n > 1)} served more than once",
                 "retried by their owner": len(self._earlier_failures),
             },
@@ -225,10 +228,10 @@ def _counted(counter: Counter[str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counter.items())) or "none"
 
 
-def chaos(stage: Stage, seed: int, count: int, seconds: float) -> int:
+def chaos(stage: Stage, report: Report, *, seed: int, count: int, seconds: float) -> int:
     """Run it on a stage for about `seconds` at most. Returns the number of broken promises.
 
     Raises: ChaosError when the time was too short, or the emulator lost its data.
     """
     with Sink() as sink:
-        return Chaos(stage, seed, count, seconds, sink).run()
+        return Chaos(stage, sink, report, seed=seed, count=count, seconds=seconds).run()

@@ -14,16 +14,16 @@ class Sink(HttpServer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.requests: Counter[str] = Counter()  #: by webhook-id
+        self.calls: Counter[str] = Counter()  #: by webhook-id
         self.served: Counter[str] = Counter()  #: responses 200, by webhook-id
 
     def take(self, received: Received) -> Answer:
         webhook = received.headers.get("webhook-id", "")
         with self._lock:
-            self.requests[webhook] += 1
+            self.calls[webhook] += 1
             if received.path == GONE:
                 return Answer(404)
-            if received.path == FLAKY and self.requests[webhook] == 1:
+            if received.path == FLAKY and self.calls[webhook] == 1:
                 return Answer(503, headers={"retry-after": "1"})
             self.served[webhook] += 1
             return Answer(200, b"fine")

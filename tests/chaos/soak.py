@@ -19,10 +19,10 @@ from tests.chaos.history import History
 from tests.chaos.listeners import Listener, Listeners
 from tests.chaos.orders import OWNERS, draw_orders
 from tests.chaos.poster import Api
+from tests.chaos.report import Report
 from tests.chaos.sink import Sink
 from tests.chaos.stage import Stage, await_true
 from tests.chaos.stored import due_rows, stored_tasks
-from tests.chaos.table import show
 
 TASKS_PER_SECOND: Final = 4.0
 SAMPLE_SECONDS: Final = 5.0
@@ -94,8 +94,9 @@ def _course(samples: Sequence[Sample]) -> list[float]:
 class Soak:
     """One run."""
 
-    def __init__(self, stage: Stage, seed: int, minutes: float, sink: Sink) -> None:
+    def __init__(self, stage: Stage, sink: Sink, report: Report, *, seed: int, minutes: float) -> None:
         self._stage = stage
+        self._report = report
         self._random = Random(seed)
         self._seconds = minutes * 60
         count = int(self._seconds * TASKS_PER_SECOND)
@@ -172,7 +173,7 @@ class Soak:
 
     def _show(self, lines: Sequence[Line], due: int) -> None:
         stored = stored_tasks(self._stage).values()
-        show(
+        self._report.show(
             f"Soak: {self._seconds / 60:.0f} minutes, {len(stored)} tasks, "
             f"{len(stored) / self._seconds:.1f} a second",
             {
@@ -186,7 +187,7 @@ class Soak:
                 "rows left in the due index": due,
             },
         )
-        show(
+        self._report.show(
             "Memory of the worker of each function that grew most, after its warm-up",
             {
                 line.function: f"{'  '.join(f'{mib:.1f}' for mib in line.course)} MiB  "
@@ -196,7 +197,7 @@ class Soak:
         )
 
 
-def soak(stage: Stage, seed: int, minutes: float) -> int:
+def soak(stage: Stage, report: Report, *, seed: int, minutes: float) -> int:
     """Run it on a stage. Returns the number of problems."""
     with Sink() as sink:
-        return Soak(stage, seed, minutes, sink).run()
+        return Soak(stage, sink, report, seed=seed, minutes=minutes).run()

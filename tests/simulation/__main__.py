@@ -20,10 +20,11 @@ os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
 for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "STAGE"):
     os.environ.pop(name, None)
 
+from tests.reports import write_section  # noqa: E402
 from tests.simulation import runs  # noqa: E402 - the environment comes first
-from tests.simulation.parallel_runs import Job, points_of, random_jobs, simulate  # noqa: E402
+from tests.simulation.parallel_runs import Job, Tally, points_of, random_jobs, simulate  # noqa: E402
 from tests.simulation.plans import Point  # noqa: E402
-from tests.simulation.scenarios import SCENARIOS  # noqa: E402
+from tests.simulation.scenarios import RANDOM, SCENARIOS  # noqa: E402
 from tests.simulation.world import stage  # noqa: E402
 
 
@@ -38,7 +39,18 @@ def main() -> int:
     options = parser.parse_args()
     if options.mode == "replay":
         return _replay(*options.arguments)
-    return simulate(_jobs(options.mode, options.arguments), options.minutes * 60, options.processes)
+    tally = simulate(_jobs(options.mode, options.arguments), options.minutes * 60, options.processes)
+    if options.mode == "all":
+        _write_report(tally)
+    return int(tally.broken > 0)
+
+
+def _write_report(tally: Tally) -> None:
+    """Write the sections of docs/reports/simulation.md."""
+    scripts = {name: str(each.script.__doc__) for name, each in {**SCENARIOS, **RANDOM}.items()}
+    rows = [f"| `{name}` | {text.splitlines()[0]} |" for name, text in scripts.items()]
+    write_section("simulation", "run", [f"    {tally}"])
+    write_section("simulation", "scenarios", ["| scenario | |", "|---|---|", *rows])
 
 
 def _replay(name: str, seed: str, *points: str) -> int:

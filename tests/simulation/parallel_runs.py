@@ -33,6 +33,13 @@ class Tally:
     crash_points: int = 0
     calls: int = 0
     broken: int = 0
+    seconds: float = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.runs} runs, of them {self.crash_points} crash points and {self.random} with random"
+            f" faults; {self.calls} calls; {self.broken} broken; {self.seconds:.0f} s"
+        )
 
     def add(self, outcome: tuple[Job, int, str]) -> None:
         """Count a run."""
@@ -53,8 +60,8 @@ def points_of(name: str, troubles: Iterable[Trouble], *, distinct: bool = False)
     return [(name, 0, ()), *((name, 0, (point,)) for point in points)]
 
 
-def simulate(jobs: Iterable[Job], seconds: float, processes: int) -> int:
-    """Run jobs until none are left or the time is over, and print the totals. Returns 1 if a run broke."""
+def simulate(jobs: Iterable[Job], seconds: float, processes: int) -> Tally:
+    """Run jobs until none are left or the time is over. Prints and returns the totals."""
     began, left, tally = time.monotonic(), iter(jobs), Tally()
     context = get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_open_stage) as pool:
@@ -69,11 +76,9 @@ def simulate(jobs: Iterable[Job], seconds: float, processes: int) -> int:
                 break
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             _print([outcome for future in done for outcome in future.result()], tally, began)
-    print(
-        f"{tally.runs} runs, of them {tally.crash_points} crash points and {tally.random} with random faults;"
-        f" {tally.calls} calls; {tally.broken} broken; {time.monotonic() - began:.0f} s"
-    )
-    return int(tally.broken > 0)
+    tally.seconds = time.monotonic() - began
+    print(tally)
+    return tally
 
 
 def _print(outcomes: Iterable[tuple[Job, int, str]], tally: Tally, began: float) -> None:
