@@ -196,7 +196,7 @@ def zombie(world: World, user: User) -> None:
 
 
 def zombie_awake(world: World, user: User) -> None:
-    """As `zombie_result`, with a worker that is frozen in the middle of its work, and then reports progress."""
+    """As `zombie_result`, but the worker is frozen in the middle of its work, and reports progress."""
     _fail_and_redrive(user, [["wait", 1], ["freeze", 250], ["progress", 5]])
 
 
