@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tests.chaos.checker import Verdict
-from tests.reports import write_section
+from tests.support.reports import write_section
 
 _SHOWN = 5
 

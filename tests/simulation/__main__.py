@@ -20,12 +20,12 @@ os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
 for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "STAGE"):
     os.environ.pop(name, None)
 
-from tests.reports import write_section  # noqa: E402
 from tests.simulation import runs  # noqa: E402 - the environment comes first
 from tests.simulation.parallel_runs import Job, Tally, points_of, random_jobs, simulate  # noqa: E402
 from tests.simulation.plans import Point  # noqa: E402
 from tests.simulation.scenarios import RANDOM, SCENARIOS  # noqa: E402
 from tests.simulation.world import stage  # noqa: E402
+from tests.support.reports import write_section  # noqa: E402
 
 
 def main() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-REPORTS = Path(__file__).parents[1] / "docs" / "reports"
+REPORTS = Path(__file__).parents[2] / "docs" / "reports"
 
 
 def read_section(report: str, section: str) -> str:
