@@ -155,6 +155,7 @@ class Task:
 
     def due(self, moment: datetime) -> datetime:
         """`moment`, or expires_at where that is sooner: a task must not expire late."""
+        # guard: due.not-after-expires-at
         return moment if self.expires_at is None else min(moment, self.expires_at)
 
     # --- What the owner asks for -------------------------------------------------------------
@@ -178,16 +179,16 @@ class Task:
         return replace(
             self,
             status=TaskStatus.QUEUED,
-            lease=self.lease + 1,
+            lease=self.lease + 1,  # guard: redrive.counts-lease
             redrive_count=self.redrive_count + 1,
-            attempt=0,
+            attempt=0,  # guard: redrive.resets-attempt
             run_at=now,
-            due_at=now + grace,
+            due_at=now + grace,  # guard: redrive.due
             queued_at=now,
             updated_at=now,
-            cancel_requested=False,
-            expires_at=None,
-            ttl=None,
+            cancel_requested=False,  # guard: redrive.removes-cancel-requested
+            expires_at=None,  # guard: redrive.removes-expires-at
+            ttl=None,  # guard: redrive.removes-ttl
             dead_lettered_at=None,
             result=None,
             error=None,
@@ -207,7 +208,7 @@ class Task:
     def fail(self, now: datetime, error: TaskError, keep: timedelta) -> Task:
         """Failed for good; due at once, because its dead letter has yet to be sent."""
         after = self._ran(now, "failed", error)._ended(TaskStatus.FAILED, now, keep)
-        return replace(after, error=error, due_at=now)
+        return replace(after, error=error, due_at=now)  # guard: fail.due-until-dead-letter
 
     def retry_later(self, now: datetime, error: TaskError, wait: timedelta, wake_after: timedelta) -> Task:
         """Failed, to be tried again after `wait`; the sweep looks `wake_after` later than that."""
@@ -217,7 +218,7 @@ class Task:
     def snooze(self, now: datetime, wait: timedelta, wake_after: timedelta) -> Task:
         """Put off by its task type: the attempt is given back."""
         after = self._ran(now, "snoozed", wait=wait)
-        after = replace(after, attempt=self.attempt - 1)
+        after = replace(after, attempt=self.attempt - 1)  # guard: snooze.returns-attempt
         return after._waits(TaskStatus.SCHEDULED, now, wait, wake_after, self.error)
 
     def stop(self, now: datetime, keep: timedelta, error: TaskError | None = None) -> Task:
@@ -271,7 +272,7 @@ class Task:
             self,
             status=status,
             run_at=run_at,
-            due_at=self.due(run_at + wake_after),
+            due_at=self.due(run_at + wake_after),  # guard: retry-later.due
             updated_at=now,
             lease_until=None,
             error=error,
