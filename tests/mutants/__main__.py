@@ -1,9 +1,9 @@
 """Remove each guard in turn, and check that a test fails: `python -m tests.mutants [--whole] [PATTERN]`.
 
-Each mutant is a copy of the tree without one guard. On it run the two tests that noticed it the last time: one
-of the simulation, one other. If neither fails, and for a new mutant, the simulation and the other tests run
-until one of each fails; with --whole they always do. Returns 1 if no test notices a mutant. The result is
-written to docs/reports/mutants.md.
+Each mutant is a copy of the tree without one guard. On it run the two tests that noticed it the last
+time: one of the simulation, one other. If neither fails, and for a new mutant, the simulation and the
+other tests run until one of each fails; with --whole they always do. Returns 1 if no test notices a
+mutant. The result is written to docs/reports/mutants.md.
 """
 
 from __future__ import annotations
