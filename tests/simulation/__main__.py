@@ -3,6 +3,7 @@
 python -m tests.simulation all [--minutes 12]            a crash at each call, random faults, other faults
 python -m tests.simulation points [NAME ...]             each fault at each call of these scenarios
 python -m tests.simulation random FIRST COUNT            random faults, by seed
+python -m tests.simulation list                          writes the scenarios into docs/reports/simulation.md
 python -m tests.simulation replay NAME SEED [POINT ...]  one run, with a trace of its events
 """
 
@@ -21,7 +22,7 @@ for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "STAGE"):
     os.environ.pop(name, None)
 
 from tests.simulation import runs  # noqa: E402 - the environment comes first
-from tests.simulation.parallel_runs import Job, Tally, points_of, random_jobs, simulate  # noqa: E402
+from tests.simulation.parallel_runs import Job, points_of, random_jobs, simulate  # noqa: E402
 from tests.simulation.plans import Point  # noqa: E402
 from tests.simulation.scenarios import RANDOM, SCENARIOS  # noqa: E402
 from tests.simulation.world import stage  # noqa: E402
@@ -32,24 +33,26 @@ def main() -> int:
     """Run the command line. Returns 1 when a promise was broken."""
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
-    parser.add_argument("mode", choices=("all", "points", "random", "replay"))
+    parser.add_argument("mode", choices=("all", "points", "random", "list", "replay"))
     parser.add_argument("arguments", nargs="*")
     parser.add_argument("--minutes", type=float, default=12)
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     options = parser.parse_args()
     if options.mode == "replay":
         return _replay(*options.arguments)
+    if options.mode in ("all", "list"):
+        _list_scenarios()
+    if options.mode == "list":
+        return 0
     tally = simulate(_jobs(options.mode, options.arguments), options.minutes * 60, options.processes)
     if options.mode == "all":
-        _write_report(tally)
+        write_section("simulation", "run", [f"    {tally}"])
     return int(tally.broken > 0)
 
 
-def _write_report(tally: Tally) -> None:
-    """Write the sections of docs/reports/simulation.md."""
+def _list_scenarios() -> None:
     scripts = {name: str(each.script.__doc__) for name, each in {**SCENARIOS, **RANDOM}.items()}
     rows = [f"| `{name}` | {text.splitlines()[0]} |" for name, text in scripts.items()]
-    write_section("simulation", "run", [f"    {tally}"])
     write_section("simulation", "scenarios", ["| scenario | |", "|---|---|", *rows])
 
 
