@@ -115,7 +115,7 @@ _EDITS: dict[str, Edit | tuple[Edit, ...]] = {
     "resume.pause-seen": always_true,
     # --- Bulk redrives ----------------------------------------------------------------------------
     "bulk-redrive.lease-held": always_true,
-    "bulk-redrive.counts-lease": replaced("#lease + :one", "if_not_exists(#lease, :one)"),
+    "bulk-redrive.counts-lease": replaced("#lease + :one", ":one"),
     "bulk-redrive.lease-over": always_true,
     "bulk-redrive.running": always_true,
     "bulk-redrive.redrive-count-seen": replaced("task.redrive_count", "None"),
