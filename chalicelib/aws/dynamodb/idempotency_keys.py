@@ -94,7 +94,7 @@ class IdempotencyKeys:
             "fingerprint": text(fingerprint),
             "ttl": ttl(now + KEPT),
         }
-        self._client.transact_write_items(
+        self._client.transact_write_items(  # guard: idempotency-key.one-transaction
             ClientRequestToken=task.id,
             TransactItems=[
                 {
@@ -102,6 +102,7 @@ class IdempotencyKeys:
                         "TableName": self._table,
                         "Item": item,
                         # TTL removes late: a key past its time counts as absent.
+                        # guard: idempotency-key.one-transaction, idempotency-key.only-if-absent
                         "ConditionExpression": "attribute_not_exists(pk) OR #ttl <= :now",
                         "ExpressionAttributeNames": {"#ttl": "ttl"},
                         "ExpressionAttributeValues": {":now": ttl(now)},
