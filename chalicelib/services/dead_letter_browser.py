@@ -51,6 +51,6 @@ class DeadLetterBrowser:
     ) -> tuple[list[DeadLetterRecord], str | None]:
         stretch = self._records.newest(owner, before=before, filters=filters)
         names = [(death.owner, death.task_id) for death in stretch.deaths if death.task_id is not None]
-        dead = self._tasks.deaths(names)
+        dead = self._tasks.dead_letter_keys(names)
         found = [death for death in stretch.deaths if death.task_id is None or death.key in dead]
         return found, stretch.position
