@@ -40,7 +40,7 @@ from chalicelib.services.runtime import Runtime
 from chalicelib.settings import Settings
 from infra.stacks.templates import DATA, load
 from local.tokens import mint_token
-from tests.support.aws_requests import REGION, MotoClients
+from tests.support.aws_requests import REGION, moto_clients
 
 #: What the service speaks to. moto knows nothing of the rest (logs, queue policies).
 USED = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SNS::Topic")
@@ -178,7 +178,11 @@ class Kit:
             "exit_process": self._note_exit,
         }
         runtime |= {name: differing.pop(name) for name in RUNTIME if name in differing}
-        others = {"poll_seconds": 0, "task_types": self._task_types, "clients": MotoClients()}
+        others = {
+            "poll_seconds": 0,
+            "task_types": self._task_types,
+            "clients": moto_clients(self.settings.aws_sdk),
+        }
         return Services(self.settings, runtime=Runtime(**runtime), **(others | differing))
 
     def _note_exit(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from chalicelib.aws.sdk.transport import Request, Response, Unreachable
 from chalicelib.bootstrap.services import Services
 from chalicelib.domain.errors import Outage
-from tests.support.aws_requests import Asked, MotoClients, Send, asked
+from tests.support.aws_requests import Asked, MotoBoto3Clients, MotoClients, Send, asked
 from tests.support.partiql import OPERATION, failing
 
 Parameters = Mapping[str, Any]
@@ -34,7 +34,7 @@ class Wire:
         self._losses: list[str] = []
         self._failures: list[tuple[str, Callable[[Parameters], bool]]] = []
         self.receipts: list[str] = []  #: of the messages that were received
-        assert isinstance(services.adapters.clients, MotoClients)
+        assert isinstance(services.adapters.clients, MotoClients | MotoBoto3Clients)
         services.adapters.clients.line.taps.append(self._pass)
 
     # --- What a test asks for ---------------------------------------------------------------------

@@ -21,7 +21,7 @@ from chalicelib.aws.sdk.transport import Request, Response
 from chalicelib.settings import APP_NAME
 from infra.iam.policies import CALLS_FILE, recorded_calls
 from testing.kit import STAGE
-from tests.support.aws_requests import Asked, MotoClients, Send, asked
+from tests.support.aws_requests import Asked, MotoBoto3Clients, MotoClients, Send, asked, moto_clients
 
 #: (function, service, method, what it is called on)
 Call = tuple[str, str, str, str]
@@ -40,9 +40,9 @@ class Calls:
         self._running: list[str] = []
         self._lock = Lock()
 
-    def clients(self) -> MotoClients:
-        """Clients that are listened to."""
-        clients = MotoClients()
+    def clients(self, sdk: str = "own") -> MotoClients | MotoBoto3Clients:
+        """Clients of an SDK, whose calls are recorded."""
+        clients = moto_clients(sdk)
         clients.line.taps.append(self._note)
         return clients
 

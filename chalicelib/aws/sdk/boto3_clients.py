@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from boto3.session import Session
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
 class Boto3Clients:
     """One client of boto3 a service, with the timeouts and attempts of the small SDK."""
 
-    def __init__(self, environment: AwsEnvironment) -> None:
+    def __init__(self, environment: AwsEnvironment, session: Session | None = None) -> None:
+        """Without a `session`, one with the environment's credentials, or those that boto3 finds."""
         self._environment = environment
-        self._session = Session(
+        self._session = session or Session(
             region_name=environment.region,
             aws_access_key_id=environment.access_key,
             aws_secret_access_key=environment.secret_key,
@@ -137,8 +139,9 @@ class _Connections:
 def _failure(call: Callable[..., Any], **parameters: Any) -> ConnectionGone | SendFailed | None:
     try:
         call(**parameters)
-    except error_type("GoneException"):
-        return ConnectionGone(parameters["ConnectionId"])
-    except (ServiceError, Outage) as error:
+    except ServiceError as error:
+        gone = error.status == HTTPStatus.GONE
+        return ConnectionGone(parameters["ConnectionId"]) if gone else SendFailed(str(error))
+    except Outage as error:
         return SendFailed(str(error))
     return None
