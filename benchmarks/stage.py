@@ -13,6 +13,7 @@ from typing import Any, Final
 from benchmarks.hooks import REGION, environment, patient
 from benchmarks.task_types import TYPES
 from chalicelib.aws.sdk.clients import Clients
+from chalicelib.aws.sdk.protocols import AwsClients
 from chalicelib.bootstrap.services import Services
 from chalicelib.domain.caller import Scope
 from chalicelib.settings import APP_NAME, LOCAL_STAGE, Settings
@@ -41,7 +42,7 @@ class BenchStage:
 
     def services(
         self,
-        clients: Clients | None = None,
+        clients: AwsClients | None = None,
         settings: dict[str, Any] | None = None,
         **differing: Any,
     ) -> Services:
