@@ -20,6 +20,7 @@ from botocore.validate import validate_parameters
 from moto.core.models import botocore_stubber
 
 from chalicelib.aws.sdk.boto3_clients import Boto3Clients
+from chalicelib.aws.sdk.client import ATTEMPTS
 from chalicelib.aws.sdk.clients import Clients
 from chalicelib.aws.sdk.transport import PooledTransport, Request, Response, Transport, Unreachable
 from chalicelib.settings import AwsEnvironment
@@ -149,9 +150,9 @@ class MotoClients(Clients):
 class MotoBoto3Clients(Boto3Clients):
     """boto3's clients of moto, on a line of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, attempts: int = ATTEMPTS) -> None:
         self.line = Line(Moto())
-        super().__init__(ENVIRONMENT, _boto3_session())
+        super().__init__(ENVIRONMENT, session=_boto3_session(), attempts=attempts)
 
     def client(self, service: str, url: str | None, config: Config) -> Any:
         """A client of boto3 that sends its requests on the line."""

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.session import Session
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004
 
 from chalicelib.aws.sdk.client import ATTEMPTS, Errors, ServiceError, error_type
 from chalicelib.aws.sdk.clients import CONNECTIONS
-from chalicelib.aws.sdk.protocols import SNS, SQS, SSM, Connections, DynamoDB
 from chalicelib.domain.connection import ConnectionGone, SendFailed
 from chalicelib.domain.errors import Outage
 
@@ -29,9 +28,12 @@ if TYPE_CHECKING:
 class Boto3Clients:
     """One client of boto3 a service, with the timeouts and attempts of the small SDK."""
 
-    def __init__(self, environment: AwsEnvironment, session: Session | None = None) -> None:
+    def __init__(
+        self, environment: AwsEnvironment, *, session: Session | None = None, attempts: int = ATTEMPTS
+    ) -> None:
         """Without a `session`, one with the environment's credentials, or those that boto3 finds."""
         self._environment = environment
+        self._attempts = attempts
         self._session = session or Session(
             region_name=environment.region,
             aws_access_key_id=environment.access_key,
@@ -40,32 +42,28 @@ class Boto3Clients:
         )
 
     @cached_property
-    def dynamodb(self) -> DynamoDB:
-        client: DynamoDB = self._translated("dynamodb")
-        return client
+    def dynamodb(self) -> Any:
+        return self._translated("dynamodb")
 
     @cached_property
-    def sqs(self) -> SQS:
-        client: SQS = self._translated("sqs")
-        return client
+    def sqs(self) -> Any:
+        return self._translated("sqs")
 
     @cached_property
-    def ssm(self) -> SSM:
-        client: SSM = self._translated("ssm")
-        return client
+    def ssm(self) -> Any:
+        return self._translated("ssm")
 
     @cached_property
-    def sns(self) -> SNS:
-        client: SNS = self._translated("sns")
-        return client
+    def sns(self) -> Any:
+        return self._translated("sns")
 
-    def connections(self, url: str) -> Connections:
+    def connections(self, url: str) -> _Connections:
         """The connections of the WebSocket API at `url`, https://HOST/STAGE. The caller keeps the client."""
         config = _config(connect_seconds=1, read_seconds=2, attempts=1)
         return _Connections(_Translated(self.client("apigatewaymanagementapi", url, config)))
 
     def _translated(self, service: str) -> Any:
-        config = _config(connect_seconds=2, read_seconds=5, attempts=ATTEMPTS)
+        config = _config(connect_seconds=2, read_seconds=5, attempts=self._attempts)
         return _Translated(self.client(service, self._environment.endpoint_url, config))
 
     def client(self, service: str, url: str | None, config: Config) -> Any:
@@ -104,7 +102,7 @@ class _Translated:
             except ClientError as error:
                 refusal = _service_error(error)
                 raise (Outage(str(refusal)) if refusal.temporary else refusal) from error
-            except HTTPClientError as error:  # no response arrived
+            except (ConnectionError, HTTPClientError) as error:  # no response arrived
                 raise Outage(str(error)) from error
 
         setattr(self, name, call)
