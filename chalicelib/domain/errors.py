@@ -15,7 +15,7 @@
     ├── TooMany                  the owner's limit is reached: later
     └── Unavailable              try again: a dependency refused, or too many writers at once
 
-Outage is no error of the caller's: AWS does not answer.
+Outage is not one of them: an AWS service does not answer. The response is a 503 all the same.
 
 `api.py` holds the one table from these to HTTP statuses. What a *task type* raises is in `outcomes.py`.
 """

@@ -1,7 +1,7 @@
-"""The connections table: who is connected and what they watch.
+"""The connections table: WebSocket connections and what they watch.
 
-A connection lies under its owner, so that one consistent query finds all watchers of an owner; a second
-small item leads from the connection's id to the owner, for messages that carry only the id.
+The partition of a connection is its owner, so one consistent query finds all watchers of an owner. A second,
+small item maps the connection's id to the owner, for messages that carry only the id.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from chalicelib.domain.connection import Connection, Watch
 if TYPE_CHECKING:
     from chalicelib.aws.sdk.protocols import DynamoDB
 
-#: API Gateway cuts a connection after two hours; ten minutes later its rows may go.
+#: API Gateway closes a connection after two hours. Its rows are deleted ten minutes later.
 KEPT = timedelta(hours=2, minutes=10)
-#: Why a ticket could not be spent: it was, or somebody else does so at this moment.
+#: The ticket was spent, or another connection spends it at this moment.
 _SPENT = ("ConditionalCheckFailed", "TransactionConflict")
 
 
@@ -31,7 +31,7 @@ class ConnectionTable:
         self._table = table
 
     def add(self, connection: Connection, now: datetime, *, ticket_id: str | None = None) -> bool:
-        """Remember a connection; with `ticket_id`, spend that ticket. False when it was spent before."""
+        """Store a connection, and spend its ticket if it has one. False when the ticket was spent before."""
         expires = ttl(now + KEPT)
         pointer: Row = {**_pointer_key(connection.id), "owner": text(connection.owner), "ttl": expires}
         item: Row = {
@@ -46,9 +46,9 @@ class ConnectionTable:
             item["until"] = moment(connection.until)
         if ticket_id is not None:
             return self._add_once(ticket_id, pointer, item)
-        # The pointer first: whatever can be pushed to can also be found and removed.
+        # The pointer first: a connection that receives frames can also be found by its id and removed.
         self._client.put_item(TableName=self._table, Item=pointer)
-        # A connection's id is fresh: a refusal is our own first copy, which may have subscriptions by now.
+        # The id is fresh, so a refusal is our own first copy, which may have subscriptions by now.
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.put_item(
                 TableName=self._table,
@@ -71,7 +71,7 @@ class ConnectionTable:
                         "Put": {
                             "TableName": self._table,
                             "Item": spent,
-                            # The SDK may send twice: the same connection is no second use.
+                            # The SDK may send the request twice: the same connection is no second use.
                             "ConditionExpression": "attribute_not_exists(pk) OR #connection = :connection",
                             "ExpressionAttributeNames": {"#connection": "connection"},
                             "ExpressionAttributeValues": {":connection": item["sk"]},
@@ -89,7 +89,7 @@ class ConnectionTable:
         return True
 
     def count(self, owner: str, now: datetime, at_most: int) -> int:
-        """How many connections the owner has, counted up to about `at_most`."""
+        """The number of the owner's connections, counted up to about `at_most`."""
         query = {**self._live(owner, now), "Select": "COUNT", "Limit": at_most}
         count = 0
         while True:
@@ -100,7 +100,7 @@ class ConnectionTable:
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def get(self, connection_id: str) -> Connection | None:
-        """The connection as it is now; None when it is not known (any more)."""
+        """The current connection, or None."""
         owner = self._owner_of(connection_id)
         if owner is None:
             return None
@@ -110,25 +110,25 @@ class ConnectionTable:
         return _connection(owner, answer["Item"]) if "Item" in answer else None
 
     def watchers(self, owner: str, now: datetime) -> list[Connection]:
-        """Every connection of `owner`, read consistently from the table itself."""
+        """All connections of `owner`, read consistently."""
         # guard: updates.watchers-consistent
         found = pages(self._client, **self._live(owner, now), ConsistentRead=True)
         return [_connection(owner, row) for rows in found for row in rows]
 
     def subscribe(self, connection: Connection, task_id: str) -> bool:
-        """Add a task to what the connection watches; False when the connection is gone."""
+        """Subscribe the connection to a task. False when the connection is gone."""
         return self._update(connection, "ADD subscriptions :value", {":value": {"SS": [task_id]}})
 
     def unsubscribe(self, connection: Connection, task_id: str) -> bool:
-        """Take a task from what the connection watches; False when the connection is gone."""
+        """Unsubscribe the connection from a task. False when the connection is gone."""
         return self._update(connection, "DELETE subscriptions :value", {":value": {"SS": [task_id]}})
 
     def set_failures(self, connection: Connection, failures: int) -> bool:
-        """Note how many batches in a row could not be delivered; False when the connection is gone."""
+        """Store the number of failed batches in a row. False when the connection is gone."""
         return self._update(connection, "SET failures = :value", {":value": number(failures)})
 
     def remove(self, connection_id: str) -> None:
-        """Forget a connection. Doing it twice changes nothing."""
+        """Delete a connection. Deleting it twice changes nothing."""
         owner = self._owner_of(connection_id)
         if owner is None:
             return
@@ -136,7 +136,7 @@ class ConnectionTable:
         self._client.delete_item(TableName=self._table, Key=_pointer_key(connection_id))
 
     def _live(self, owner: str, now: datetime) -> dict[str, Any]:
-        """A query for the owner's connections; TTL removes late, so the dead ones are left out."""
+        """A query for the owner's connections. TTL deletes late, so expired ones are filtered out."""
         return {
             "TableName": self._table,
             "KeyConditionExpression": "pk = :owner",

@@ -1,4 +1,4 @@
-"""The records of deaths, kept in the tasks table beside the tasks."""
+"""The records of dead letters, in the tasks table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BUCKETS = 4
 
 
 class DeadLetterRecords:
-    """One record a death; the key of a death names its record."""
+    """One record for each dead letter key."""
 
     def __init__(self, client: DynamoDB, table: str, keep: timedelta) -> None:
         self._client = client
@@ -25,14 +25,14 @@ class DeadLetterRecords:
         self._keep = keep
 
     def has(self, record: DeadLetterRecord) -> bool:
-        """Is this death on record? Read consistently."""
+        """Is this dead letter recorded? Read consistently."""
         answer = self._client.get_item(
             TableName=self._table, Key=_key(record), ConsistentRead=True, ProjectionExpression="pk"
         )
         return "Item" in answer
 
     def put(self, record: DeadLetterRecord) -> bool:
-        """Record a death; False when another run recorded it first."""
+        """Store a record. False when it exists already."""
         item: Row = {
             **_key(record),
             **{
@@ -53,7 +53,7 @@ class DeadLetterRecords:
 
 
 def partitions(owner: str) -> list[str]:
-    """The partitions that an owner's records are spread over; those of "" belong to nobody."""
+    """The partitions of an owner's records. Quarantined messages have the owner ""."""
     return [f"dead#{owner}#{bucket:02x}" for bucket in range(_BUCKETS)]
 
 

@@ -1,4 +1,4 @@
-"""The sparse index of everything that the sweep must look at: live tasks and deaths not yet announced."""
+"""The due index: live tasks, and failed ones whose dead letter is not sent yet. The sweep reads it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from chalicelib.aws.dynamodb.task_row import owner_of
 if TYPE_CHECKING:
     from chalicelib.aws.sdk.protocols import DynamoDB
 
-#: Rows read at once.
+#: Rows of a page.
 PAGE = 100
 
 
 class DueIndex:
-    """Keys of due tasks, soonest first. An index lags: the caller reads each row again, consistently."""
+    """The keys of due tasks, the soonest first. An index lags, so the sweep reads each row again."""
 
     def __init__(self, client: DynamoDB, table: str, index: str = "due") -> None:
         self._client = client

@@ -1,8 +1,9 @@
-"""What an owner has used of its limits: one small item an owner, beside its rollups.
+"""Rate limits and open tasks of an owner: one small item beside the owner's rollups.
 
-The rate is a bucket kept as one number (the generic cell rate algorithm, ITU-T I.371): `full_at` is when
-the bucket will be full again. Taking n tokens moves it n intervals on, and is refused when it would lie
-further ahead than the whole bucket is deep. So a take is one conditional write, or two, and needs no read.
+The rate is a token bucket stored as one number (the generic cell rate algorithm, ITU-T I.371): `full_at` is
+the time when the bucket is full again. Taking n tokens adds n intervals to it. A take is refused when
+`full_at` would be further ahead than the bucket is deep. So a take needs one or two conditional writes, and
+no read.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 #: Sorts before every minute of the rollups.
 LIMITS_KEY = "#limits"
-#: The bucket of waiting time is an item of its own.
+#: The sort key of the bucket of waiting time.
 WAITS_KEY = "#waits"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -27,10 +28,10 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """What the item says after a take, or instead of one."""
+    """The item after a take, granted or not."""
 
     full_at: datetime
-    open_tasks: int  #: about; the stream handler counts
+    open_tasks: int  #: approximate: the stream handler counts them
 
 
 class LimitTable:
@@ -44,12 +45,12 @@ class LimitTable:
     def take(
         self, owner: str, now: datetime, cost: timedelta, depth: timedelta, *, in_use: bool = False
     ) -> tuple[bool, Usage]:
-        """Take `cost` from a bucket that is `depth` deep; was it granted, and the usage as it is now.
+        """Take `cost` from a bucket that is `depth` deep. Returns whether it was granted, and the usage.
 
-        A full bucket gives everybody one take, even of more than it holds, and is in debt until it is paid.
-        One request is enough for a bucket that is `in_use` as the caller thinks, and for a full one if not.
+        A full bucket grants any take, also one larger than the bucket; then it is in debt until it refills.
+        One request is enough if `in_use` is right about the bucket: False for a full one, True otherwise.
         """
-        # Not full: on from where it is, by DynamoDB's own arithmetic, so that takers need not take turns.
+        # DynamoDB adds to the stored value, so simultaneous takes do not conflict.
         values = {":cost": cost // _MICROSECOND, ":latest": _microseconds(now + depth - cost)}
         further, fits = "SET full_at = full_at + :cost", "full_at <= :latest"
         if in_use:
@@ -66,7 +67,7 @@ class LimitTable:
         return (True, usage) if granted else self._write(owner, further, fits, values)
 
     def give_back(self, owner: str, cost: timedelta) -> None:
-        """Put back what was taken and not used."""
+        """Return tokens that were not used."""
         self._write(
             owner,
             "SET full_at = full_at - :cost",

@@ -1,4 +1,4 @@
-"""Which task types are paused: one item each, in one partition of the tasks table."""
+"""Paused task types, one item each, in one partition of the tasks table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PauseTable:
         self._table = table
 
     def all(self) -> list[Pause]:
-        """Every pause, and those that ended a moment ago; read consistently."""
+        """All pauses, also those that ended a moment ago. Read consistently."""
         found = pages(
             self._client,
             TableName=self._table,
@@ -33,9 +33,9 @@ class PauseTable:
         return [_from_item(item) for items in found for item in items]
 
     def put(self, pause: Pause) -> bool:
-        """Store a pause; False when its type is paused already, and stays as it is.
+        """Store a pause. False when the type is paused already.
 
-        A late copy of this write does not bring back a pause that has ended since.
+        A late copy of this write does not restore a pause that has ended.
         """
         item: Row = {**_key(pause.task_type), "paused_at": moment(pause.at)}
         item |= {name: text(value) for name, value in (("by", pause.by), ("reason", pause.reason)) if value}
@@ -54,7 +54,7 @@ class PauseTable:
         return True
 
     def end(self, pause: Pause, now: datetime) -> bool:
-        """Note that a pause ended; False when it has, or its type has another one by now."""
+        """End a pause. False when it ended before, or the type has a newer pause."""
         try:
             self._client.update_item(
                 TableName=self._table,
@@ -74,7 +74,7 @@ class PauseTable:
         return True
 
     def forget(self, ended: Pause) -> None:
-        """Remove a pause that ended, unless its type was paused again."""
+        """Delete an ended pause, unless the type was paused again."""
         assert ended.resumed_at is not None
         try:
             self._client.delete_item(

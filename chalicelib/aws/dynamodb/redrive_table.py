@@ -1,7 +1,7 @@
-"""Redrives: one row each in the tasks table, and one for each filter that was used.
+"""Redrives in the tasks table: one row a redrive, and one for each filter in use.
 
-A running redrive lies in the due index, in a bucket of its own. Its `due_at` is the end of the lease of the
-function that works on it: whoever finds it due takes it on, under the next fencing number.
+A running redrive is in the due index, in a bucket of its own. Its `due_at` is the end of the lease of the
+function that works on it. A sweep that finds it due takes it over with the next lease number.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BUCKET = 1_000_000
 _PREFIX = "redrive#"
 _COUNTS = tuple(each.name for each in fields(Counts))
 _RUNNING = {":running": text(RedriveStatus.RUNNING.value)}
-#: A function takes on at most so many at a time.
+#: The most redrives that a function takes over at a time.
 _TAKEN = 4
 
 
@@ -40,12 +40,12 @@ class RedriveTable:
         self._table = table
         self._keep = keep
 
-    # --- For those who ask ------------------------------------------------------------------------
+    # --- Requests of users ------------------------------------------------------------------------
 
     def create(self, new: Redrive, lease_until: datetime, stale: str | None) -> str | None:
-        """Store a new redrive, unless one with the same filter is there: the id of that one.
+        """Store a new redrive. Returns the id of another one with the same filter, if any; then it is not.
 
-        One called `stale` does not count: it is over.
+        The redrive `stale`, which has ended, does not count.
         """
         names = {**_guard_key(new), "redrive_id": text(new.id), "ttl": ttl(self._ttl(new))}
         try:
@@ -70,14 +70,14 @@ class RedriveTable:
         return None
 
     def get(self, owner: str, redrive_id: str) -> Redrive | None:
-        """The redrive as it is now."""
+        """The current redrive, or None."""
         answer = self._client.get_item(
             TableName=self._table, Key=_key(owner, redrive_id), ConsistentRead=True
         )
         return _from_item(answer["Item"]) if "Item" in answer else None
 
     def newest(self, owner: str, before: str | None, limit: int) -> tuple[list[Redrive], str | None]:
-        """A page of the owner's redrives, newest first, and the id where the next one goes on."""
+        """A page of the owner's redrives, newest first, and the id where the next page starts."""
         query: dict[str, Any] = {
             "TableName": self._table,
             "KeyConditionExpression": "pk = :pk",
@@ -94,14 +94,14 @@ class RedriveTable:
         return [_from_item(item) for item in answer["Items"]], last["sk"]["S"] if last else None
 
     def abort(self, owner: str, redrive_id: str, now: datetime) -> bool:
-        """Stop a redrive; False when it does not run."""
+        """Stop a redrive. False when it does not run."""
         end = _End(RedriveStatus.ABORTED, now, now + self._keep)
         return self._write(_key(owner, redrive_id), end.sets, end.removes, "#status = :running", _RUNNING)
 
-    # --- For the function that works on one -------------------------------------------------------
+    # --- The function that works on a redrive -----------------------------------------------------
 
     def due(self, now: datetime) -> list[tuple[str, str]]:
-        """(owner, id) of some running redrives that nobody works on, those that wait longest first."""
+        """(owner, id) of some running redrives whose leases have ended, the oldest lease first."""
         answer = self._client.query(
             TableName=self._table,
             IndexName="due",
@@ -112,7 +112,7 @@ class RedriveTable:
         return [(item["pk"]["S"].removeprefix(_PREFIX), item["sk"]["S"]) for item in answer["Items"]]
 
     def take(self, owner: str, redrive_id: str, now: datetime, lease_until: datetime) -> Redrive | None:
-        """Take a redrive on until `lease_until`; None when somebody else did, or it is over."""
+        """Take a redrive over until `lease_until`. None when another function did, or it has ended."""
         try:
             answer = self._client.update_item(
                 TableName=self._table,
@@ -138,9 +138,9 @@ class RedriveTable:
         return _from_item(answer["Attributes"])
 
     def save(self, redrive: Redrive, due_at: datetime) -> bool:
-        """Store how far it has come, and when it is due again; False when it is not ours any more.
+        """Store progress and the next due time. False when the lease was lost.
 
-        What was done before an abort is counted all the same.
+        Progress before an abort is stored, too.
         """
         sets = _progress(redrive)
         if self._write_mine(redrive, {**sets, "due_at": moment(due_at)}, (), running=True):
@@ -149,7 +149,7 @@ class RedriveTable:
         return False
 
     def finish(self, redrive: Redrive, status: RedriveStatus, now: datetime) -> bool:
-        """Store its end; False when it is not ours any more."""
+        """Store the end of a redrive. False when the lease was lost."""
         end = _End(status, now, now + self._keep)
         return self._write_mine(redrive, {**_progress(redrive), **end.sets}, end.removes, running=True)
 
@@ -178,7 +178,7 @@ class RedriveTable:
                 },
             )
         except self._client.exceptions.ConditionalCheckFailedException as refusal:
-            # Our own first copy, whose answer was lost, has left what we wanted.
+            # Our own first copy, whose response was lost, may have stored the same end.
             row = refused_row(refusal) or {}
             return "status" in sets and row.get("status") == sets["status"]
         return True
@@ -188,7 +188,7 @@ class RedriveTable:
 
 
 class _End:
-    """What a row gets and loses when its redrive is over."""
+    """The changes of a row when its redrive ends."""
 
     removes = ("due_at", "due_bucket")
 

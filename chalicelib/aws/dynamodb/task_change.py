@@ -1,4 +1,4 @@
-"""The request that makes one state of a task into another: their difference, under a condition."""
+"""The conditional update from one state of a task to another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PLACEHOLDER = re.compile(r"#(\w+)")
 
 
 def change_request(table: str, before: Task, after: Task, condition: str, values: Row) -> dict[str, Any]:
-    """Write the difference of two tasks, if `condition` holds, whose `values` are given.
+    """The update that writes the difference of two tasks if `condition`, with these `values`, holds.
 
     `due_at` is written whenever the status changes: the sweep may have moved it meanwhile.
     """

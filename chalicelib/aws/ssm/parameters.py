@@ -1,4 +1,4 @@
-"""What a stage keeps in SSM: its secrets and its own addresses."""
+"""The stage's parameters in SSM: its keys and its own addresses."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from chalicelib.domain.errors import Outage, Unavailable
 if TYPE_CHECKING:
     from chalicelib.aws.sdk.protocols import SSM
 
-#: A changed key or address is noticed within this by every container.
+#: Every container reads a changed parameter within this time.
 KEPT_SECONDS = 300.0
-#: A shorter HMAC key can be guessed (RFC 7518, 3.2).
+#: The minimum of RFC 7518, 3.2 for HMAC keys.
 KEY_BYTES = 32
-#: What callers are told of a stage whose parameters are not as they must be; the logs say which.
+#: The detail for callers when a parameter is missing or wrong; the log names it.
 _INCOMPLETE = "The service is not set up completely: try again later."
 
 
 class Parameters:
-    """The parameters of one stage, each kept for KEPT_SECONDS."""
+    """The parameters of one stage, each cached for KEPT_SECONDS."""
 
     def __init__(
         self, client: SSM, name_of: Callable[[str], str], clock: Callable[[], float] = time.monotonic
@@ -32,7 +32,7 @@ class Parameters:
 
     @property
     def signing_keys(self) -> tuple[bytes, ...]:
-        """The keys of cursors and tickets: the first signs, all verify, so that keys can be rotated.
+        """The keys of cursors and tickets. The first signs and all verify, so keys can be rotated.
 
         Raises: Unavailable.
         """
@@ -40,7 +40,7 @@ class Parameters:
 
     @property
     def token_keys(self) -> tuple[bytes, ...]:
-        """The keys that HS256 tokens may be signed with; none on a stage that takes no such tokens.
+        """The keys of HS256 tokens; none on a stage that does not accept such tokens.
 
         Raises: Unavailable.
         """
@@ -49,7 +49,7 @@ class Parameters:
 
     @property
     def websocket_endpoint(self) -> str:
-        """The https address that posts to connections go to. Raises: Unavailable."""
+        """The https address of the WebSocket API's management API. Raises: Unavailable."""
         return self._needed("websocket-endpoint")
 
     def _keys(self, name: str, text: str) -> tuple[bytes, ...]:
@@ -71,7 +71,7 @@ class Parameters:
         return value
 
     def _read(self, name: str) -> str | None:
-        """The parameter's value; None when there is none."""
+        """The value of the parameter, or None."""
         value, until = self._kept.get(name, (None, 0.0))
         if self._clock() >= until:
             value = self._fetched(self._name_of(name))
