@@ -10,7 +10,7 @@ from chalice.app import Response, WebsocketEvent
 from chalicelib.domain.caller import ANYBODY
 from chalicelib.domain.errors import TaskServiceError
 from chalicelib.http.problems import problem
-from chalicelib.http.requests import single_valued, wanted_owner
+from chalicelib.http.requests import single_valued, owner_in_query
 from chalicelib.observability import log
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _connect(connection_id: str, event: Mapping[str, Any], services: Services) -
         return
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     caller = ANYBODY if services.tokens is None else services.tokens.caller(headers.get("authorization"))
-    services.connections.connect(connection_id, caller.acting_for(wanted_owner(query)), query)
+    services.connections.connect(connection_id, caller.acting_for(owner_in_query(query)), query)
 
 
 def _query(event: Mapping[str, Any]) -> dict[str, str]:
