@@ -15,7 +15,7 @@
     ├── TooMany                  the owner's limit is reached: later
     └── Unavailable              try again: a dependency refused, or too many writers at once
 
-`api.py` holds the one table from these to HTTP statuses. What a *task type* raises is in `outcomes.py`.
+`chalicelib/http/problems.py` has the table of their HTTP statuses. Errors of task types are in `outcomes.py`.
 """
 
 from __future__ import annotations
