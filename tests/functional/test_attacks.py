@@ -71,7 +71,7 @@ def world(stage: World, printed: Printed) -> Iterator[World]:
 
 
 @pytest.mark.parametrize("flaw", BAD_HEADERS)
-def test_a_bad_token_opens_nothing(world: World, flaw: str) -> None:
+def test_an_invalid_token_gives_no_access(world: World, flaw: str) -> None:
     header = BAD_HEADERS[flaw](world)
     for method, path, body in [
         ("GET", f"/tasks/{world.task_id}", b""),
@@ -396,5 +396,5 @@ def test_every_refusal_is_one_line_of_the_log(world: World, printed: Printed) ->
     assert all(line["reason"] for line in refused)
 
 
-def test_there_are_more_attacks_than_anybody_counts() -> None:
+def test_there_are_at_least_as_many_attacks_as_before() -> None:
     assert len(BAD_HEADERS) + len(PRIVATE_URLS) + len(SMUGGLED_HEADERS) + len(ATTACKS) >= 100

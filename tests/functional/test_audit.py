@@ -56,7 +56,7 @@ def test_each_step_names_its_subject(
     }
 
 
-def test_runs_and_deaths_do_not_forget_them(
+def test_runs_and_failures_keep_the_audit(
     kit: Kit, http: Http, auditor: Http, handlers: Handlers, script: Script
 ) -> None:
     script.raises(NonRetryable("broken"))
@@ -70,7 +70,7 @@ def test_runs_and_deaths_do_not_forget_them(
     )
 
 
-def test_who_asks_a_running_task_to_stop_is_named(
+def test_the_subject_who_cancels_a_running_task_is_named(
     kit: Kit, http: Http, auditor: Http, handlers: Handlers, script: Script
 ) -> None:
     task = as_subject(kit, http, "ada").post("/tasks", WANTED).json_body
@@ -80,7 +80,7 @@ def test_who_asks_a_running_task_to_stop_is_named(
     assert audit(auditor, task["id"])["canceled_by"] == "bob"
 
 
-def test_a_batch_and_an_idempotent_post_name_their_subject_too(kit: Kit, http: Http, auditor: Http) -> None:
+def test_a_batch_and_an_idempotent_post_name_their_subject(kit: Kit, http: Http, auditor: Http) -> None:
     ada = as_subject(kit, http, "ada")
     (made,) = ada.post("/tasks/batch", {"tasks": [WANTED]}).json_body["results"]
     once = ada.post("/tasks", WANTED, idempotency_key="k1").json_body
@@ -96,7 +96,9 @@ def test_an_administrator_who_acts_for_an_owner_is_named_and_not_the_owner(kit: 
     assert (found["owner"], found["created_by"]) == ("default", "root")
 
 
-def test_nobody_else_sees_it(kit: Kit, http: Http, handlers: Handlers, sockets: SocketServer) -> None:
+def test_only_administrators_see_the_audit(
+    kit: Kit, http: Http, handlers: Handlers, sockets: SocketServer
+) -> None:
     """Neither the owner of the task, nor a frame, nor a list: who works for an owner is not public."""
     ada = as_subject(kit, http, "ada@example.com")
     assert handlers.connect("c1", token=ada.token) == 200

@@ -39,7 +39,7 @@ def lane(request: pytest.FixtureRequest, kit: Kit, handlers: Handlers, script: S
     return LaneUnderTest(request.param, function, kit, handlers)
 
 
-def test_big_payloads_and_results_and_progress(lane: LaneUnderTest, script: Script) -> None:
+def test_large_payloads_results_and_progress_are_stored(lane: LaneUnderTest, script: Script) -> None:
     def work(payload: Any, context: TaskContext) -> str:
         context.progress(50, "half of it")
         return str(payload.text).upper()
@@ -52,14 +52,14 @@ def test_big_payloads_and_results_and_progress(lane: LaneUnderTest, script: Scri
     assert done["progress"]["message"] == "half of it"
 
 
-def test_a_failure_is_tried_again_by_the_same_message(lane: LaneUnderTest, script: Script) -> None:
+def test_a_failure_is_retried_by_the_same_message(lane: LaneUnderTest, script: Script) -> None:
     script.raises(ValueError("at first"))
     task = lane.create()
     assert lane.run(task) == ["m0"]
     assert lane.kit.get(task["id"])["status"] == "retrying"
 
 
-def test_a_death_has_its_dead_letter(lane: LaneUnderTest, script: Script) -> None:
+def test_a_final_failure_sends_a_dead_letter(lane: LaneUnderTest, script: Script) -> None:
     script.raises(NonRetryable("never"))
     task = lane.create()
     assert lane.run(task) == []
@@ -67,13 +67,13 @@ def test_a_death_has_its_dead_letter(lane: LaneUnderTest, script: Script) -> Non
     assert json.loads(letter["Body"])["id"] == task["id"]
 
 
-def test_a_message_that_is_not_ours_is_put_aside(lane: LaneUnderTest) -> None:
+def test_an_unrecognized_message_is_moved_to_the_dead_letter_queue(lane: LaneUnderTest) -> None:
     assert lane.handlers.run_tasks("<order/>", handler=lane.function) == []
     (letter,) = take_messages(lane.kit, "dead-letters")
     assert letter["Body"] == "<order/>"
 
 
-def test_an_owners_secret_is_found(lane: LaneUnderTest, script: Script) -> None:
+def test_the_owners_secret_is_read(lane: LaneUnderTest, script: Script) -> None:
     lane.kit.client("ssm").put_parameter(
         Name=lane.kit.settings.parameter("secrets/default/hooks"),
         Value=json.dumps({"value": "whsec_YQ==", "hosts": ["example.com"]}),

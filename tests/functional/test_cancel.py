@@ -101,14 +101,14 @@ class TestRunning:
         assert task["status"] == "canceled"
         assert row(kit, task["id"]).due_at is None
 
-    def test_a_run_that_succeeds_has_succeeded(
+    def test_a_run_that_succeeds_stays_succeeded(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = self.running(http, kit, handlers, script, "done")
         assert (task["status"], task["result"], task["cancel_requested"]) == ("succeeded", "done", True)
         assert http.post(f"/tasks/{task['id']}/cancel").status_code == 409
 
-    def test_asking_twice_changes_nothing(
+    def test_a_second_cancel_changes_nothing(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         def ask_again(context: TaskContext) -> Any:
@@ -131,14 +131,14 @@ class TestFinished:
         assert "succeeded" in answer.json_body["detail"]
         assert kit.get(task["id"])["version"] == 3, "nothing changed"
 
-    def test_a_canceled_task_is_canceled_once(self, http: Http, kit: Kit) -> None:
+    def test_canceling_a_canceled_task_changes_nothing(self, http: Http, kit: Kit) -> None:
         task = kit.create("test.fast")
         cancel(http, task)
         assert http.post(f"/tasks/{task['id']}/cancel").status_code == 409
 
 
 class TestRaces:
-    def test_a_task_claimed_in_between_is_asked_to_stop(
+    def test_a_task_claimed_meanwhile_is_asked_to_stop(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         """Given a task that is claimed after it was read, when it is canceled, then the running task is."""
@@ -162,7 +162,7 @@ class TestRaces:
         Wire(kit.services).lose_reply("UpdateItem")
         assert cancel(http, task)["version"] == 2
 
-    def test_a_task_that_changes_all_the_time_is_not_fought_over(self, http: Http, kit: Kit) -> None:
+    def test_a_task_that_changes_all_the_time_is_given_up_with_a_503(self, http: Http, kit: Kit) -> None:
         task = kit.create("test.fast")
         wire = Wire(kit.services)
         other = kit.new_services()

@@ -37,7 +37,7 @@ def pages(admin: Http, query: str, name: str) -> list[list[dict[str, Any]]]:
 
 
 class TestGroups:
-    def test_deaths_of_one_cause_are_one_group(
+    def test_dead_letters_of_one_cause_are_one_group(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         dead = []
@@ -55,7 +55,7 @@ class TestGroups:
         assert group["first_failed_at"] == dead[0]["finished_at"]
         assert group["last_failed_at"] == dead[6]["finished_at"]
 
-    def test_type_kind_and_class_tell_groups_apart(
+    def test_type_kind_and_error_class_separate_groups(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         for error in (ValueError("it broke"), NonRetryable("it broke"), Rejected("it broke")):
@@ -68,7 +68,7 @@ class TestGroups:
         assert [group["type"] for group in groups(admin, "?type=test.long")] == ["test.long"]
         assert groups(admin, "?type=test.long&kind=timeout") == []
 
-    def test_a_death_that_was_retried_or_deleted_is_over(
+    def test_a_dead_letter_whose_task_was_retried_or_deleted_is_not_listed(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         retried, deleted, left = (die(kit, handlers, script) for _ in range(3))
@@ -78,7 +78,7 @@ class TestGroups:
         (group,) = groups(admin)
         assert (group["count"], group["task_ids"]) == (1, [left["id"]])
 
-    def test_a_second_death_is_listed_in_place_of_the_first(
+    def test_a_second_dead_letter_replaces_the_first(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = die(kit, handlers, script)
@@ -91,7 +91,7 @@ class TestGroups:
         (death,) = admin.get(f"/dead-letters?group={group['id']}").json_body["dead_letters"]
         assert (death["key"], death["redrive_count"]) == (f"{task['id']}#1", 1)
 
-    def test_what_is_not_ours_is_a_group_of_its_own(
+    def test_unrecognized_messages_are_a_group_of_their_own(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         for text in ("nonsense", "more nonsense"):
@@ -104,7 +104,7 @@ class TestGroups:
         assert {first["message"], second["message"]} == {"nonsense", "more nonsense"}
         assert (first["task_id"], first["type"], first["redrive_count"]) == (None, None, 0)
 
-    def test_more_groups_than_fit_a_page_follow_on_the_next(
+    def test_groups_continue_on_the_next_page(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         for name in "abcabcabc":
@@ -119,12 +119,12 @@ class TestGroups:
                 counts[group["message"]] = counts.get(group["message"], 0) + group["count"]
         assert counts == {"a is gone": 3, "b is gone": 3, "c is gone": 3}
 
-    def test_nothing_died(self, admin: Http, script: Script) -> None:
+    def test_without_dead_letters_the_list_is_empty(self, admin: Http, script: Script) -> None:
         assert admin.get("/dead-letters").json_body == {"groups": [], "next_cursor": None}
 
 
-class TestDeaths:
-    def test_the_deaths_of_a_group_page_by_page(
+class TestDeadLettersOfAGroup:
+    def test_the_dead_letters_of_a_group_are_paged(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         dead = []
@@ -146,7 +146,7 @@ class TestDeaths:
         assert death["failed_at"] == dead[4]["finished_at"]
         assert death["recorded_at"] is not None
 
-    def test_a_group_that_nobody_has_is_empty(self, admin: Http, script: Script) -> None:
+    def test_an_unknown_group_is_empty(self, admin: Http, script: Script) -> None:
         assert admin.get("/dead-letters?group=nope").json_body == {"dead_letters": [], "next_cursor": None}
 
 
@@ -182,7 +182,7 @@ class TestBounds:
     def test_a_wrong_query_is_refused(self, admin: Http, query: str, script: Script) -> None:
         assert admin.get(f"/dead-letters{query}").status_code == 422
 
-    def test_a_cursor_is_good_for_its_own_list_only(
+    def test_a_cursor_is_valid_for_its_own_list_only(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         for name in "ab":
@@ -195,7 +195,7 @@ class TestBounds:
         of_tasks = admin.get("/tasks?limit=1").json_body["next_cursor"]
         assert admin.get(f"/dead-letters?cursor={of_tasks}").status_code == 400
 
-    def test_each_owner_has_their_own(
+    def test_each_owner_lists_their_own_dead_letters(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         die(kit, handlers, script)

@@ -31,7 +31,7 @@ def wire(kit: Kit) -> Wire:
 
 
 class TestDeadLetter:
-    def test_one_alert_names_every_new_death_and_each_is_on_record(
+    def test_one_alert_names_every_new_dead_letter_and_each_is_recorded(
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
         deaths = [die(kit, handlers, script, f"reason {number}") for number in range(3)]
@@ -44,7 +44,7 @@ class TestDeadLetter:
         assert records(kit) == {f"{task['id']}#0": "exception" for task in deaths}
         assert left(kit) == 0
 
-    def test_the_next_run_is_silent(
+    def test_the_next_run_sends_no_alert(
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
         die(kit, handlers, script)
@@ -53,7 +53,7 @@ class TestDeadLetter:
         handlers.watch_dead_letters()
         assert alerts.take() == []
 
-    def test_a_copy_is_no_second_death(
+    def test_a_copy_is_not_a_second_dead_letter(
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
         die(kit, handlers, script)
@@ -66,7 +66,7 @@ class TestDeadLetter:
         assert len(alerts.take()) == 1
         assert left(kit) == 0
 
-    def test_many_are_told_in_one_alert(
+    def test_many_dead_letters_share_one_alert(
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts, printed: Printed
     ) -> None:
         die(kit, handlers, script)
@@ -80,7 +80,7 @@ class TestDeadLetter:
         assert len(records(kit)) == 26
         assert left(kit) == 0
 
-    def test_a_flood_is_told_in_alerts_that_sns_takes(
+    def test_a_flood_is_split_into_alerts_of_the_size_that_sns_accepts(
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
         die(kit, handlers, script, "\N{SKULL}" * 300)
@@ -120,7 +120,7 @@ class TestDeadLetter:
         assert measured["DeadLetterDepth"] == 0
         assert [line["DeadLetters"] for line in lines if line.get("ErrorKind") == "exception"] == [1]
 
-    def test_all_servers_of_the_queue_are_asked(self, kit: Kit) -> None:
+    def test_all_servers_of_the_queue_are_polled(self, kit: Kit) -> None:
         services = kit.new_services(poll_seconds=1)
         wire = Wire(services)
         wire.crash_before("ReceiveMessage")
@@ -160,7 +160,7 @@ class TestCrash:
 
 
 class TestRedrive:
-    def test_each_life_dies_under_its_own_key(
+    def test_each_redrive_count_has_its_own_dead_letter_key(
         self, kit: Kit, http: Http, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
         task = die(kit, handlers, script)
@@ -178,7 +178,7 @@ class TestRedrive:
         first, second = alerts.take()
         assert (f"{task['id']}#0" in first, f"{task['id']}#1" in second) == (True, True)
 
-    def test_a_retry_that_was_faster_than_the_dead_letter_reports_the_death(
+    def test_a_retry_before_the_dead_letter_was_sent_sends_it(
         self, kit: Kit, http: Http, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
         task = kit.create("test.fast", max_attempts=1)
@@ -190,7 +190,7 @@ class TestRedrive:
         assert list(records(kit)) == [f"{task['id']}#0"]
         assert "unheard" in alerts.take()[0]
 
-    def test_a_late_confirmation_does_not_touch_the_next_death(
+    def test_a_late_confirmation_does_not_affect_the_next_dead_letter(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast", max_attempts=1)

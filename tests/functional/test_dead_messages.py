@@ -22,7 +22,7 @@ def alerts(kit: Kit) -> Alerts:
 class TestBounced:
     """Messages that SQS gave up: delivered ten times, and never done."""
 
-    def test_one_that_no_worker_ever_took_is_poison(
+    def test_a_message_that_no_worker_ever_claimed_is_poison(
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
         task = kit.create("test.fast")
@@ -38,7 +38,7 @@ class TestBounced:
         [alert] = alerts.take()
         assert f"{task['id']}#0 test.fast poison" in alert
 
-    def test_one_that_was_kept_for_retries_condemns_nothing(
+    def test_a_message_that_was_kept_for_retries_fails_no_task(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         script.raises(ValueError("again"))
@@ -51,7 +51,7 @@ class TestBounced:
         assert left(kit) == 0
 
     @pytest.mark.parametrize("end", ["running", "canceled", "redriven", "deleted"])
-    def test_one_whose_task_moved_on_condemns_nothing(
+    def test_a_message_whose_task_changed_fails_no_task(
         self, kit: Kit, handlers: Handlers, script: Script, end: str
     ) -> None:
         task = kit.create("test.fast")
@@ -71,7 +71,7 @@ class TestBounced:
         if end != "deleted":
             assert kit.get(task["id"])["status"] == {"redriven": "queued"}.get(end, end)
 
-    def test_one_whose_row_cannot_be_read_stays_and_holds_up_no_other(
+    def test_a_message_with_an_unreadable_row_stays_and_blocks_no_other(
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
         broken = kit.create("test.fast")
@@ -83,8 +83,8 @@ class TestBounced:
         assert left(kit) == 1
 
 
-class TestNotOurs:
-    def test_it_is_kept_on_record_under_the_id_it_came_with(
+class TestUnrecognizedMessages:
+    def test_it_is_recorded_under_its_message_id(
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
         handlers.run_tasks("no message of ours")
@@ -97,7 +97,7 @@ class TestNotOurs:
         assert "m0 message quarantined: no message of ours" in alert
         assert left(kit) == 0
 
-    def test_a_body_that_only_looks_like_a_dead_letter_is_none(
+    def test_a_body_that_resembles_a_dead_letter_is_unrecognized(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         die(kit, handlers, script)
@@ -109,7 +109,7 @@ class TestNotOurs:
     @pytest.mark.parametrize(
         "field", [{"owner": "x" * 3000}, {"redrive_count": 10**30}, {"type": "t" * 100_000}]
     )
-    def test_a_body_that_fits_no_key_is_no_dead_letter(
+    def test_a_body_too_large_for_a_key_is_unrecognized(
         self, kit: Kit, handlers: Handlers, script: Script, field: dict[str, Any]
     ) -> None:
         die(kit, handlers, script)

@@ -38,7 +38,9 @@ def test_the_queue_is_the_one_of_the_tasks_lane(http: Http, kit: Kit, script: Sc
     assert explained(http, kit.create("test.long"))["ahead"]["count"] == 1
 
 
-def test_whoever_waits_for_a_time_is_told_it_and_asks_no_queue(http: Http, kit: Kit, script: Script) -> None:
+def test_a_task_that_waits_for_a_time_shows_it_and_reads_no_queue(
+    http: Http, kit: Kit, script: Script
+) -> None:
     task = kit.create("test.fast", delay_seconds=90)
     wire = Wire(kit.services)
     found = explained(http, task)
@@ -46,7 +48,7 @@ def test_whoever_waits_for_a_time_is_told_it_and_asks_no_queue(http: Http, kit: 
     assert wire.counts() == {"GetItem": 1, "Query": 1}
 
 
-def test_a_failed_attempt_and_a_snooze_are_told_apart(
+def test_a_failed_attempt_and_a_snooze_have_different_reasons(
     http: Http, kit: Kit, handlers: Handlers, script: Script
 ) -> None:
     failed, snoozed = kit.create("test.fast"), kit.create("test.fast")
@@ -79,7 +81,7 @@ def test_a_lost_message_makes_a_task_overdue(http: Http, kit: Kit, script: Scrip
     assert explained(http, task)["reason"] == "overdue"
 
 
-def test_a_death_is_announced_before_it_is_finished(
+def test_a_dead_letter_is_explained_before_it_is_sent(
     http: Http, kit: Kit, handlers: Handlers, script: Script
 ) -> None:
     heard = die(kit, handlers, script)
@@ -94,6 +96,6 @@ def test_an_unknown_task_is_a_404(http: Http, task_id: str) -> None:
     assert http.get(f"/tasks/{task_id}/explain").status_code == 404
 
 
-def test_another_owners_task_is_as_unknown(http: Http, kit: Kit, script: Script) -> None:
+def test_another_owners_task_is_a_404(http: Http, kit: Kit, script: Script) -> None:
     task = kit.services.tasks.create("bob", NewTask(type="test.fast"))
     assert http.get(f"/tasks/{task.id}/explain").status_code == 404

@@ -206,7 +206,7 @@ def create_task(containers: Containers, http: Http) -> None:
         ),
     ],
 )
-def test_a_container_imports_nothing_of_other_functions(
+def test_a_container_imports_no_modules_of_other_functions(
     told: Containers, http: Http, serve: Callable[[Containers, Http], None], others: set[str]
 ) -> None:
     serve(told, http)

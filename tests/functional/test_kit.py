@@ -34,7 +34,7 @@ def test_a_task_is_run_to_its_end_though_it_waits_an_hour_in_between() -> None:
         assert kit.clock() == before + timedelta(hours=1)
 
 
-def test_what_waits_is_seen_and_drained() -> None:
+def test_waiting_messages_are_listed_and_drained() -> None:
     with Kit(types) as kit:
         later = kit.create("demo.greet", {"name": "Bob"}, delay_seconds=60)
         soon = kit.create("demo.greet", {"name": "Eve"})

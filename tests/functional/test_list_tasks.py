@@ -82,7 +82,7 @@ class TestCompleteness:
         limit=st.integers(1, 12),
         filtered=st.booleans(),
     )
-    def test_every_task_is_met_once_in_order(
+    def test_every_task_is_listed_once_in_order(
         self, kit: Kit, owners: Iterator[str], made: dict[str, TaskStatus], limit: int, filtered: bool
     ) -> None:
         owner = next(owners)
@@ -103,7 +103,7 @@ class TestCompleteness:
         assert [task_id for page in pages for task_id in page] == ids
         assert len(pages) <= 60 / limit + 2
 
-    def test_all_tasks_in_one_bucket_are_met_too(self, kit: Kit, owners: Iterator[str]) -> None:
+    def test_all_tasks_of_one_bucket_are_listed(self, kit: Kit, owners: Iterator[str]) -> None:
         owner = next(owners)
         ids = store(
             kit,
@@ -112,7 +112,7 @@ class TestCompleteness:
         )
         assert [task_id for page in walk(kit, owner, 10) for task_id in page] == ids
 
-    def test_a_task_created_while_walking_moves_nothing(self, kit: Kit, owners: Iterator[str]) -> None:
+    def test_a_task_created_between_two_pages_moves_no_other(self, kit: Kit, owners: Iterator[str]) -> None:
         owner = next(owners)
         ids = store(kit, owner, some_tasks(20))
         first = kit.services.adapters.task_list.newest(owner, before=None, limit=8, filters={})
@@ -150,7 +150,7 @@ class TestCost:
             assert len(queries) == BUCKETS
             assert sum(query["Limit"] for query in queries) <= 2 * limit + 2 * BUCKETS
 
-    def test_a_filter_that_nothing_fits_examines_a_bounded_number_of_rows(
+    def test_a_filter_without_matches_examines_a_bounded_number_of_rows(
         self, kit: Kit, owners: Iterator[str]
     ) -> None:
         """The page is empty, and only a null cursor would say that this was all."""
@@ -187,7 +187,7 @@ class TestOverHttp:
         body: dict[str, Any] = answer.json_body
         return body
 
-    def test_the_callers_tasks_newest_first(self, http: Http, tasks: list[str]) -> None:
+    def test_the_callers_tasks_are_listed_newest_first(self, http: Http, tasks: list[str]) -> None:
         body = self.get(http)
         assert [task["id"] for task in body["tasks"]] == tasks
         assert body["next_cursor"] is None
@@ -224,7 +224,7 @@ class TestOverHttp:
         ],
     )
     @pytest.mark.parametrize("limit", [4, 25])
-    def test_filters_are_all_to_be_met(
+    def test_a_task_must_match_all_filters(
         self, http: Http, tasks: list[str], filters: dict[str, str], numbers: set[int], limit: int
     ) -> None:
         oldest_first = tasks[::-1]
@@ -238,7 +238,7 @@ class TestOverHttp:
             query["cursor"] = body["next_cursor"]
         assert found == [oldest_first[n] for n in sorted(numbers, reverse=True)]
 
-    def test_a_cursor_is_good_for_its_filters_only(self, http: Http) -> None:
+    def test_a_cursor_is_valid_for_its_filters_only(self, http: Http) -> None:
         cursor = self.get(http, status="failed", limit=1)["next_cursor"]
         assert http.get(f"/tasks?status=failed&limit=9&cursor={cursor}").status_code == 200
         for other in ("", "status=queued", "status=failed&type=demo.fail", "tag=red"):

@@ -95,13 +95,11 @@ class TestTrace:
         assert json.loads(message["Body"])["correlation_id"] == "gateway-1"
 
     @pytest.mark.parametrize("given", ["", "a b", "é", 'a"b', "a\nb", "<script>", "x" * 129])
-    def test_one_that_is_not_fit_for_logs_is_passed_over(
-        self, kit: Kit, printed: Printed, given: str
-    ) -> None:
+    def test_an_invalid_correlation_id_is_ignored(self, kit: Kit, printed: Printed, given: str) -> None:
         post_through_the_gateway(kit, {"type": "test.fast"}, **{"x-correlation-id": given})
         assert by_action(printed())["task_created"]["correlation_id"] == "gateway-1"
 
-    def test_a_task_types_own_lines_carry_the_ids_by_themselves(
+    def test_lines_of_a_task_type_have_the_ids(
         self, kit: Kit, handlers: Handlers, script: Script, printed: Printed
     ) -> None:
         def work(payload: Any, context: TaskContext) -> None:
@@ -115,7 +113,7 @@ class TestTrace:
         assert line["task_type"] == "test.fast"
         assert (line["request_id"], line["function"]) == ("request-1", "test")
 
-    def test_every_invocation_ends_with_a_line_of_its_own(
+    def test_every_invocation_ends_with_one_line(
         self, http: Http, handlers: Handlers, printed: Printed
     ) -> None:
         calls: list[Callable[[], Any]] = [
@@ -139,7 +137,7 @@ class TestTrace:
         assert (line["method"], line["path"], line["status"]) == ("GET", "/tasks/{task_id}", 404)
 
 
-class TestOneLife:
+class TestCorrelationId:
     """Whatever happens to a task is found by its correlation id, whoever else's request it happened in."""
 
     @pytest.mark.usefixtures("sockets")  # a task comes with a ticket
@@ -180,7 +178,7 @@ class TestOneLife:
             "task_deleted",
         ]
 
-    def test_a_message_that_fails_or_bounces_tells_whose_it_was(
+    def test_a_message_that_fails_or_bounces_is_logged_with_its_task(
         self, kit: Kit, handlers: Handlers, script: Script, printed: Printed
     ) -> None:
         task = post_through_the_gateway(kit, {"type": "test.fast"}, **{"x-correlation-id": "trace-1"})
@@ -194,7 +192,7 @@ class TestOneLife:
         for action in ("message_failed", "message_dropped"):
             assert (lines[action]["task_id"], lines[action]["correlation_id"]) == (task["id"], "trace-1")
 
-    def test_a_message_that_is_not_ours_is_found_by_its_own_id(
+    def test_an_unrecognized_message_is_logged_with_its_own_id(
         self, handlers: Handlers, printed: Printed
     ) -> None:
         handlers.run_tasks("hello", '{"correlation_id": "trace-1"}')
@@ -202,7 +200,7 @@ class TestOneLife:
         assert {line["message_id"] for line in lines} == {"m0", "m1"}
         assert not [line for line in lines if "correlation_id" in line]
 
-    def test_what_is_not_fit_for_logs_is_not_taken_from_a_message(
+    def test_an_invalid_correlation_id_of_a_message_is_ignored(
         self, kit: Kit, handlers: Handlers, printed: Printed
     ) -> None:
         task = kit.create("test.fast")
@@ -212,7 +210,7 @@ class TestOneLife:
 
 
 class TestSecrecy:
-    def test_nothing_of_payload_result_or_error_is_in_the_logs(
+    def test_payload_result_and_error_are_not_in_the_logs(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script, printed: Printed
     ) -> None:
         """Given values that nobody but the owner may see, in one task that succeeds and one that dies."""
@@ -236,7 +234,7 @@ class TestSecrecy:
 
 
 class TestMetrics:
-    def test_a_life_in_numbers(
+    def test_every_step_of_a_task_is_counted(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script, printed: Printed
     ) -> None:
         """Given a task that waits 2 s and fails once and for good, when all is done, then it was counted."""

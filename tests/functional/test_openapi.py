@@ -28,7 +28,7 @@ class TestDocument:
         assert answer.headers["Content-Type"] == "application/json"
         assert answer.json_body == DOCUMENT
 
-    def test_who_has_it_gets_it_not_again(self, http: Http) -> None:
+    def test_a_caller_with_the_document_gets_304(self, http: Http) -> None:
         answer = http.get("/openapi.json")
         again = http.get("/openapi.json", if_none_match=answer.headers["ETag"])
         assert (again.status_code, again.body) == (304, b"")
@@ -76,7 +76,7 @@ def checked(admin: Http, kit: Kit) -> Checked:
     return Checked(admin)
 
 
-def test_every_answer_is_what_the_document_says(
+def test_every_response_matches_the_document(
     checked: Checked, kit: Kit, handlers: Handlers, script: Script
 ) -> None:
     dead = die(kit, handlers, script)

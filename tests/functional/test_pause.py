@@ -42,7 +42,7 @@ def is_parked(kit: Kit, task: dict[str, Any]) -> bool:
     return row(kit, task["id"]).due_bucket < 0
 
 
-class TestSwitch:
+class TestPauseAndResume:
     def test_a_paused_type_says_since_when_by_whom_and_why(
         self, admin: Http, http: Http, kit: Kit, script: Script
     ) -> None:
@@ -64,7 +64,7 @@ class TestSwitch:
         assert resume(admin)["paused"] is None
         assert resume(admin)["paused"] is None
 
-    def test_a_type_can_be_paused_again_while_its_tasks_come_back(
+    def test_a_type_can_be_paused_again_while_its_tasks_are_unparked(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         pause(admin, reason="first")
@@ -108,16 +108,16 @@ class TestSwitch:
         assert (answer.status_code, answer.json_body["code"]) == (404, "not_found")
 
     @pytest.mark.parametrize("body", [{"reason": ""}, {"reason": "x" * 201}, {"reason": 1}, {"why": "x"}])
-    def test_a_wrong_body_pauses_nothing(self, admin: Http, body: Any, script: Script) -> None:
+    def test_an_invalid_body_pauses_nothing(self, admin: Http, body: Any, script: Script) -> None:
         assert admin.post("/task-types/test.fast/pause", body).status_code == 422
         assert resume(admin)["paused"] is None
 
-    def test_no_reason_need_be_given(self, admin: Http, script: Script) -> None:
+    def test_a_reason_is_optional(self, admin: Http, script: Script) -> None:
         assert admin.post("/task-types/test.fast/pause").json_body["paused"]["reason"] is None
 
 
 class TestPaused:
-    def test_nothing_of_it_is_started_and_others_are(
+    def test_no_task_of_a_paused_type_starts_and_others_do(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task, other = kit.create("test.fast"), kit.create("test.long")
@@ -127,7 +127,7 @@ class TestPaused:
         assert (status(kit, task), status(kit, other)) == ("queued", "succeeded")
         assert script.runs == [1]
 
-    def test_what_waits_is_parked_without_a_version_or_an_attempt_more(
+    def test_a_waiting_task_is_parked_without_a_new_version_or_attempt(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast")
@@ -136,7 +136,7 @@ class TestPaused:
         assert is_parked(kit, task)
         assert (row(kit, task["id"]).version, row(kit, task["id"]).attempt) == (1, 0)
 
-    def test_a_worker_hears_of_it_within_seconds_and_asks_once_for_many_tasks(
+    def test_a_worker_reads_the_pause_within_seconds_and_once_for_many_tasks(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         kit.services = kit.new_services()  # another container than the one that serves the API
@@ -150,7 +150,9 @@ class TestPaused:
         kit.deliver(third)
         assert (status(kit, second), status(kit, third)) == ("succeeded", "queued")
 
-    def test_an_answer_is_as_old_as_its_question(self, admin: Http, kit: Kit, script: Script) -> None:
+    def test_the_age_of_a_cached_pause_counts_from_the_start_of_its_read(
+        self, admin: Http, kit: Kit, script: Script
+    ) -> None:
         """Given a worker that stood still while it asked, when a type is paused, then it asks again."""
         other = kit.new_services()
         Wire(other).before("Query", lambda: kit.clock.advance(KEPT.total_seconds() + 1))
@@ -158,13 +160,15 @@ class TestPaused:
         pause(admin)
         assert other.pauses.paused() == {"test.fast"}
 
-    def test_what_runs_goes_on(self, admin: Http, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_a_running_task_continues(
+        self, admin: Http, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
         script.work = lambda payload, context: pause(admin)["name"]
         task = kit.create("test.fast")
         handlers.run(task)
         assert status(kit, task) == "succeeded"
 
-    def test_the_sweep_parks_what_has_no_message_and_sends_nothing(
+    def test_the_sweep_parks_tasks_without_a_message_and_sends_nothing(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         soon = kit.create("test.fast", delay_seconds=1000)
@@ -219,7 +223,7 @@ class TestPaused:
         assert woken(wire) == [(task["id"], 0)]
         assert not is_parked(kit, task)
 
-    def test_it_is_explained(
+    def test_explain_names_the_pause(
         self, admin: Http, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast")
@@ -230,7 +234,7 @@ class TestPaused:
 
 
 class TestResumed:
-    def test_what_waited_is_sent_at_once(
+    def test_parked_tasks_are_sent_at_once(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         tasks = [kit.create("test.fast") for _ in range(30)]
@@ -261,7 +265,7 @@ class TestResumed:
         resume(admin)
         assert woken(wire) == [(task["id"], 15)]
 
-    def test_the_sweep_goes_on_with_what_was_too_much(
+    def test_the_sweep_continues_an_unfinished_resume(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         """Given a resume whose function dies, when the sweep comes, then it brings the tasks back."""
@@ -273,7 +277,7 @@ class TestResumed:
         handlers.sweep()
         assert woken(wire) == [(task["id"], 0)]
 
-    def test_a_worker_that_has_not_heard_of_it_asks_before_it_refuses(
+    def test_a_worker_with_an_old_pause_reads_again_before_it_parks(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         pause(admin)
@@ -286,7 +290,7 @@ class TestResumed:
         kit.deliver(task)
         assert status(kit, task) == "succeeded"
 
-    def test_a_task_parked_by_who_had_not_heard_of_it_comes_back_with_the_next_sweep(
+    def test_a_task_parked_after_the_resume_is_unparked_by_the_next_sweep(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         pause(admin)
@@ -303,7 +307,7 @@ class TestResumed:
         handlers.sweep()
         assert woken(wire) == [(task["id"], 0)]
 
-    def test_the_pause_is_forgotten_once_everybody_has_heard(
+    def test_the_pause_is_deleted_once_every_cache_has_expired(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         pause(admin)
@@ -314,7 +318,7 @@ class TestResumed:
         handlers.sweep()
         assert items(kit, "tasks", "pauses") == []
 
-    def test_a_worker_that_dies_with_a_parked_task_is_noticed(
+    def test_the_lost_worker_of_a_parked_task_is_detected(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         """Given a parked row that was claimed before it came home, when its lease ends, the sweep acts."""
@@ -328,7 +332,7 @@ class TestResumed:
         assert status(kit, task) == "retrying"
         assert not is_parked(kit, task)
 
-    def test_two_paused_types_do_not_wake_each_others_tasks(
+    def test_resuming_one_type_does_not_unpark_the_tasks_of_another(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         fast, long = kit.create("test.fast"), kit.create("test.long")

@@ -19,7 +19,9 @@ from tests.support.scripted_types import Script
 
 
 class TestCancel:
-    def test_everything_that_is_alive(self, http: Http, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_every_unfinished_task_is_canceled(
+        self, http: Http, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
         waiting = [kit.create("test.fast"), kit.create("test.fast", delay_seconds=60)]
         script.raises(ValueError("it broke"))
         retrying = kit.create("test.fast")
@@ -32,7 +34,7 @@ class TestCancel:
         assert (redrive["status"], counts(redrive)) == ("done", (3, 3, 0, 0))
         assert statuses(kit, [*waiting, retrying, done, other]) == ["canceled"] * 3 + ["succeeded", "queued"]
 
-    def test_a_running_one_is_asked_to_stop_once(
+    def test_a_running_task_is_asked_to_stop_once(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         found: list[Any] = []
@@ -42,14 +44,16 @@ class TestCancel:
         handlers.run(kit.create("test.fast"))
         assert found == [1, 0]
 
-    def test_of_one_status(self, http: Http, kit: Kit, script: Script) -> None:
+    def test_only_tasks_of_one_status_are_canceled(self, http: Http, kit: Kit, script: Script) -> None:
         queued, scheduled = kit.create("test.fast"), kit.create("test.fast", delay_seconds=60)
         start(http, {"status": "scheduled"}, action="cancel")
         assert statuses(kit, [queued, scheduled]) == ["queued", "canceled"]
 
 
 class TestAbort:
-    def test_nothing_more_is_changed(self, http: Http, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_an_aborted_redrive_changes_nothing_more(
+        self, http: Http, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
         dead = deaths(kit, handlers, script, 3)
         redrive = start(http, rate=1)
         answer = http.post(f"/redrives/{redrive['id']}/abort")
@@ -59,7 +63,7 @@ class TestAbort:
         assert statuses(kit, dead) == ["failed", "failed", "queued"]
         assert http.post(f"/redrives/{redrive['id']}/abort").json_body["status"] == "aborted"
 
-    def test_whoever_works_on_it_sees_it_within_a_second(
+    def test_the_runner_sees_an_abort_within_a_second(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         dead = deaths(kit, handlers, script, 6)
@@ -75,12 +79,14 @@ class TestAbort:
         assert (found["status"], found["changed"]) == ("aborted", 3)
         assert statuses(kit, dead).count("queued") == 3
 
-    def test_one_that_is_done_cannot_be(self, http: Http, script: Script) -> None:
+    def test_a_finished_redrive_cannot_be_aborted(self, http: Http, script: Script) -> None:
         redrive = start(http)
         answer = http.post(f"/redrives/{redrive['id']}/abort")
         assert (answer.status_code, answer.json_body["code"]) == (409, "transition_not_allowed")
 
-    def test_its_filter_is_free_again(self, http: Http, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_an_aborted_redrives_filter_may_be_used_again(
+        self, http: Http, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
         deaths(kit, handlers, script, 3)
         redrive = start(http, rate=1)
         http.post(f"/redrives/{redrive['id']}/abort")
@@ -103,7 +109,7 @@ class TestDryRun:
 
 
 class TestList:
-    def test_newest_first_page_by_page(self, http: Http, kit: Kit, script: Script) -> None:
+    def test_redrives_are_listed_newest_first(self, http: Http, kit: Kit, script: Script) -> None:
         made = []
         for number in range(5):
             made.append(start(http, {"tag": f"t{number}"})["id"])
@@ -117,7 +123,7 @@ class TestList:
             cursor = f"&cursor={body['next_cursor']}"
         assert found == made[::-1]
 
-    def test_each_owner_has_their_own(self, http: Http, kit: Kit, script: Script) -> None:
+    def test_each_owner_lists_their_own_redrives(self, http: Http, kit: Kit, script: Script) -> None:
         redrive = start(http)
         bob = http.as_(kit.token("tasks:read", "tasks:write", owner="bob"))
         assert bob.get("/redrives").json_body["redrives"] == []
@@ -125,7 +131,7 @@ class TestList:
         assert bob.post(f"/redrives/{redrive['id']}/abort").status_code == 404
 
     @pytest.mark.parametrize("redrive_id", ["nope", "0190163d-8694-739b-aea5-966c26f8ad01", "%00"])
-    def test_an_unknown_one_is_a_404(self, http: Http, redrive_id: str, script: Script) -> None:
+    def test_an_unknown_redrive_is_a_404(self, http: Http, redrive_id: str, script: Script) -> None:
         assert http.get(f"/redrives/{redrive_id}").status_code == 404
         assert http.post(f"/redrives/{redrive_id}/abort").status_code == 404
 
@@ -150,12 +156,12 @@ class TestList:
         {"filter": FAST, "more": 1},
     ],
 )
-def test_a_wrong_body_starts_nothing(http: Http, kit: Kit, body: Any, script: Script) -> None:
+def test_an_invalid_body_starts_nothing(http: Http, kit: Kit, body: Any, script: Script) -> None:
     assert http.post("/redrives", body).status_code == 422
     assert items(kit, "tasks", "redrive") == []
 
 
-def test_an_owners_limits_hold_for_redrives(script: Script) -> None:
+def test_an_owners_limits_apply_to_redrives(script: Script) -> None:
     with Kit(script.types, posts_per_second=1, post_burst=4) as kit:
         bootstrap.install(kit.services)
         handlers = Handlers(kit)

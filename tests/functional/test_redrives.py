@@ -20,7 +20,7 @@ from tests.support.scripted_types import Script
 
 
 class TestRetry:
-    def test_a_small_one_is_done_at_once(
+    def test_a_small_redrive_finishes_at_once(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         dead = deaths(kit, handlers, script, 4)
@@ -35,7 +35,7 @@ class TestRetry:
         assert kit.get(alive["id"])["version"] == 1
         assert get(http, redrive) == redrive
 
-    def test_a_big_one_goes_on_with_the_sweep_at_its_rate(
+    def test_the_sweep_continues_a_large_redrive_at_its_rate(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         dead = deaths(kit, handlers, script, 12)
@@ -49,7 +49,7 @@ class TestRetry:
         assert kit.clock() - started == timedelta(seconds=2)  # three a second, the first three at once
         assert statuses(kit, dead) == ["queued"] * 12
 
-    def test_it_stops_in_time_and_the_next_sweep_goes_on(
+    def test_it_stops_in_time_and_the_next_sweep_continues(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         dead = deaths(kit, handlers, script, 8)
@@ -72,7 +72,7 @@ class TestRetry:
             ({"all": True}, 3),
         ],
     )
-    def test_what_does_not_fit_the_filter_is_left_alone(  # noqa: PLR0917
+    def test_tasks_that_do_not_match_the_filter_are_left_alone(  # noqa: PLR0917
         self, http: Http, kit: Kit, handlers: Handlers, script: Script, chosen: Any, wanted: int
     ) -> None:
         deaths(kit, handlers, script, 2)
@@ -82,7 +82,9 @@ class TestRetry:
         http.post(f"/tasks/{canceled['id']}/cancel")
         assert start(http, chosen)["changed"] == wanted
 
-    def test_a_group_of_deaths(self, admin: Http, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_the_tasks_of_a_dead_letter_group_are_retried(
+        self, admin: Http, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
         numbered = [die(kit, handlers, script, f"order {number} is lost") for number in range(3)]
         other = die(kit, handlers, script, "something else")
         handlers.watch_dead_letters()
@@ -93,7 +95,9 @@ class TestRetry:
         left = admin.get("/dead-letters").json_body["groups"]
         assert [each["count"] for each in left] == [1]
 
-    def test_tasks_of_a_time(self, http: Http, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_the_tasks_of_a_period_are_retried(
+        self, http: Http, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
         tasks = []
         for _ in range(5):
             tasks.append(die(kit, handlers, script))
@@ -102,7 +106,7 @@ class TestRetry:
         assert start(http, chosen)["matched"] == 2
         assert statuses(kit, tasks) == ["failed", "queued", "queued", "failed", "failed"]
 
-    def test_more_tasks_than_one_stretch_of_the_list(
+    def test_the_tasks_of_several_pages_are_retried(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         dead = deaths(kit, handlers, script, 1)
@@ -114,7 +118,7 @@ class TestRetry:
         assert redrive["examined"] == EXAMINED_WITH_FILTERS + 1
         assert statuses(kit, dead) == ["queued"]
 
-    def test_an_unheard_death_is_told_before_its_next_life(
+    def test_an_unsent_dead_letter_is_sent_before_the_retry(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast", max_attempts=1)
@@ -126,7 +130,7 @@ class TestRetry:
 
 
 class TestLoopGuard:
-    def test_a_task_that_dies_again_is_not_retried_again(
+    def test_a_task_that_fails_again_is_not_retried_again(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         dead = deaths(kit, handlers, script, 3)
@@ -138,7 +142,7 @@ class TestLoopGuard:
         assert counts(get(http, redrive)) == (3, 3, 0, 0)
         assert {kit.get(task["id"])["redrive_count"] for task in dead} == {1}
 
-    def test_a_task_that_dies_meanwhile_is_not_its_business(
+    def test_a_task_that_fails_meanwhile_is_not_retried(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         late = kit.create("test.fast", max_attempts=1)
@@ -163,7 +167,7 @@ class TestLoopGuard:
         handlers.sweep()
         assert start(http)["status"] == "done"
 
-    def test_nothing_that_was_retried_by_hand_in_between_is_retried_twice(
+    def test_a_task_that_was_retried_manually_meanwhile_is_not_retried_twice(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         (task,) = deaths(kit, handlers, script, 1)
@@ -172,7 +176,7 @@ class TestLoopGuard:
         assert counts(start(http)) == (1, 0, 1, 0)
         assert kit.get(task["id"])["redrive_count"] == 1
 
-    def test_a_task_that_was_retried_by_hand_and_died_again_is_left_alone(
+    def test_a_task_that_was_retried_manually_and_failed_again_is_left_alone(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         (task,) = deaths(kit, handlers, script, 1)
@@ -187,7 +191,7 @@ class TestLoopGuard:
 
 
 class TestCrash:
-    def test_whoever_dies_is_followed_by_the_sweep(
+    def test_the_sweep_continues_after_a_crash(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         """Given a function that dies in the middle, when its lease is over, then nothing happens twice."""
@@ -206,7 +210,7 @@ class TestCrash:
         assert statuses(kit, dead) == ["queued"] * 6
         assert {kit.get(task["id"])["redrive_count"] for task in dead} == {1}
 
-    def test_a_zombie_does_not_set_it_back(
+    def test_a_zombies_progress_is_refused(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         """Given a function that stood still, when another has gone on, then nothing that it stores counts."""
@@ -226,7 +230,7 @@ class TestCrash:
         assert left[0]["status"] == "running"
         assert get(http, redrive) == left[0]
 
-    def test_a_sweep_does_not_take_on_what_another_works_on(
+    def test_a_sweep_leaves_a_redrive_that_another_runs(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         """Given two sweeps that found the same redrive, when one has taken it, then the other leaves it."""
@@ -261,7 +265,7 @@ class TestCrash:
         assert found["status"] == "done"
         assert found["changed"] <= 6
 
-    def test_trouble_is_tried_again_and_given_up_in_the_end(
+    def test_errors_are_retried_and_given_up_in_the_end(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         deaths(kit, handlers, script, 3)
@@ -276,7 +280,7 @@ class TestCrash:
         assert get(http, redrive)["status"] == "failed"
         assert start(http, rate=100)["status"] == "done"
 
-    def test_the_trouble_of_the_first_second_is_the_sweeps(
+    def test_the_sweep_handles_an_error_of_the_first_second(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         deaths(kit, handlers, script, 3)

@@ -48,7 +48,7 @@ def retry(http: Http, task: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-class TestNextLife:
+class TestRetry:
     def test_a_failed_task_starts_again_with_all_its_attempts(
         self, http: Http, kit: Kit, handlers: Handlers, failed: dict[str, Any]
     ) -> None:
@@ -87,7 +87,7 @@ class TestNextLife:
         handlers.run(again)
         assert kit.get(task["id"])["status"] == "succeeded"
 
-    def test_a_message_that_cannot_be_sent_is_the_sweeps(
+    def test_the_sweep_sends_a_message_that_could_not_be_sent(
         self, http: Http, kit: Kit, handlers: Handlers, failed: dict[str, Any]
     ) -> None:
         Wire(kit.services).refuse("SendMessage")
@@ -97,7 +97,7 @@ class TestNextLife:
         handlers.sweep()
         assert len(take_messages(kit, "fast")) == 1
 
-    def test_each_retry_is_a_life_of_its_own(
+    def test_each_retry_raises_the_redrive_count(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script, failed: dict[str, Any]
     ) -> None:
         script.raises(NonRetryable("broken again"))
@@ -109,7 +109,7 @@ class TestNextLife:
 
 
 class TestRefusals:
-    def test_a_live_task_is_a_conflict(self, http: Http, kit: Kit) -> None:
+    def test_an_unfinished_task_is_a_conflict(self, http: Http, kit: Kit) -> None:
         task = kit.create("test.fast")
         answer = http.post(f"/tasks/{task['id']}/retry")
         assert (answer.status_code, answer.json_body["code"]) == (409, "transition_not_allowed")
@@ -125,11 +125,11 @@ class TestRefusals:
         assert http.post(f"/tasks/{failed['id']}/retry").status_code == 409
 
 
-class TestDeathFirst:
+class TestDeadLetterFirst:
     """A quick retry must not swallow a death: its dead letter goes before the next life begins."""
 
     @pytest.mark.parametrize("action", ["retry", "delete"])
-    def test_a_death_that_was_not_reported_is_reported_now(
+    def test_an_unsent_dead_letter_is_sent_now(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script, action: str
     ) -> None:
         script.raises(NonRetryable("broken"))
@@ -150,7 +150,7 @@ class TestDeathFirst:
             0,
         )
 
-    def test_without_a_dead_letter_there_is_no_next_life(
+    def test_without_its_dead_letter_a_task_is_not_retried(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         script.raises(NonRetryable("broken"))
@@ -165,13 +165,13 @@ class TestDeathFirst:
 
 
 class TestRaces:
-    def test_a_lost_reply_is_one_life(self, http: Http, kit: Kit, failed: dict[str, Any]) -> None:
+    def test_a_lost_reply_is_one_retry(self, http: Http, kit: Kit, failed: dict[str, Any]) -> None:
         kit.services.limits.spend(kit.owner, 1)  # takes a handful: the next UpdateItem is the retry's
         Wire(kit.services).lose_reply("UpdateItem")
         assert retry(http, failed)["redrive_count"] == 1
         assert len(take_messages(kit, "fast")) == 1
 
-    def test_two_requests_at_the_same_time_are_one_life(
+    def test_two_requests_at_the_same_time_are_one_retry(
         self, http: Http, kit: Kit, failed: dict[str, Any], printed: Callable[[], list[dict[str, Any]]]
     ) -> None:
         """Given another retry comes in between, when the first one writes, then both are answered alike.

@@ -15,21 +15,21 @@ from tests.support.recorded_calls import Calls
 from tests.support.scripted_types import Script
 
 
-class TestSomebodyWasFaster:
+class TestConcurrentChange:
     """Between the sweep's look at the row and its write, the row moved: the sweep writes nothing."""
 
-    def test_a_claim(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_a_claimed_task_is_left_alone(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         task = kit.create("test.fast")
         self._sweep(kit, handlers, 120, lambda: kill_worker(kit, task))
         assert kit.get(task["id"])["status"] == "running"
 
-    def test_a_cancel(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_a_canceled_task_is_left_alone(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         task = kit.create("test.fast", delay_seconds=60)
         other = kit.new_services().tasks
         self._sweep(kit, handlers, 180, lambda: other.cancel(kit.owner, task["id"]))
         assert kit.get(task["id"])["status"] == "canceled"
 
-    def test_a_progress_that_renewed_the_lease(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_a_renewed_lease_is_left_alone(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         task = kit.create("test.fast")
         kill_worker(kit, task)
         self._sweep(kit, handlers, 120, lambda: self._renew(kit, row(kit, task["id"])))
@@ -75,7 +75,7 @@ class TestSomebodyWasFaster:
 
 
 class TestManyRows:
-    def test_a_row_that_nobody_can_read_does_not_hide_the_others(self, script: Script, calls: Calls) -> None:
+    def test_an_unreadable_row_does_not_hide_others(self, script: Script, calls: Calls) -> None:
         with open_kit(calls, script.types, due_buckets=1) as kit:
             broken, *others = [kit.create("test.fast")["id"] for _ in range(4)]
             break_row(kit, broken)
@@ -84,7 +84,9 @@ class TestManyRows:
             Handlers(kit, calls).sweep()
             assert {name for name, _ in woken(wire)} == set(others)
 
-    def test_one_rows_trouble_is_not_the_others(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_the_error_of_one_row_does_not_affect_others(
+        self, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
         tasks = [kit.create("test.fast") for _ in range(3)]
         wire = Wire(kit.services)
         wire.refuse("UpdateItem", when=lambda request: request["Key"]["sk"]["S"] == tasks[0]["id"])

@@ -37,15 +37,13 @@ def enter(handlers: Handlers, connection_id: str, ticket: str, **query: str) -> 
     return handlers.connect(connection_id, token="", ticket=ticket, **query)
 
 
-class TestSelling:
-    def test_a_ticket_comes_with_its_address_and_its_end(
-        self, kit: Kit, http: Http, sockets: SocketServer
-    ) -> None:
+class TestIssuing:
+    def test_a_ticket_has_its_url_and_expiry(self, kit: Kit, http: Http, sockets: SocketServer) -> None:
         answer = http.post("/tickets", {"watch": "all"}).json_body
         assert answer["url"] == f"{sockets.url.replace('http', 'ws')}?ticket={answer['ticket']}"
         assert datetime.fromisoformat(answer["expires_at"]) == kit.clock() + LIFETIME
 
-    def test_no_ticket_outlives_the_token_that_bought_it(self, kit: Kit, http: Http) -> None:
+    def test_a_ticket_expires_with_the_token_that_created_it(self, kit: Kit, http: Http) -> None:
         ends = kit.clock() + timedelta(seconds=10)
         answer = http.as_(kit.token(exp=int(ends.timestamp()))).post("/tickets").json_body
         assert datetime.fromisoformat(answer["expires_at"]).astimezone(UTC) == ends
@@ -53,7 +51,7 @@ class TestSelling:
     @pytest.mark.parametrize(
         "watch", ["none", "", "everything", "task:nope", "owner:ada", 7, None, "x" * 201]
     )
-    def test_nothing_else_is_sold(self, http: Http, watch: Any) -> None:
+    def test_another_watch_is_refused(self, http: Http, watch: Any) -> None:
         answer = http.post("/tickets", {"watch": watch})
         assert answer.status_code == 422
         assert answer.json_body["errors"][0]["pointer"] == "/watch"
@@ -67,12 +65,12 @@ class TestSelling:
         handlers.push()
         assert {update["id"] for update in sockets.tasks("c1")} == {task["id"]}
 
-    def test_who_may_not_read_gets_none_with_it(self, kit: Kit, http: Http) -> None:
+    def test_a_caller_who_may_not_read_gets_no_ticket(self, kit: Kit, http: Http) -> None:
         answer = http.as_(kit.token("tasks:write")).post("/tasks", TASK)
         assert answer.status_code == 201
         assert answer.json_body["stream"] is None
 
-    def test_a_task_is_answered_for_even_when_no_ticket_can_be_sold(self, kit: Kit, http: Http) -> None:
+    def test_a_task_is_returned_even_if_no_ticket_can_be_issued(self, kit: Kit, http: Http) -> None:
         """It is stored: a 503 would make its client post it again."""
         kit.client("ssm").delete_parameter(Name=kit.settings.parameter("websocket-endpoint"))
         answer = http.post("/tasks", TASK)
@@ -81,7 +79,7 @@ class TestSelling:
         assert http.post("/tickets").status_code == 503
 
 
-class TestEntering:
+class TestConnecting:
     def test_one_ticket_is_one_connection(self, http: Http, handlers: Handlers) -> None:
         ticket = buy(http)
         assert enter(handlers, "c1", ticket) == 200
@@ -89,7 +87,7 @@ class TestEntering:
         handlers.disconnect("c1")
         assert enter(handlers, "c3", ticket) == 401
 
-    def test_of_two_who_come_at_once_one_is_let_in(self, kit: Kit, http: Http) -> None:
+    def test_one_of_two_concurrent_connections_is_accepted(self, kit: Kit, http: Http) -> None:
         ticket = kit.services.ticket_issuer.verify(buy(http))
 
         def enter_at_once(number: int) -> bool:
@@ -102,7 +100,7 @@ class TestEntering:
         with ThreadPoolExecutor(8) as threads:
             assert list(threads.map(enter_at_once, range(8))).count(True) == 1
 
-    def test_an_outage_is_not_taken_for_a_spent_ticket(
+    def test_an_outage_does_not_count_as_a_used_ticket(
         self, kit: Kit, http: Http, handlers: Handlers
     ) -> None:
         ticket = buy(http)
@@ -116,7 +114,7 @@ class TestEntering:
         assert enter(handlers, "c1", ticket) == 503
         assert enter(handlers, "c2", ticket) == 200
 
-    def test_a_lost_reply_does_not_cost_the_ticket(self, kit: Kit, http: Http, handlers: Handlers) -> None:
+    def test_a_lost_reply_does_not_use_up_the_ticket(self, kit: Kit, http: Http, handlers: Handlers) -> None:
         ticket = buy(http)
         Wire(kit.services).lose_reply("TransactWriteItems")
         assert enter(handlers, "c1", ticket) == 200
@@ -130,16 +128,16 @@ class TestEntering:
         assert enter(handlers, "c1", ticket) == status
 
     @pytest.mark.parametrize("watch", ["all", "none", "type:demo.sleep"])
-    def test_one_for_everything_may_be_narrowed(self, http: Http, handlers: Handlers, watch: str) -> None:
+    def test_a_ticket_for_all_may_watch_less(self, http: Http, handlers: Handlers, watch: str) -> None:
         assert enter(handlers, "c1", buy(http), watch=watch) == 200
 
     @pytest.mark.parametrize("watch", ["all", "none", "type:demo.fail"])
-    def test_one_for_less_is_for_nothing_else(self, http: Http, handlers: Handlers, watch: str) -> None:
+    def test_a_narrow_ticket_allows_nothing_else(self, http: Http, handlers: Handlers, watch: str) -> None:
         ticket = buy(http, "type:demo.sleep")
         assert enter(handlers, "c1", ticket, watch=watch) == 401
         assert enter(handlers, "c2", ticket, watch="type:demo.sleep") == 200
 
-    def test_a_wrong_query_does_not_spend_it(self, http: Http, handlers: Handlers) -> None:
+    def test_an_invalid_query_does_not_use_up_the_ticket(self, http: Http, handlers: Handlers) -> None:
         ticket = buy(http)
         assert enter(handlers, "c1", ticket, batch="maybe") == 422
         assert enter(handlers, "c2", ticket) == 200
@@ -155,7 +153,7 @@ class TestWhatATicketForOneTaskAllows:
         sockets.take("c1")
         return made
 
-    def test_its_updates_and_a_look_at_it(
+    def test_its_updates_and_its_task(
         self, tasks: list[dict[str, Any]], http: Http, handlers: Handlers, sockets: SocketServer
     ) -> None:
         for task in tasks:
@@ -197,7 +195,7 @@ class TestTheEndOfTheToken:
             assert enter(handlers, "c1", buy(http.as_(token))) == 200
 
     @pytest.mark.usefixtures("connected")
-    def test_no_update_comes_after_it_and_the_connection_is_closed(
+    def test_no_update_is_sent_after_it_and_the_connection_is_closed(
         self, kit: Kit, http: Http, handlers: Handlers, sockets: SocketServer
     ) -> None:
         kit.clock.advance(self.ends_after - 1)
@@ -212,7 +210,7 @@ class TestTheEndOfTheToken:
 
     @pytest.mark.usefixtures("connected")
     @pytest.mark.parametrize("message", [{"action": "ping"}, {"action": "sync"}, "nonsense"])
-    def test_no_answer_comes_after_it_either(
+    def test_no_response_is_sent_after_it(
         self, kit: Kit, handlers: Handlers, sockets: SocketServer, message: Any
     ) -> None:
         kit.clock.advance(self.ends_after)
@@ -230,7 +228,7 @@ class TestTheEndOfTheToken:
 
 
 class TestRotation:
-    def test_tickets_and_cursors_stay_good_while_keys_are_exchanged(
+    def test_tickets_and_cursors_stay_valid_during_a_key_rotation(
         self, kit: Kit, http: Http, handlers: Handlers
     ) -> None:
         for _ in range(2):
@@ -250,7 +248,7 @@ class TestRotation:
         assert http.get(f"/tasks?limit=1&cursor={cursor}").status_code == 400
 
 
-def test_what_is_missing_inside_is_told_to_operators_alone(
+def test_a_missing_parameter_is_logged_and_not_returned(
     kit: Kit, http: Http, printed: Callable[[], list[dict[str, Any]]]
 ) -> None:
     name = kit.settings.parameter("signing-keys")
@@ -263,7 +261,7 @@ def test_what_is_missing_inside_is_told_to_operators_alone(
     assert name in line["reason"]
 
 
-def test_a_throttled_table_does_not_let_anybody_in(kit: Kit, http: Http, handlers: Handlers) -> None:
+def test_a_throttled_table_refuses_connections(kit: Kit, http: Http, handlers: Handlers) -> None:
     ticket = buy(http)
     Wire(kit.services).refuse("Query")
     assert enter(handlers, "c1", ticket) == 503

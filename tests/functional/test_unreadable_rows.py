@@ -47,7 +47,7 @@ def test_a_list_shows_the_others(http: Http, ids: list[str], printed: Printed, q
     assert set(unreadable(printed)) == {ids[1]}
 
 
-def test_whoever_asks_for_it_is_told_whose_fault_it_is(http: Http, ids: list[str]) -> None:
+def test_reading_it_is_a_500(http: Http, ids: list[str]) -> None:
     answer = http.get(f"/tasks/{ids[1]}")
     assert (answer.status_code, answer.json_body["code"]) == (500, "internal")
 

@@ -35,7 +35,7 @@ class TestConnect:
         ],
         ids=str,
     )
-    def test_it_is_remembered_for_as_long_as_it_can_last(
+    def test_it_is_stored_for_its_longest_lifetime(
         self, kit: Kit, handlers: Handlers, query: dict[str, str]
     ) -> None:
         assert handlers.connect("c1", **query) == 200
@@ -57,20 +57,20 @@ class TestConnect:
         ],
         ids=str,
     )
-    def test_a_wrong_query_is_refused(self, kit: Kit, handlers: Handlers, query: dict[str, str]) -> None:
+    def test_an_invalid_query_is_refused(self, kit: Kit, handlers: Handlers, query: dict[str, str]) -> None:
         assert handlers.connect("c1", **query) == 422
         assert items(kit, "connections") == []
 
-    def test_a_query_that_says_two_things_is_refused(self, kit: Kit, handlers: Handlers) -> None:
+    def test_a_repeated_query_parameter_is_refused(self, kit: Kit, handlers: Handlers) -> None:
         """API Gateway gives the last value; the first would be dropped without a word."""
         assert handlers.connect("c1", watch=["none", "all"]) == 422
         assert items(kit, "connections") == []
 
-    def test_one_that_cannot_be_stored_is_asked_to_come_again(self, kit: Kit, handlers: Handlers) -> None:
+    def test_a_connection_that_cannot_be_stored_gets_a_503(self, kit: Kit, handlers: Handlers) -> None:
         Wire(kit.services).refuse("PutItem")
         assert handlers.connect("c1") == 503
 
-    def test_one_that_left_is_forgotten(self, kit: Kit, handlers: Handlers) -> None:
+    def test_a_closed_connection_is_deleted(self, kit: Kit, handlers: Handlers) -> None:
         handlers.connect("c1")
         handlers.disconnect("c1")
         handlers.disconnect("c1")
@@ -115,7 +115,7 @@ class TestMessages:
         ],
         ids=range(20),
     )
-    def test_what_cannot_be_served_is_answered_and_the_connection_lives_on(
+    def test_an_invalid_action_gets_an_error_frame_and_the_connection_stays(
         self, *, kit: Kit, handlers: Handlers, sockets: SocketServer, message: Any, code: str
     ) -> None:
         handlers.connect("c1")
@@ -125,13 +125,13 @@ class TestMessages:
         assert (error["type"], error["code"], pong) == ("error", code, {"type": "pong"})
         assert len(json.dumps(error)) < 1000
 
-    def test_one_that_is_not_known_any_more_is_closed(
+    def test_an_unknown_connection_is_closed(
         self, kit: Kit, handlers: Handlers, sockets: SocketServer
     ) -> None:
         handlers.say("stranger", {"action": "ping"})
         assert sockets.closed == ["stranger"]
 
-    def test_one_that_cannot_be_answered_is_closed(
+    def test_a_connection_that_cannot_be_answered_is_closed(
         self, kit: Kit, handlers: Handlers, sockets: SocketServer
     ) -> None:
         handlers.connect("c1")
@@ -140,7 +140,7 @@ class TestMessages:
         assert sockets.closed == ["c1"]
         assert items(kit, "connections") == []
 
-    def test_one_that_left_before_its_answer_is_forgotten(
+    def test_a_connection_that_left_before_its_answer_is_deleted(
         self, kit: Kit, handlers: Handlers, sockets: SocketServer
     ) -> None:
         handlers.connect("c1")
@@ -150,7 +150,7 @@ class TestMessages:
 
 
 class TestSubscribe:
-    def test_the_task_comes_at_once_and_then_its_updates(
+    def test_the_task_is_sent_at_once_and_then_its_updates(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         task, other = kit.create("test.fast"), kit.create("test.fast")
@@ -170,7 +170,7 @@ class TestSubscribe:
         handlers.push()
         assert sockets.take("c1") == []
 
-    def test_a_payload_that_lies_apart_comes_with_it(
+    def test_a_separately_stored_payload_is_sent_with_it(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         task = kit.create("test.fast", {"text": "a" * 5000})
@@ -208,7 +208,7 @@ class TestSubscribe:
         handlers.push()
         assert [task["status"] for task in sockets.tasks("c1")] == ["queued", "canceled"]
 
-    def test_there_is_an_end_to_it(
+    def test_subscriptions_have_a_limit(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         handlers.connect("c1", watch="none")
@@ -249,7 +249,7 @@ class TestSync:
     @pytest.mark.parametrize(
         "since", ["00000000-0000-7000-8000-000000000000", "ffffffff-ffff-7fff-bfff-ffffffffffff"]
     )
-    def test_the_ends_of_time_are_answered_with_frames(
+    def test_extreme_times_are_answered_with_frames(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer, since: str
     ) -> None:
         handlers.connect("c1")
@@ -259,7 +259,7 @@ class TestSync:
         assert answer["type"] == ("synced" if since.startswith("0") else "error")
         assert pong == {"type": "pong"}
 
-    def test_it_brings_what_is_newer_than_the_client_knows(
+    def test_it_sends_versions_that_the_client_lacks(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         old, new = kit.create("test.fast"), kit.create("test.fast")
@@ -271,7 +271,7 @@ class TestSync:
             {"type": "synced", "more": False, "since": None},
         ]
 
-    def test_it_brings_what_was_created_since_page_by_page_without_gaps(
+    def test_it_sends_newer_tasks_page_by_page_without_gaps(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         first = kit.create("test.fast")
@@ -311,7 +311,7 @@ class TestSync:
         assert sync_all(handlers, sockets, first.id, {first.id: 1}) == created
 
     @pytest.mark.parametrize("seconds", [14, 29, 43], ids=["slow clock", "slow request", "both"])
-    def test_a_task_that_was_stored_long_after_its_id_was_made_is_found(
+    def test_a_task_stored_long_after_its_id_was_generated_is_sent(
         self, *, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer, seconds: int
     ) -> None:
         newest = kit.create("test.fast")

@@ -36,7 +36,7 @@ class TestBatch:
         assert handlers.run_tasks(*map(handlers.wake, tasks)) == []
         assert {kit.get(task["id"])["status"] for task in tasks} == {"succeeded"}
 
-    def test_trouble_with_one_message_does_not_harm_the_others(
+    def test_the_failure_of_one_message_does_not_affect_others(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         first, second = kit.create("test.fast"), kit.create("test.fast")
@@ -60,7 +60,7 @@ class TestBatch:
         assert handlers.run_tasks(*map(handlers.wake, tasks)) == []
         assert wire.counts() == {"BatchExecuteStatement": 2, "Query": 1}  # and what is paused
 
-    def test_big_payloads_and_results_of_a_delivery_share_their_requests(
+    def test_large_payloads_and_results_of_a_delivery_share_their_requests(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         patient(handlers)
@@ -71,7 +71,7 @@ class TestBatch:
         assert wire.counts()["BatchWriteItem"] == 1
         assert [kit.get(task["id"])["result"] for task in tasks] == [letter * 2000 for letter in "abc"]
 
-    def test_a_slow_run_does_not_hold_up_the_outcome_of_a_quick_one(
+    def test_a_slow_run_does_not_delay_the_outcome_of_a_fast_one(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         recorded = Event()
@@ -114,7 +114,7 @@ class TestBatch:
         assert {kit.get(task["id"])["version"] for task in tasks} == {3}
         assert script.runs == [1, 1, 1]
 
-    def test_nothing_is_started_that_has_no_time_left(
+    def test_a_task_without_enough_time_is_not_started(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast")
@@ -137,7 +137,7 @@ class TestBatch:
         ],
         ids=range(8),
     )
-    def test_a_message_that_is_not_ours_is_kept_in_the_dead_letter_queue(
+    def test_an_unrecognized_message_is_moved_to_the_dead_letter_queue(
         self, kit: Kit, handlers: Handlers, script: Script, body: str
     ) -> None:
         task = kit.create("test.fast")
@@ -149,7 +149,7 @@ class TestBatch:
         assert kept["MessageAttributes"]["original_message_id"]["StringValue"] == "m0"
         assert kit.get(task["id"])["status"] == "succeeded"
 
-    def test_a_message_of_a_task_that_is_gone_is_acked(
+    def test_a_message_of_a_deleted_task_is_acknowledged(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast")

@@ -21,14 +21,14 @@ PATIENCE = 20  # seconds; nothing here takes as long unless it is broken
 
 
 class TestDelivery:
-    def test_a_message_that_comes_twice_in_a_batch_runs_its_task_once(
+    def test_a_message_twice_in_a_batch_runs_its_task_once(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast")
         assert handlers.run_tasks(*[handlers.wake(task)] * 5) == []
         assert script.runs == [1]
 
-    def test_a_message_that_two_workers_get_at_once_runs_its_task_once(
+    def test_a_message_received_by_two_workers_runs_its_task_once(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         started, release = Event(), Event()
@@ -81,7 +81,7 @@ class TestDelivery:
 class TestLostReply:
     """The write happened, its reply was lost, and the SDK sent it again."""
 
-    def test_a_claim_knows_itself_again(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_a_repeated_claim_is_recognized(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         task = kit.create("test.fast", {"text": "a" * 2000})
         wire = Wire(kit.services)
         wire.lose_reply("UpdateItem")
@@ -92,7 +92,7 @@ class TestLostReply:
         assert (done["status"], done["attempt"], len(done["attempts"])) == ("succeeded", 1, 1)
 
     @pytest.mark.parametrize("error", [None, ValueError("try again"), SystemExit(3)])
-    def test_a_finish_knows_itself_again(
+    def test_a_repeated_finish_is_recognized(
         self, kit: Kit, handlers: Handlers, script: Script, error: BaseException | None
     ) -> None:
         task = kit.create("test.fast")
@@ -110,7 +110,7 @@ class TestLostReply:
         assert (done["status"], kept) == (("succeeded", []) if error is None else ("retrying", ["m0"]))
         assert done["version"] == 3
 
-    def test_a_death_whose_reply_was_lost_is_reported(
+    def test_a_final_failure_with_a_lost_reply_sends_its_dead_letter(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast", max_attempts=1)
@@ -139,7 +139,7 @@ class TestZombie:
 
     @pytest.mark.parametrize("last_act", [lambda context: "z" * 3000, _progress, _failure])
     @pytest.mark.parametrize("outcome", ["running", "succeeded", "retrying"])
-    def test_it_can_write_nothing(
+    def test_a_zombie_can_write_nothing(
         self,
         kit: Kit,
         handlers: Handlers,
@@ -196,7 +196,7 @@ class TestZombie:
 @pytest.mark.parametrize(
     ("max_attempts", "metric", "letters"), [(3, "TasksRetried", 0), (1, "TasksFailed", 1)]
 )
-def test_the_sweeps_verdict_is_not_the_zombies(
+def test_the_outcome_of_the_sweep_wins_over_the_zombies(
     *,
     kit: Kit,
     handlers: Handlers,
@@ -226,7 +226,7 @@ def test_the_sweeps_verdict_is_not_the_zombies(
     assert len(take_messages(kit, "dead-letters")) == letters
 
 
-def test_a_zombies_result_lies_beside_the_winners_and_is_not_taken(kit: Kit, script: Script) -> None:
+def test_a_zombies_result_does_not_replace_the_stored_one(kit: Kit, script: Script) -> None:
     script.work = lambda payload, context: str(context.attempt) * 2000
     task = kit.create("test.fast")
     wire = Wire(kit.services)
@@ -245,7 +245,7 @@ def test_a_zombies_result_lies_beside_the_winners_and_is_not_taken(kit: Kit, scr
     assert documents(kit, task["id"]) == ["result#1", "result#2"]
 
 
-def test_a_process_ends_before_another_attempt_starts_although_aws_is_silent(
+def test_a_process_ends_before_another_attempt_starts_even_if_aws_is_slow(
     kit: Kit, handlers: Handlers, script: Script
 ) -> None:
     """Given a run past its deadline, while the outcome of another is on its way for half a minute."""

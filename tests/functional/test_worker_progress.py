@@ -127,7 +127,7 @@ class TestProgress:
         assert (done["status"], done["progress"]["percent"]) == ("succeeded", 60)
 
     @pytest.mark.parametrize("percent", [float("nan"), float("inf")])
-    def test_a_percentage_that_is_no_number_is_the_runs_own_fault(
+    def test_a_percentage_that_is_not_a_number_fails_the_run(
         self, kit: Kit, handlers: Handlers, script: Script, percent: float
     ) -> None:
         script.work = lambda payload, context: context.progress(percent)
@@ -135,7 +135,7 @@ class TestProgress:
         handlers.run(task)
         assert kit.get(task["id"])["error"]["type"] == "ValueError"
 
-    def test_a_message_that_is_no_text_harms_nobody(
+    def test_a_message_that_is_not_text_is_refused(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         """Given one that came too soon after another, so that it is stored with the outcome."""
@@ -149,7 +149,9 @@ class TestProgress:
         assert handlers.run_tasks(*map(handlers.wake, tasks)) == []
         assert [kit.get(task["id"])["progress"]["message"] for task in tasks] == ["b'line 2'"] * 2
 
-    def test_the_next_attempt_starts_without_it(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_the_next_attempt_starts_without_progress(
+        self, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
         def work(payload: Any, context: TaskContext) -> None:
             context.progress(80)
             raise ValueError
@@ -165,7 +167,7 @@ class TestProgress:
 
 
 class TestTimeout:
-    def test_a_run_past_its_deadline_is_recorded_then_the_others_then_the_process_ends(
+    def test_a_run_past_its_deadline_is_recorded_and_the_process_ends_after_the_others(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         recorded, release, lost = Event(), Event(), Event()
@@ -202,7 +204,7 @@ class TestTimeout:
         assert lost.wait(PATIENCE)
         assert kit.get(stuck["id"]) == timed_out
 
-    def test_a_report_that_was_on_its_way_does_not_lengthen_it(
+    def test_progress_in_flight_does_not_extend_the_deadline(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         recording, reported = Event(), Event()
@@ -233,7 +235,9 @@ class TestTimeout:
         assert kit.get(task["id"])["status"] == "retrying"
         assert kit.ended_processes == 1
 
-    def test_the_last_attempt_dies_of_it(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_a_timeout_of_the_last_attempt_fails_the_task(
+        self, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
         release = Event()
 
         def work(payload: Any, context: TaskContext) -> None:
@@ -248,7 +252,7 @@ class TestTimeout:
         assert (failed["status"], failed["error"]["kind"]) == ("failed", "timeout")
         assert len(take_messages(kit, "dead-letters")) == 1
 
-    def test_a_run_ends_with_its_invocation(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_a_run_ends_before_its_invocation(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         deadlines: list[float] = []
         script.work = lambda payload, context: deadlines.append(context.remaining_seconds())
         task = kit.create("test.fast")
@@ -256,7 +260,7 @@ class TestTimeout:
         handlers.run(task)
         assert deadlines == [20]
 
-    def test_what_was_measured_is_told_before_the_process_ends(self) -> None:
+    def test_metrics_are_printed_before_the_process_ends(self) -> None:
         code = (
             "from chalicelib import bootstrap, observability;"
             "metrics = observability.Metrics('test'); metrics.add('Told'); metrics.flush();"
