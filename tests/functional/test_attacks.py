@@ -396,5 +396,5 @@ def test_every_refusal_is_one_line_of_the_log(world: World, printed: Printed) ->
     assert all(line["reason"] for line in refused)
 
 
-def test_there_are_at_least_as_many_attacks_as_before() -> None:
+def test_at_least_a_hundred_attacks_are_tried() -> None:
     assert len(BAD_HEADERS) + len(PRIVATE_URLS) + len(SMUGGLED_HEADERS) + len(ATTACKS) >= 100

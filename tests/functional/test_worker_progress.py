@@ -135,7 +135,7 @@ class TestProgress:
         handlers.run(task)
         assert kit.get(task["id"])["error"]["type"] == "ValueError"
 
-    def test_a_message_that_is_not_text_is_refused(
+    def test_a_message_that_is_not_text_is_stored_as_text(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         """Given one that came too soon after another, so that it is stored with the outcome."""
