@@ -12,7 +12,7 @@ from chalicelib.domain.outcomes import NonRetryable
 from chalicelib.domain.task_types import TaskContext
 from testing.kit import Kit
 from tests.functional.conftest import Handlers
-from tests.support.aws_state import take_messages, woken
+from tests.support.aws_state import sent_tasks, take_messages
 from tests.support.aws_wire import Wire
 from tests.support.lambda_events import Delivery
 from tests.support.scripted_types import Script
@@ -31,7 +31,7 @@ class LaneUnderTest:
         return self.kit.create(f"test.{self.name}", payload)
 
     def run(self, task: dict[str, Any]) -> Delivery:
-        return self.handlers.run_tasks(self.handlers.wake(task), handler=self.function)
+        return self.handlers.run_tasks(self.handlers.message(task), handler=self.function)
 
 
 @pytest.fixture(params=["fast", "long"])
@@ -92,5 +92,5 @@ def test_a_lost_message_is_sent_again_to_the_same_lane(lane: LaneUnderTest) -> N
     wire = Wire(lane.kit.services)
     lane.kit.clock.advance(120)
     lane.handlers.sweep()
-    assert woken(wire) == [(task["id"], 0)]
+    assert sent_tasks(wire) == [(task["id"], 0)]
     assert len(take_messages(lane.kit, lane.name)) == 1

@@ -14,7 +14,7 @@ from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
 from tests.support.aws_state import items, row, send_message
 from tests.support.aws_wire import Wire
-from tests.support.dead_letters import die
+from tests.support.dead_letters import failed_task
 from tests.support.scripted_types import Script
 
 
@@ -42,9 +42,9 @@ class TestGroups:
     ) -> None:
         dead = []
         for number in range(7):
-            dead.append(die(kit, handlers, script, f"order {number} is lost"))
+            dead.append(failed_task(kit, handlers, script, f"order {number} is lost"))
             kit.clock.advance(1)
-        die(kit, handlers, script, "something else")
+        failed_task(kit, handlers, script, "something else")
         handlers.watch_dead_letters()
         found = {group["count"]: group for group in groups(admin)}
         assert sorted(found) == [1, 7]
@@ -61,7 +61,9 @@ class TestGroups:
         for error in (ValueError("it broke"), NonRetryable("it broke"), Rejected("it broke")):
             script.raises(error)
             handlers.run(kit.create("test.fast", max_attempts=1))
-        handlers.run_tasks(handlers.wake(kit.create("test.long", max_attempts=1)), handler="run_long_tasks")
+        handlers.run_tasks(
+            handlers.message(kit.create("test.long", max_attempts=1)), handler="run_long_tasks"
+        )
         handlers.watch_dead_letters()
         assert [group["count"] for group in groups(admin)] == [1, 1, 1, 1]
         assert len(groups(admin, "?kind=rejected")) == 2
@@ -71,7 +73,7 @@ class TestGroups:
     def test_a_dead_letter_whose_task_was_retried_or_deleted_is_not_listed(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        retried, deleted, left = (die(kit, handlers, script) for _ in range(3))
+        retried, deleted, left = (failed_task(kit, handlers, script) for _ in range(3))
         handlers.watch_dead_letters()
         admin.post(f"/tasks/{retried['id']}/retry")
         admin.delete(f"/tasks/{deleted['id']}")
@@ -81,10 +83,10 @@ class TestGroups:
     def test_a_second_dead_letter_replaces_the_first(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        task = die(kit, handlers, script)
+        task = failed_task(kit, handlers, script)
         handlers.watch_dead_letters()
         admin.post(f"/tasks/{task['id']}/retry")
-        handlers.run_tasks(handlers.wake(row(kit, task["id"])))
+        handlers.run_tasks(handlers.message(row(kit, task["id"])))
         kit.drain()
         handlers.watch_dead_letters()
         (group,) = groups(admin)
@@ -108,7 +110,7 @@ class TestGroups:
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         for name in "abcabcabc":
-            die(kit, handlers, script, f"{name} is gone")
+            failed_task(kit, handlers, script, f"{name} is gone")
             kit.clock.advance(1)
         handlers.watch_dead_letters()
         found = pages(admin, "?limit=2", "groups")
@@ -129,8 +131,8 @@ class TestDeadLettersOfAGroup:
     ) -> None:
         dead = []
         for number in range(5):
-            dead.append(die(kit, handlers, script, f"order {number} is lost"))
-            die(kit, handlers, script, "something else")
+            dead.append(failed_task(kit, handlers, script, f"order {number} is lost"))
+            failed_task(kit, handlers, script, "something else")
             kit.clock.advance(1)
         handlers.watch_dead_letters()
         (group,) = [group for group in groups(admin) if "order" in group["message"]]
@@ -158,7 +160,7 @@ class TestBounds:
         records = DeadLetterRecords(
             kit.client("dynamodb"), kit.settings.resource("tasks"), kit.services.timing.keep
         )
-        task = row(kit, die(kit, handlers, script)["id"])
+        task = row(kit, failed_task(kit, handlers, script)["id"])
         letter = DeadLetter.of(task)
         for life in range(1, EXAMINED + 100):
             old = DeadLetter(
@@ -186,7 +188,7 @@ class TestBounds:
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         for name in "ab":
-            die(kit, handlers, script, f"{name} is gone")
+            failed_task(kit, handlers, script, f"{name} is gone")
         handlers.watch_dead_letters()
         cursor = admin.get("/dead-letters?limit=1").json_body["next_cursor"]
         assert admin.get(f"/dead-letters?limit=1&cursor={cursor}").status_code == 200
@@ -198,7 +200,7 @@ class TestBounds:
     def test_each_owner_lists_their_own_dead_letters(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        die(kit, handlers, script)
+        failed_task(kit, handlers, script)
         handlers.watch_dead_letters()
         assert groups(admin, "?owner=bob") == []
         assert len(groups(admin, f"?owner={kit.owner}")) == 1

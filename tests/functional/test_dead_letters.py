@@ -13,7 +13,14 @@ from tests.conftest import Printed
 from tests.functional.conftest import Handlers, Http
 from tests.support.aws_state import row, send_message, send_messages, take_messages
 from tests.support.aws_wire import Crash, Wire
-from tests.support.dead_letters import Alerts, die, die_unheard, left, records, show_again
+from tests.support.dead_letters import (
+    Alerts,
+    end_visibility_timeouts,
+    fail_before_dead_letter,
+    failed_task,
+    queue_depth,
+    records,
+)
 from tests.support.scripted_types import Script
 
 ALERT_LIMIT_BYTES = 256 * 1024
@@ -28,7 +35,7 @@ class TestDeadLetter:
     def test_one_alert_names_every_new_dead_letter_and_each_is_recorded(
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
-        deaths = [die(kit, handlers, script, f"reason {number}") for number in range(3)]
+        deaths = [failed_task(kit, handlers, script, f"reason {number}") for number in range(3)]
 
         handlers.watch_dead_letters()
 
@@ -36,12 +43,12 @@ class TestDeadLetter:
         for number, task in enumerate(deaths):
             assert f"{task['id']}#0 test.fast exception: reason {number}" in alert
         assert records(kit) == {f"{task['id']}#0": "exception" for task in deaths}
-        assert left(kit) == 0
+        assert queue_depth(kit) == 0
 
     def test_the_next_run_sends_no_alert(
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
-        die(kit, handlers, script)
+        failed_task(kit, handlers, script)
         handlers.watch_dead_letters()
         alerts.take()
         handlers.watch_dead_letters()
@@ -50,7 +57,7 @@ class TestDeadLetter:
     def test_a_copy_is_not_a_second_dead_letter(
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
-        die(kit, handlers, script)
+        failed_task(kit, handlers, script)
         [letter] = take_messages(kit, "dead-letters")
         for _ in range(3):
             send_message(kit, "dead-letters", letter["Body"])
@@ -58,12 +65,12 @@ class TestDeadLetter:
         send_message(kit, "dead-letters", letter["Body"])
         handlers.watch_dead_letters()
         assert len(alerts.take()) == 1
-        assert left(kit) == 0
+        assert queue_depth(kit) == 0
 
     def test_many_dead_letters_share_one_alert(
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts, printed: Printed
     ) -> None:
-        die(kit, handlers, script)
+        failed_task(kit, handlers, script)
         [letter] = take_messages(kit, "dead-letters")
         self._send_lives(kit, letter, 26)
         handlers.watch_dead_letters()
@@ -72,12 +79,12 @@ class TestDeadLetter:
         handlers.watch_dead_letters()
         assert [line["count"] for line in printed() if line.get("action") == "alert_published"] == [26]
         assert len(records(kit)) == 26
-        assert left(kit) == 0
+        assert queue_depth(kit) == 0
 
     def test_a_flood_is_split_into_alerts_of_the_size_that_sns_accepts(
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
-        die(kit, handlers, script, "\N{SKULL}" * 300)
+        failed_task(kit, handlers, script, "\N{SKULL}" * 300)
         [letter] = take_messages(kit, "dead-letters")
         self._send_lives(kit, letter, ALERT_LIMIT + 1)
         handlers.watch_dead_letters()
@@ -94,9 +101,9 @@ class TestDeadLetter:
     def test_it_never_sends_to_a_queue(
         self, kit: Kit, handlers: Handlers, script: Script, wire: Wire
     ) -> None:
-        die(kit, handlers, script)
+        failed_task(kit, handlers, script)
         send_message(kit, "dead-letters", "what is this")
-        send_message(kit, "dead-letters", handlers.wake(kit.create("test.fast")))
+        send_message(kit, "dead-letters", handlers.message(kit.create("test.fast")))
         wire.forget()
         handlers.watch_dead_letters()
         assert not [name for name in wire.counts() if name.startswith("SendMessage")]
@@ -104,7 +111,7 @@ class TestDeadLetter:
     def test_depth_and_age_are_measured(
         self, kit: Kit, handlers: Handlers, script: Script, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        die(kit, handlers, script)
+        failed_task(kit, handlers, script)
         kit.clock.advance(3600)
         capsys.readouterr()
         handlers.watch_dead_letters()
@@ -138,11 +145,11 @@ class TestCrash:
         operation: str,
         told: int,
     ) -> None:
-        task = die(kit, handlers, script)
+        task = failed_task(kit, handlers, script)
         wire.crash_before(operation)
         with pytest.raises(Crash):
             handlers.watch_dead_letters()
-        show_again(kit, wire)
+        end_visibility_timeouts(kit, wire)
 
         handlers.watch_dead_letters()
 
@@ -150,14 +157,14 @@ class TestCrash:
         assert len(texts) == told
         assert all(f"{task['id']}#0" in text for text in texts)
         assert list(records(kit)) == [f"{task['id']}#0"]
-        assert left(kit) == 0
+        assert queue_depth(kit) == 0
 
 
 class TestRedrive:
     def test_each_redrive_count_has_its_own_dead_letter_key(
         self, kit: Kit, http: Http, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
-        task = die(kit, handlers, script)
+        task = failed_task(kit, handlers, script)
         handlers.watch_dead_letters()
         lease = row(kit, task["id"]).lease
 
@@ -176,7 +183,7 @@ class TestRedrive:
         self, kit: Kit, http: Http, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
         task = kit.create("test.fast", max_attempts=1)
-        die_unheard(kit, handlers, script, task)
+        fail_before_dead_letter(kit, handlers, script, task)
 
         assert http.post(f"/tasks/{task['id']}/retry").status_code == 200
         handlers.watch_dead_letters()
@@ -188,10 +195,10 @@ class TestRedrive:
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast", max_attempts=1)
-        die_unheard(kit, handlers, script, task)
+        fail_before_dead_letter(kit, handlers, script, task)
         first_death = row(kit, task["id"])
         kit.services.tasks.retry(kit.owner, task["id"])
-        die_unheard(kit, handlers, script, task)
+        fail_before_dead_letter(kit, handlers, script, task)
         table = kit.services.adapters.task_table
         table.confirm_dead_letter(first_death, first_death.dead_lettered(kit.clock()))
         assert kit.get(task["id"])["dead_lettered_at"] is None

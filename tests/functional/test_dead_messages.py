@@ -10,7 +10,7 @@ import pytest
 from testing.kit import Kit
 from tests.functional.conftest import Handlers
 from tests.support.aws_state import break_row, kill_worker, send_message, take_messages
-from tests.support.dead_letters import Alerts, die, left, records
+from tests.support.dead_letters import Alerts, failed_task, queue_depth, records
 from tests.support.scripted_types import Script
 
 
@@ -21,7 +21,7 @@ class TestBounced:
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
         task = kit.create("test.fast")
-        send_message(kit, "dead-letters", handlers.wake(task))
+        send_message(kit, "dead-letters", handlers.message(task))
 
         handlers.watch_dead_letters()
         failed = kit.get(task["id"])
@@ -38,19 +38,19 @@ class TestBounced:
     ) -> None:
         script.raises(ValueError("again"))
         task = kit.create("test.fast")
-        bounced = handlers.wake(task)
+        bounced = handlers.message(task)
         handlers.run(task)
         send_message(kit, "dead-letters", bounced)
         handlers.watch_dead_letters()
         assert kit.get(task["id"])["status"] == "retrying"
-        assert left(kit) == 0
+        assert queue_depth(kit) == 0
 
     @pytest.mark.parametrize("end", ["running", "canceled", "redriven", "deleted"])
     def test_a_message_whose_task_changed_fails_no_task(
         self, kit: Kit, handlers: Handlers, script: Script, end: str
     ) -> None:
         task = kit.create("test.fast")
-        bounced = handlers.wake(task)
+        bounced = handlers.message(task)
         tasks = kit.services.tasks
         if end == "running":
             kill_worker(kit, task)
@@ -62,7 +62,7 @@ class TestBounced:
             tasks.delete(kit.owner, task["id"])
         send_message(kit, "dead-letters", bounced)
         handlers.watch_dead_letters()
-        assert left(kit) == 0
+        assert queue_depth(kit) == 0
         if end != "deleted":
             assert kit.get(task["id"])["status"] == {"redriven": "queued"}.get(end, end)
 
@@ -70,12 +70,12 @@ class TestBounced:
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
         broken = kit.create("test.fast")
-        send_message(kit, "dead-letters", handlers.wake(broken))
-        task = die(kit, handlers, script)
+        send_message(kit, "dead-letters", handlers.message(broken))
+        task = failed_task(kit, handlers, script)
         break_row(kit, broken["id"])
         handlers.watch_dead_letters()
         assert list(records(kit)) == [f"{task['id']}#0"]
-        assert left(kit) == 1
+        assert queue_depth(kit) == 1
 
 
 class TestUnrecognizedMessages:
@@ -90,12 +90,12 @@ class TestUnrecognizedMessages:
         assert records(kit) == {"m0": "quarantined", natively: "quarantined"}
         [alert] = alerts.take()
         assert "m0 message quarantined: no message of ours" in alert
-        assert left(kit) == 0
+        assert queue_depth(kit) == 0
 
     def test_a_body_that_resembles_a_dead_letter_is_unrecognized(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        die(kit, handlers, script)
+        failed_task(kit, handlers, script)
         [letter] = take_messages(kit, "dead-letters")
         handlers.run_tasks(letter["Body"])  # it came from a task queue
         handlers.watch_dead_letters()
@@ -107,9 +107,9 @@ class TestUnrecognizedMessages:
     def test_a_body_too_large_for_a_key_is_unrecognized(
         self, kit: Kit, handlers: Handlers, script: Script, field: dict[str, Any]
     ) -> None:
-        die(kit, handlers, script)
+        failed_task(kit, handlers, script)
         [letter] = take_messages(kit, "dead-letters")
         lookalike = send_message(kit, "dead-letters", json.dumps({**json.loads(letter["Body"]), **field}))
         handlers.watch_dead_letters()
         assert records(kit) == {lookalike: "quarantined"}
-        assert left(kit) == 0
+        assert queue_depth(kit) == 0

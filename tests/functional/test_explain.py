@@ -12,7 +12,7 @@ from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
 from tests.support.aws_state import kill_worker, take_messages
 from tests.support.aws_wire import Wire
-from tests.support.dead_letters import die, die_unheard
+from tests.support.dead_letters import fail_before_dead_letter, failed_task
 from tests.support.scripted_types import Script
 
 
@@ -84,10 +84,10 @@ def test_a_lost_message_makes_a_task_overdue(http: Http, kit: Kit, script: Scrip
 def test_a_dead_letter_is_explained_before_it_is_sent(
     http: Http, kit: Kit, handlers: Handlers, script: Script
 ) -> None:
-    heard = die(kit, handlers, script)
+    heard = failed_task(kit, handlers, script)
     assert explained(http, heard)["reason"] == "finished"
     unheard = kit.create("test.fast", max_attempts=1)
-    die_unheard(kit, handlers, script, unheard)
+    fail_before_dead_letter(kit, handlers, script, unheard)
     assert explained(http, unheard)["reason"] == "announcing_death"
 
 

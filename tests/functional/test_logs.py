@@ -178,8 +178,8 @@ class TestCorrelationId:
         self, kit: Kit, handlers: Handlers, printed: Printed
     ) -> None:
         task = kit.create("test.fast")
-        handlers.run_tasks(json.dumps({**json.loads(handlers.wake(task)), "correlation_id": "a\nb"}))
-        handlers.run_tasks(json.dumps({**json.loads(handlers.wake(task)), "correlation_id": "a\nb"}))
+        handlers.run_tasks(json.dumps({**json.loads(handlers.message(task)), "correlation_id": "a\nb"}))
+        handlers.run_tasks(json.dumps({**json.loads(handlers.message(task)), "correlation_id": "a\nb"}))
         assert by_action(printed())["claim_refused"]["correlation_id"] is None
 
 

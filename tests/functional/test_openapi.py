@@ -14,7 +14,7 @@ from chalicelib.http.openapi.operations import OPERATIONS
 from chalicelib.settings import VERSION
 from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.support.dead_letters import die
+from tests.support.dead_letters import failed_task
 from tests.support.scripted_types import Script
 
 DOCUMENT = document(VERSION)
@@ -79,7 +79,7 @@ def checked(admin: Http, kit: Kit) -> Checked:
 def test_every_response_matches_the_document(
     checked: Checked, kit: Kit, handlers: Handlers, script: Script
 ) -> None:
-    dead = die(kit, handlers, script)
+    dead = failed_task(kit, handlers, script)
     handlers.watch_dead_letters()
     call = checked.call
     task = call("create_task", body=FAST, idempotency_key="one", prefer="wait=0").json_body

@@ -15,7 +15,7 @@ from chalicelib.domain.pauses import PARKED, RESUME_GRACE
 from chalicelib.services.pauses import FRESH, KEPT
 from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.support.aws_state import items, kill_worker, row, take_messages, woken
+from tests.support.aws_state import items, kill_worker, row, sent_tasks, take_messages
 from tests.support.aws_wire import Wire
 from tests.support.scripted_types import Script
 
@@ -123,7 +123,7 @@ class TestPaused:
         task, other = kit.create("test.fast"), kit.create("test.long")
         pause(admin)
         assert handlers.run(task).acknowledged
-        handlers.run_tasks(handlers.wake(other), handler="run_long_tasks")
+        handlers.run_tasks(handlers.message(other), handler="run_long_tasks")
         assert (status(kit, task), status(kit, other)) == ("queued", "succeeded")
         assert script.runs == [1]
 
@@ -179,7 +179,7 @@ class TestPaused:
         handlers.sweep()
         assert is_parked(kit, lost)
         assert is_parked(kit, soon)
-        assert woken(wire) == []
+        assert sent_tasks(wire) == []
         assert take_messages(kit, "fast")  # of their creation
 
     def test_a_parked_task_is_left_alone_for_an_hour(
@@ -196,7 +196,7 @@ class TestPaused:
         handlers.sweep()
         assert wire.counts()["UpdateItem"] == 1
         assert is_parked(kit, task)
-        assert woken(wire) == []
+        assert sent_tasks(wire) == []
 
     def test_a_parked_task_expires_in_time(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
@@ -220,7 +220,7 @@ class TestPaused:
         kit.clock.advance(120)
         wire = Wire(kit.services)
         handlers.sweep()  # its message is lost
-        assert woken(wire) == [(task["id"], 0)]
+        assert sent_tasks(wire) == [(task["id"], 0)]
         assert not is_parked(kit, task)
 
     def test_explain_names_the_pause(
@@ -244,7 +244,7 @@ class TestResumed:
         take_messages(kit, "fast")
         wire = Wire(kit.services)
         resume(admin)
-        assert sorted(woken(wire)) == sorted((task["id"], 0) for task in tasks)
+        assert sorted(sent_tasks(wire)) == sorted((task["id"], 0) for task in tasks)
         for task in tasks:
             assert not is_parked(kit, task)
         kit.clock.advance(FRESH.total_seconds())
@@ -263,7 +263,7 @@ class TestResumed:
         handlers.run(task)
         wire = Wire(kit.services)
         resume(admin)
-        assert woken(wire) == [(task["id"], 15)]
+        assert sent_tasks(wire) == [(task["id"], 15)]
 
     def test_the_sweep_continues_an_unfinished_resume(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
@@ -275,7 +275,7 @@ class TestResumed:
         kit.services.pauses.end("test.fast")
         wire = Wire(kit.services)
         handlers.sweep()
-        assert woken(wire) == [(task["id"], 0)]
+        assert sent_tasks(wire) == [(task["id"], 0)]
 
     def test_a_worker_with_an_old_pause_reads_again_before_it_parks(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
@@ -305,7 +305,7 @@ class TestResumed:
         kit.clock.advance(60)
         wire = Wire(kit.services)
         handlers.sweep()
-        assert woken(wire) == [(task["id"], 0)]
+        assert sent_tasks(wire) == [(task["id"], 0)]
 
     def test_the_pause_is_deleted_once_every_cache_has_expired(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
@@ -342,7 +342,7 @@ class TestResumed:
             handlers.run(task)
         wire = Wire(kit.services)
         resume(admin, "test.long")
-        assert woken(wire) == [(long["id"], 0)]
+        assert sent_tasks(wire) == [(long["id"], 0)]
         assert (is_parked(kit, fast), is_parked(kit, long)) == (True, False)
 
 

@@ -19,7 +19,7 @@ APPLIED = "Preference-Applied"
 
 @pytest.fixture
 def meanwhile(kit: Kit) -> list[Callable[[], Any]]:
-    """What happens each time that somebody waits; the clock goes on, too."""
+    """Actions that happen during each wait. The clock advances, too."""
     acts: list[Callable[[], Any]] = []
 
     def wait(seconds: float) -> None:
@@ -88,8 +88,8 @@ class TestPost:
         task = kit.create("test.fast")
         wire.forget()
         http.get(f"/tasks/{task['id']}", prefer="wait=5")
-        takes = [sent for sent in wire.sent("UpdateItem") if sent["TableName"].endswith("rollups")]
-        assert len(takes) == 2
+        writes = [sent for sent in wire.sent("UpdateItem") if sent["TableName"].endswith("rollups")]
+        assert len(writes) == 2
         http.post("/tasks", {"type": "test.fast"}, prefer="wait=20")
         meanwhile.clear()
         wire.forget()
@@ -183,8 +183,8 @@ class TestPreference:
 
 class TestCap:
     @pytest.fixture
-    def crowd(self, kit: Kit, http: Http) -> list[str | None]:
-        """Requests that came while others waited, each in the middle of the one before: what was applied."""
+    def applied_waits(self, kit: Kit, http: Http) -> list[str | None]:
+        """The applied preference of each request. Each arrives while the one before it waits."""
         applied: list[str | None] = []
         task = kit.create("demo.sleep", {"seconds": 1})
 
@@ -200,19 +200,19 @@ class TestCap:
         http.get(f"/tasks/{task['id']}", prefer="wait=20")
         return applied
 
-    def test_beyond_the_limit_the_response_comes_at_once(self, crowd: list[str | None]) -> None:
-        # The first is the one that all others came into; the 21st finds no place.
-        assert crowd[:19] == ["wait=20"] * 19
-        assert crowd[19] is None
-        assert len(crowd) == 20
+    def test_beyond_the_limit_the_response_comes_at_once(self, applied_waits: list[str | None]) -> None:
+        # The first request waits during all others; the 21st exceeds the limit.
+        assert applied_waits[:19] == ["wait=20"] * 19
+        assert applied_waits[19] is None
+        assert len(applied_waits) == 20
 
-    def test_other_owners_may_still_wait(self, crowd: list[str | None], kit: Kit, http: Http) -> None:
+    def test_other_owners_may_still_wait(self, applied_waits: list[str | None], kit: Kit, http: Http) -> None:
         task = kit.services.tasks.create("bob", NewTask(type="demo.sleep", payload={"seconds": 1}))
         bob = http.as_(kit.token(owner="bob", exp=FAR))
         assert bob.get(f"/tasks/{task.id}", prefer="wait=20").headers[APPLIED] == "wait=20"
 
     def test_the_end_of_a_wait_frees_its_place(self, http: Http, kit: Kit, meanwhile: list[Any]) -> None:
-        meanwhile.append(lambda: kit.clock.advance(20))  # one look, and the time is over
+        meanwhile.append(lambda: kit.clock.advance(20))  # the wait ends after one read
         task = kit.create("demo.sleep", {"seconds": 1})
         for _ in range(30):  # one after the other
             answer = http.get(f"/tasks/{task['id']}", prefer="wait=20")

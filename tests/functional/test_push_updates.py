@@ -114,7 +114,7 @@ class TestWatchers:
     ) -> None:
         task = kit.create("test.fast")
         handlers.connect("c1", watch=f"task:{task['id']}")
-        handlers.say("c1", {"action": "subscribe", "task_id": task["id"]})
+        handlers.send("c1", {"action": "subscribe", "task_id": task["id"]})
         sockets.take("c1")
         handlers.push()
         assert versions(sockets.tasks("c1")) == [1]

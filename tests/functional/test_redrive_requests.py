@@ -14,7 +14,7 @@ from testing.kit import Kit
 from tests.functional.conftest import FAR, ROOT, Handlers, Http
 from tests.support.aws_state import items
 from tests.support.aws_wire import Wire
-from tests.support.redriving import FAST, counts, deaths, get, start, statuses
+from tests.support.redriving import FAST, counts, failed_tasks, get, start, statuses
 from tests.support.scripted_types import Script
 
 
@@ -54,7 +54,7 @@ class TestAbort:
     def test_an_aborted_redrive_changes_nothing_more(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        dead = deaths(kit, handlers, script, 3)
+        dead = failed_tasks(kit, handlers, script, 3)
         redrive = start(http, rate=1)
         answer = http.post(f"/redrives/{redrive['id']}/abort")
         assert (answer.status_code, answer.json_body["status"]) == (200, "aborted")
@@ -66,7 +66,7 @@ class TestAbort:
     def test_the_runner_sees_an_abort_within_a_second(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        dead = deaths(kit, handlers, script, 6)
+        dead = failed_tasks(kit, handlers, script, 6)
         redrive = start(http, rate=1)
 
         def wait(seconds: float) -> None:
@@ -87,7 +87,7 @@ class TestAbort:
     def test_an_aborted_redrives_filter_may_be_used_again(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        deaths(kit, handlers, script, 3)
+        failed_tasks(kit, handlers, script, 3)
         redrive = start(http, rate=1)
         http.post(f"/redrives/{redrive['id']}/abort")
         assert start(http)["changed"] == 2
@@ -97,7 +97,7 @@ class TestDryRun:
     def test_it_counts_and_changes_nothing(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        dead = deaths(kit, handlers, script, 7)
+        dead = failed_tasks(kit, handlers, script, 7)
         wire = Wire(kit.services)
         answer = http.post("/redrives", {"filter": FAST, "dry_run": True})
         assert answer.status_code == 200
@@ -165,7 +165,7 @@ def test_an_owners_limits_apply_to_redrives(script: Script) -> None:
     with Kit(script.types, posts_per_second=1, post_burst=4) as kit:
         bootstrap.install(kit.services)
         handlers = Handlers(kit)
-        dead = deaths(kit, handlers, script, 8)
+        dead = failed_tasks(kit, handlers, script, 8)
         with Client(app.app, stage_name="local", project_dir=str(ROOT)) as client:
             http = Http(client, kit.token(exp=FAR))
             redrive = start(http, rate=100)

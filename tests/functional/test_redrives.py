@@ -14,8 +14,8 @@ from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
 from tests.support.aws_state import row
 from tests.support.aws_wire import Crash, Wire
-from tests.support.dead_letters import die, die_unheard
-from tests.support.redriving import FAST, counts, deaths, get, start, statuses
+from tests.support.dead_letters import fail_before_dead_letter, failed_task
+from tests.support.redriving import FAST, counts, failed_tasks, get, start, statuses
 from tests.support.scripted_types import Script
 
 
@@ -23,7 +23,7 @@ class TestRetry:
     def test_a_small_redrive_finishes_at_once(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        dead = deaths(kit, handlers, script, 4)
+        dead = failed_tasks(kit, handlers, script, 4)
         alive = kit.create("test.fast")
         redrive = start(http)
         assert (redrive["status"], counts(redrive)) == ("done", (4, 4, 0, 0))
@@ -38,7 +38,7 @@ class TestRetry:
     def test_the_sweep_continues_a_large_redrive_at_its_rate(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        dead = deaths(kit, handlers, script, 12)
+        dead = failed_tasks(kit, handlers, script, 12)
         redrive = start(http, rate=3)
         assert (redrive["status"], counts(redrive)) == ("running", (3, 3, 0, 0))
         assert statuses(kit, dead) == ["failed"] * 9 + ["queued"] * 3  # newest first
@@ -52,7 +52,7 @@ class TestRetry:
     def test_it_stops_in_time_and_the_next_sweep_continues(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        dead = deaths(kit, handlers, script, 8)
+        dead = failed_tasks(kit, handlers, script, 8)
         redrive = start(http, rate=1)
         for changed in (4, 7, 8):
             kit.services.redrives.advance(kit.clock() + kit.services.timing.reserve + timedelta(seconds=2.5))
@@ -75,7 +75,7 @@ class TestRetry:
     def test_tasks_that_do_not_match_the_filter_are_left_alone(  # noqa: PLR0917
         self, http: Http, kit: Kit, handlers: Handlers, script: Script, chosen: Any, wanted: int
     ) -> None:
-        deaths(kit, handlers, script, 2)
+        failed_tasks(kit, handlers, script, 2)
         blue = kit.create("test.fast", max_attempts=1, tags=("blue",))
         handlers.run(blue)
         canceled = kit.create("test.fast", delay_seconds=60)
@@ -85,8 +85,8 @@ class TestRetry:
     def test_the_tasks_of_a_dead_letter_group_are_retried(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        numbered = [die(kit, handlers, script, f"order {number} is lost") for number in range(3)]
-        other = die(kit, handlers, script, "something else")
+        numbered = [failed_task(kit, handlers, script, f"order {number} is lost") for number in range(3)]
+        other = failed_task(kit, handlers, script, "something else")
         handlers.watch_dead_letters()
         groups = admin.get("/dead-letters").json_body["groups"]
         (group,) = [each["id"] for each in groups if each["count"] == 3]
@@ -100,7 +100,7 @@ class TestRetry:
     ) -> None:
         tasks = []
         for _ in range(5):
-            tasks.append(die(kit, handlers, script))
+            tasks.append(failed_task(kit, handlers, script))
             kit.clock.advance(10)
         chosen = {"created_after": tasks[0]["created_at"], "created_before": tasks[3]["created_at"]}
         assert start(http, chosen)["matched"] == 2
@@ -109,7 +109,7 @@ class TestRetry:
     def test_the_tasks_of_several_pages_are_retried(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        dead = deaths(kit, handlers, script, 1)
+        dead = failed_tasks(kit, handlers, script, 1)
         for _ in range(EXAMINED_WITH_FILTERS // 100):  # newer ones, a stretch full
             http.post("/tasks/batch", {"tasks": [{"type": "test.fast"}] * 100})
         kit.clock.advance(1)
@@ -122,7 +122,7 @@ class TestRetry:
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast", max_attempts=1)
-        die_unheard(kit, handlers, script, task)
+        fail_before_dead_letter(kit, handlers, script, task)
         wire = Wire(kit.services)
         start(http)
         sent = [each for each in wire.sent("SendMessage") if "dead-letters" in each["QueueUrl"]]
@@ -133,7 +133,7 @@ class TestLoopGuard:
     def test_a_task_that_fails_again_is_not_retried_again(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        dead = deaths(kit, handlers, script, 3)
+        dead = failed_tasks(kit, handlers, script, 3)
         redrive = start(http, rate=1)
         kit.clock.advance(1)
         for task in dead:  # whichever was retried fails at once
@@ -146,7 +146,7 @@ class TestLoopGuard:
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         late = kit.create("test.fast", max_attempts=1)
-        deaths(kit, handlers, script, 2)
+        failed_tasks(kit, handlers, script, 2)
         redrive = start(http, rate=1)
         kit.clock.advance(1)
         handlers.run(late)
@@ -157,7 +157,7 @@ class TestLoopGuard:
     def test_the_same_filter_does_not_run_twice(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        deaths(kit, handlers, script, 3)
+        failed_tasks(kit, handlers, script, 3)
         redrive = start(http, rate=1)
         answer = http.post("/redrives", {"filter": FAST, "rate": 50})
         assert (answer.status_code, answer.json_body["code"]) == (409, "already_running")
@@ -170,7 +170,7 @@ class TestLoopGuard:
     def test_a_task_that_was_retried_manually_meanwhile_is_not_retried_twice(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        (task,) = deaths(kit, handlers, script, 1)
+        (task,) = failed_tasks(kit, handlers, script, 1)
         wire = Wire(kit.services)
         wire.before("GetItem", lambda: http.post(f"/tasks/{task['id']}/retry"))
         assert counts(start(http)) == (1, 0, 1, 0)
@@ -179,7 +179,7 @@ class TestLoopGuard:
     def test_a_task_that_was_retried_manually_and_failed_again_is_left_alone(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        (task,) = deaths(kit, handlers, script, 1)
+        (task,) = failed_tasks(kit, handlers, script, 1)
 
         def retry_and_die() -> None:
             http.post(f"/tasks/{task['id']}/retry")
@@ -195,7 +195,7 @@ class TestCrash:
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         """Given a function that dies in the middle, when its lease is over, then nothing happens twice."""
-        dead = deaths(kit, handlers, script, 6)
+        dead = failed_tasks(kit, handlers, script, 6)
         redrive = start(http, rate=2)
         wire = Wire(kit.services)
         oldest = dead[0]["id"]
@@ -214,7 +214,7 @@ class TestCrash:
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         """Given a function that stood still, when another has gone on, then nothing that it stores counts."""
-        deaths(kit, handlers, script, 8)
+        failed_tasks(kit, handlers, script, 8)
         redrive = start(http, rate=1)
         other = kit.new_services()
         left: list[dict[str, Any]] = []
@@ -234,7 +234,7 @@ class TestCrash:
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         """Given two sweeps that found the same redrive, when one has taken it, then the other leaves it."""
-        deaths(kit, handlers, script, 3)
+        failed_tasks(kit, handlers, script, 3)
         start(http, rate=1)
         wire = Wire(kit.services)
 
@@ -251,7 +251,7 @@ class TestCrash:
     def test_a_zombie_stops_when_somebody_else_took_over(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        deaths(kit, handlers, script, 6)
+        failed_tasks(kit, handlers, script, 6)
         redrive = start(http, rate=1)
         other = kit.new_services()
 
@@ -268,7 +268,7 @@ class TestCrash:
     def test_errors_are_retried_and_given_up_in_the_end(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        deaths(kit, handlers, script, 3)
+        failed_tasks(kit, handlers, script, 3)
         redrive = start(http, rate=1)
         for _ in range(5):
             assert get(http, redrive)["status"] == "running"
@@ -283,7 +283,7 @@ class TestCrash:
     def test_the_sweep_handles_an_error_of_the_first_second(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        deaths(kit, handlers, script, 3)
+        failed_tasks(kit, handlers, script, 3)
         Wire(kit.services).refuse("Query")
         redrive = start(http)
         assert (redrive["status"], redrive["changed"]) == ("running", 0)

@@ -12,7 +12,7 @@ from chalicelib.domain.outcomes import RetryAfter
 from chalicelib.domain.pauses import PARKING_BUCKETS
 from testing.kit import Kit
 from tests.functional.conftest import Handlers
-from tests.support.aws_state import kill_worker, row, take_messages, woken
+from tests.support.aws_state import kill_worker, row, sent_tasks, take_messages
 from tests.support.aws_wire import Crash, Wire
 from tests.support.scripted_types import Script
 
@@ -43,7 +43,7 @@ class TestLostMessage:
             handlers.sweep()
             waits.append(seconds_until_due(kit, task))
         assert waits == [120, 240, 480, 900, 900, 900]
-        assert woken(wire) == [(task["id"], 0)] * 6
+        assert sent_tasks(wire) == [(task["id"], 0)] * 6
         assert kit.get(task["id"])["version"] == 1  # the public sees no change
 
     def test_a_retry_is_checked_a_minute_later_at_least(
@@ -110,7 +110,7 @@ class TestLongWaits:
 
         kit.clock.advance(wait.total_seconds() - 90.5)
         handlers.sweep()
-        assert woken(wire) == [(task["id"], 91)]
+        assert sent_tasks(wire) == [(task["id"], 91)]
         assert seconds_until_due(kit, task) == 90.5 + 120
         assert kit.get(task["id"])["status"] == "scheduled"
 
@@ -131,7 +131,7 @@ class TestLongWaits:
             2,
             queued["updated_at"],
         )
-        assert woken(wire) == [(task["id"], 0)]
+        assert sent_tasks(wire) == [(task["id"], 0)]
 
     def test_a_task_that_is_due_too_early_is_checked_shortly_before_its_start(
         self, kit: Kit, handlers: Handlers, script: Script
@@ -144,7 +144,7 @@ class TestLongWaits:
         wire = Wire(kit.services)
         handlers.sweep()
         assert seconds_until_due(kit, task) == 1000 - 120
-        assert woken(wire) == []
+        assert sent_tasks(wire) == []
 
     def test_a_retry_in_200_seconds_starts_on_the_second(
         self, kit: Kit, handlers: Handlers, script: Script
@@ -156,7 +156,7 @@ class TestLongWaits:
         for _ in range(3):
             kit.clock.advance(60)
             handlers.sweep()
-        assert woken(wire) == [(task["id"], 80)]
+        assert sent_tasks(wire) == [(task["id"], 80)]
 
 
 class TestExpiry:
@@ -194,7 +194,7 @@ class TestLostWorker:
         retried = kit.get(task["id"])
         assert (retried["status"], retried["error"]["kind"], retried["attempt"]) == ("retrying", "crashed", 1)
         assert retried["attempts"][0]["outcome"] == "failed"
-        assert woken(wire) == [(task["id"], 1)]
+        assert sent_tasks(wire) == [(task["id"], 1)]
         assert seconds_until_due(kit, task) == 0.5 + 120
 
         kit.clock.advance(1)
@@ -209,7 +209,7 @@ class TestLostWorker:
             kit.clock.advance(120)
             wire = Wire(kit.services)
             kit.sweep()
-            assert woken(wire) == []
+            assert sent_tasks(wire) == []
             assert seconds_until_due(kit, task) == 2000 - 120
 
     def test_a_live_lease_is_left_alone_until_it_ends(

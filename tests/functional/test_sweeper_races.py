@@ -9,7 +9,7 @@ from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.task import Progress, Task
 from testing.kit import Kit
 from tests.functional.conftest import Handlers, open_kit
-from tests.support.aws_state import break_row, kill_worker, row, take_messages, woken
+from tests.support.aws_state import break_row, kill_worker, row, sent_tasks, take_messages
 from tests.support.aws_wire import Wire
 from tests.support.recorded_calls import Calls
 from tests.support.scripted_types import Script
@@ -82,7 +82,7 @@ class TestManyRows:
             wire = Wire(kit.services)
             kit.clock.advance(120)
             Handlers(kit, calls).sweep()
-            assert {name for name, _ in woken(wire)} == set(others)
+            assert {name for name, _ in sent_tasks(wire)} == set(others)
 
     def test_the_error_of_one_row_does_not_affect_others(
         self, kit: Kit, handlers: Handlers, script: Script
@@ -92,10 +92,10 @@ class TestManyRows:
         wire.refuse("UpdateItem", when=lambda request: request["Key"]["sk"]["S"] == tasks[0]["id"])
         kit.clock.advance(120)
         handlers.sweep()
-        assert {name for name, _ in woken(wire)} == {task["id"] for task in tasks[1:]}
+        assert {name for name, _ in sent_tasks(wire)} == {task["id"] for task in tasks[1:]}
 
         handlers.sweep()
-        assert len(woken(wire)) == 3
+        assert len(sent_tasks(wire)) == 3
 
     def test_all_pages_are_swept_unless_time_runs_out(self, script: Script) -> None:
         with Kit(script.types, due_buckets=1) as kit:
@@ -106,4 +106,4 @@ class TestManyRows:
             wire.before("SendMessageBatch", lambda: kit.clock.advance(50))
             assert kit.sweep() == 100
             assert kit.sweep() == 1
-            assert len({name for name, _ in woken(wire)}) == 101
+            assert len({name for name, _ in sent_tasks(wire)}) == 101

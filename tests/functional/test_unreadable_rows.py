@@ -52,7 +52,7 @@ def test_a_sync_sends_the_others(
     handlers: Handlers, ids: list[str], sockets: SocketServer, printed: Printed
 ) -> None:
     handlers.connect("c1", watch="none")
-    handlers.say("c1", {"action": "sync", "tasks": dict.fromkeys(ids[:2], 0), "since": ids[0]})
+    handlers.send("c1", {"action": "sync", "tasks": dict.fromkeys(ids[:2], 0), "since": ids[0]})
     assert {task["id"] for task in sockets.tasks("c1")} == {ids[0], ids[2]}
     assert sockets.frames["c1"][-1]["type"] == "synced"
     assert set(unreadable(printed)) == {ids[1]}

@@ -80,7 +80,7 @@ class TestConnect:
 class TestMessages:
     def test_a_ping_is_answered(self, kit: Kit, handlers: Handlers, sockets: SocketServer) -> None:
         handlers.connect("c1")
-        handlers.say("c1", {"action": "ping"})
+        handlers.send("c1", {"action": "ping"})
         assert sockets.frames["c1"] == [{"type": "pong"}]
 
     @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ class TestMessages:
         self, *, kit: Kit, handlers: Handlers, sockets: SocketServer, message: Any, code: str
     ) -> None:
         handlers.connect("c1")
-        handlers.say("c1", message)
-        handlers.say("c1", {"action": "ping"})
+        handlers.send("c1", message)
+        handlers.send("c1", {"action": "ping"})
         error, pong = sockets.frames["c1"]
         assert (error["type"], error["code"], pong) == ("error", code, {"type": "pong"})
         assert len(json.dumps(error)) < 1000
@@ -128,7 +128,7 @@ class TestMessages:
     def test_an_unknown_connection_is_closed(
         self, kit: Kit, handlers: Handlers, sockets: SocketServer
     ) -> None:
-        handlers.say("stranger", {"action": "ping"})
+        handlers.send("stranger", {"action": "ping"})
         assert sockets.closed == ["stranger"]
 
     def test_a_connection_that_cannot_be_answered_is_closed(
@@ -136,7 +136,7 @@ class TestMessages:
     ) -> None:
         handlers.connect("c1")
         sockets.fail("c1", 500)
-        handlers.say("c1", {"action": "ping"})
+        handlers.send("c1", {"action": "ping"})
         assert sockets.closed == ["c1"]
         assert items(kit, "connections") == []
 
@@ -145,7 +145,7 @@ class TestMessages:
     ) -> None:
         handlers.connect("c1")
         sockets.fail("c1", 410)
-        handlers.say("c1", {"action": "ping"})
+        handlers.send("c1", {"action": "ping"})
         assert items(kit, "connections") == []
 
 
@@ -156,7 +156,7 @@ class TestSubscribe:
         task, other = kit.create("test.fast"), kit.create("test.fast")
         handlers.stream()
         handlers.connect("c1", watch="none")
-        handlers.say("c1", {"action": "subscribe", "task_id": task["id"]})
+        handlers.send("c1", {"action": "subscribe", "task_id": task["id"]})
         assert sockets.take("c1") == [{"type": "task", "task": kit.get(task["id"])}]
 
         handlers.run(task)
@@ -164,7 +164,7 @@ class TestSubscribe:
         handlers.push()
         assert [told["version"] for told in sockets.tasks("c1")] == [2, 3]
 
-        handlers.say("c1", {"action": "unsubscribe", "task_id": task["id"]})
+        handlers.send("c1", {"action": "unsubscribe", "task_id": task["id"]})
         sockets.take("c1")
         kit.services.tasks.delete(kit.owner, task["id"])
         handlers.push()
@@ -175,7 +175,7 @@ class TestSubscribe:
     ) -> None:
         task = kit.create("test.fast", {"text": "a" * 5000})
         handlers.connect("c1", watch="none")
-        handlers.say("c1", {"action": "subscribe", "task_id": task["id"]})
+        handlers.send("c1", {"action": "subscribe", "task_id": task["id"]})
         (frame,) = sockets.take("c1")
         assert frame["task"]["payload"] == {"text": "a" * 5000}
 
@@ -193,7 +193,7 @@ class TestSubscribe:
 
         # Before the subscription is stored, the push finds no watcher; the read that follows sees it all.
         wire.before("UpdateItem", finish)
-        handlers.say("c1", {"action": "subscribe", "task_id": task["id"]})
+        handlers.send("c1", {"action": "subscribe", "task_id": task["id"]})
         assert [told["status"] for told in sockets.tasks("c1")] == ["canceled"]
 
     def test_a_late_copy_of_the_connect_does_not_end_it(
@@ -202,7 +202,7 @@ class TestSubscribe:
         task = kit.create("demo.sleep", {"seconds": 1})
         handlers.stream()
         handlers.connect("c1", watch="none")
-        handlers.say("c1", {"action": "subscribe", "task_id": task["id"]})
+        handlers.send("c1", {"action": "subscribe", "task_id": task["id"]})
         handlers.connect("c1", watch="none")
         kit.services.tasks.cancel(kit.owner, task["id"])
         handlers.push()
@@ -228,7 +228,7 @@ class TestSubscribe:
     ) -> None:
         theirs = kit.services.tasks.create("other", NewTask(type="test.fast"))
         handlers.connect("c1")
-        handlers.say("c1", {"action": "subscribe", "task_id": theirs.id})
+        handlers.send("c1", {"action": "subscribe", "task_id": theirs.id})
         assert sockets.frames["c1"][0]["code"] == "not_found"
 
 
@@ -237,7 +237,7 @@ def sync_all(handlers: Handlers, sockets: SocketServer, since: str, known: dict[
     ids: list[str] = []
     start: str | None = since
     while start is not None:
-        handlers.say("c1", {"action": "sync", "tasks": known, "since": start})
+        handlers.send("c1", {"action": "sync", "tasks": known, "since": start})
         *tasks, synced = sockets.take("c1")
         ids += [frame["task"]["id"] for frame in tasks]
         assert synced["more"] == (synced["since"] is not None)
@@ -253,8 +253,8 @@ class TestSync:
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer, since: str
     ) -> None:
         handlers.connect("c1")
-        handlers.say("c1", {"action": "sync", "since": since})
-        handlers.say("c1", {"action": "ping"})
+        handlers.send("c1", {"action": "sync", "since": since})
+        handlers.send("c1", {"action": "ping"})
         answer, pong = sockets.frames["c1"]
         assert answer["type"] == ("synced" if since.startswith("0") else "error")
         assert pong == {"type": "pong"}
@@ -265,7 +265,7 @@ class TestSync:
         old, new = kit.create("test.fast"), kit.create("test.fast")
         handlers.run(new)
         handlers.connect("c1")
-        handlers.say("c1", {"action": "sync", "tasks": {old["id"]: 1, new["id"]: 1}})
+        handlers.send("c1", {"action": "sync", "tasks": {old["id"]: 1, new["id"]: 1}})
         assert sockets.frames["c1"] == [
             {"type": "task", "task": kit.get(new["id"])},
             {"type": "synced", "more": False, "since": None},

@@ -34,7 +34,7 @@ class TestBatch:
         together = Barrier(10, timeout=20)
         script.work = lambda payload, context: together.wait() is None
         tasks = [kit.create("test.fast") for _ in range(10)]
-        assert handlers.run_tasks(*map(handlers.wake, tasks)).acknowledged
+        assert handlers.run_tasks(*map(handlers.message, tasks)).acknowledged
         assert {kit.get(task["id"])["status"] for task in tasks} == {"succeeded"}
 
     def test_the_failure_of_one_message_does_not_affect_others(
@@ -45,7 +45,7 @@ class TestBatch:
         wire.fail_statement("ThrottlingError", of(first))
         wire.refuse("UpdateItem", when=lambda request: request["Key"]["sk"]["S"] == first["id"])
 
-        assert handlers.run_tasks(handlers.wake(first), handlers.wake(second)).kept == ("m0",)
+        assert handlers.run_tasks(handlers.message(first), handlers.message(second)).kept == ("m0",)
 
         assert kit.get(first["id"])["status"] == "queued"
         assert kit.get(second["id"])["status"] == "succeeded"
@@ -58,7 +58,7 @@ class TestBatch:
         tasks = [kit.create("test.fast") for _ in range(10)]
         patient(handlers)
         wire = Wire(kit.services)
-        assert handlers.run_tasks(*map(handlers.wake, tasks)).acknowledged
+        assert handlers.run_tasks(*map(handlers.message, tasks)).acknowledged
         assert wire.counts() == {"BatchExecuteStatement": 2, "Query": 1}  # and what is paused
 
     def test_large_payloads_and_results_of_a_delivery_share_their_requests(
@@ -68,7 +68,7 @@ class TestBatch:
         wire = Wire(kit.services)
         script.work = lambda payload, context: payload.text
         tasks = [kit.create("test.fast", {"text": letter * 2000}) for letter in "abc"]
-        assert handlers.run_tasks(*map(handlers.wake, tasks)).acknowledged
+        assert handlers.run_tasks(*map(handlers.message, tasks)).acknowledged
         assert wire.counts()["BatchWriteItem"] == 1
         assert [kit.get(task["id"])["result"] for task in tasks] == [letter * 2000 for letter in "abc"]
 
@@ -80,7 +80,7 @@ class TestBatch:
         wire = Wire(kit.services)
         wire.before("UpdateItem", recorded.set)
         quick, slow = kit.create("test.fast"), kit.create("test.fast", {"number": 1})
-        assert handlers.run_tasks(handlers.wake(quick), handlers.wake(slow)).acknowledged
+        assert handlers.run_tasks(handlers.message(quick), handlers.message(slow)).acknowledged
         assert kit.get(quick["id"])["result"] is True
         assert kit.get(slow["id"])["result"] is True
         assert len(wire.sent("UpdateItem")) == 2
@@ -94,7 +94,7 @@ class TestBatch:
         tasks = [kit.create("test.fast") for _ in range(3)]
         wire = Wire(kit.services)
         wire.fail_statement(code, of(tasks[1]))  # its claim
-        assert handlers.run_tasks(*map(handlers.wake, tasks)).acknowledged
+        assert handlers.run_tasks(*map(handlers.message, tasks)).acknowledged
         assert {kit.get(task["id"])["status"] for task in tasks} == {"succeeded"}
         claim = wire.sent("UpdateItem")[0]
         assert claim["Key"]["sk"] == {"S": tasks[1]["id"]}
@@ -110,7 +110,7 @@ class TestBatch:
             wire.lose_reply("BatchExecuteStatement")
         else:
             script.work = lambda payload, context: wire.lose_reply("BatchExecuteStatement")
-        assert handlers.run_tasks(*map(handlers.wake, tasks)).acknowledged
+        assert handlers.run_tasks(*map(handlers.message, tasks)).acknowledged
         assert {kit.get(task["id"])["status"] for task in tasks} == {"succeeded"}
         assert {kit.get(task["id"])["version"] for task in tasks} == {3}
         assert script.runs == [1, 1, 1]
@@ -143,7 +143,7 @@ class TestBatch:
     ) -> None:
         task = kit.create("test.fast")
 
-        assert handlers.run_tasks(body, handlers.wake(task)).acknowledged
+        assert handlers.run_tasks(body, handlers.message(task)).acknowledged
 
         [kept] = take_messages(kit, "dead-letters")
         assert kept["Body"] == body
@@ -164,5 +164,5 @@ class TestBatch:
         wire = Wire(kit.services)
         task = kit.create("test.long")
         assert wire.sent("SendMessage")[0]["QueueUrl"].endswith("-long")
-        assert not handlers.run_tasks(handlers.wake(task), handler="run_long_tasks").acknowledged
+        assert not handlers.run_tasks(handlers.message(task), handler="run_long_tasks").acknowledged
         assert wire.sent("ChangeMessageVisibility")[0]["QueueUrl"].endswith("-long")

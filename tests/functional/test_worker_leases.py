@@ -26,7 +26,7 @@ class TestDelivery:
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast")
-        assert handlers.run_tasks(*[handlers.wake(task)] * 5).acknowledged
+        assert handlers.run_tasks(*[handlers.message(task)] * 5).acknowledged
         assert script.runs == [1]
 
     def test_a_message_received_by_two_workers_runs_its_task_once(
@@ -42,7 +42,7 @@ class TestDelivery:
         script.work = work
         task = kit.create("test.fast")
         others = [kit.new_services().worker for _ in range(3)]
-        messages = [kit.message(handlers.wake(task), "fast") for _ in others]
+        messages = [kit.message(handlers.message(task), "fast") for _ in others]
         with ThreadPoolExecutor(4) as pool:
             runs = [
                 pool.submit(worker.run_batch, [message], "fast", kit.clock() + timedelta(seconds=120))
@@ -159,7 +159,7 @@ class TestZombie:
         script.work = freeze
         task = kit.create("test.fast")
         zombie = kit.new_services(clock=Clock(kit.clock())).worker  # its clock froze, too
-        message = kit.message(handlers.wake(task), "fast")
+        message = kit.message(handlers.message(task), "fast")
         with ThreadPoolExecutor(2) as pool:
             run = pool.submit(zombie.run_batch, [message], "fast", kit.clock() + timedelta(seconds=120))
             assert frozen.wait(PATIENCE)
@@ -274,7 +274,7 @@ def test_a_process_ends_before_another_attempt_starts_even_if_aws_is_slow(
         assert kit.clock() < lease_until
 
     wire.before("UpdateItem", silence, when=lambda request: request["Key"]["sk"]["S"] == quick["id"])
-    messages = [kit.message(handlers.wake(task), "fast") for task in (quick, slow)]
+    messages = [kit.message(handlers.message(task), "fast") for task in (quick, slow)]
     services.worker.run_batch(messages, "fast", kit.clock() + timedelta(seconds=120))
     release.set()
     assert ended.is_set()

@@ -147,7 +147,7 @@ class TestProgress:
 
         script.work = work
         tasks = [kit.create("test.fast") for _ in range(2)]
-        assert handlers.run_tasks(*map(handlers.wake, tasks)).acknowledged
+        assert handlers.run_tasks(*map(handlers.message, tasks)).acknowledged
         assert [kit.get(task["id"])["progress"]["message"] for task in tasks] == ["b'line 2'"] * 2
 
     def test_the_next_attempt_starts_without_progress(
@@ -194,7 +194,7 @@ class TestTimeout:
         wire = Wire(kit.services)
         wire.before("ChangeMessageVisibility", recorded.set)
 
-        assert handlers.run_tasks(handlers.wake(stuck), handlers.wake(other)).kept == ("m0",)
+        assert handlers.run_tasks(handlers.message(stuck), handlers.message(other)).kept == ("m0",)
 
         timed_out = kit.get(stuck["id"])
         assert (timed_out["status"], timed_out["error"]["kind"]) == ("retrying", "timeout")

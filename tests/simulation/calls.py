@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from chalicelib.aws.sdk.clients import Clients
 from chalicelib.aws.sdk.transport import Request, Response, Unreachable
 from tests.simulation.scheduler import Process, Scheduler
-from tests.support.aws_requests import ENVIRONMENT, Asked, Moto, OneByOne, asked
+from tests.support.aws_requests import ENVIRONMENT, AwsCall, Moto, OneByOne, parsed_call
 from tests.support.partiql import OPERATION, failing
 
 SOCKETS_URL = "https://sockets.example/test"
@@ -88,7 +88,7 @@ class Plan(Protocol):
         """Does this happen, and if so for how many milliseconds?"""
 
 
-Played = Callable[[Asked], Response]
+Played = Callable[[AwsCall], Response]
 
 
 class Calls:
@@ -128,7 +128,7 @@ class Calls:
         return answer
 
     def _call(self, request: Request, process: Process) -> Call:
-        found = asked(request)
+        found = parsed_call(request)
         return Call(
             number=len(self.made),
             process=process.name,
@@ -175,7 +175,7 @@ class Calls:
         self.writer = call.process
         played = self._played.get(call.service)
         if played is not None:
-            return played(asked(request))
+            return played(parsed_call(request))
         wanted = json.loads(call.body)
         token = wanted.get("ClientRequestToken") if "Transact" in call.operation else None
         if token in self._transactions:

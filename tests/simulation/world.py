@@ -29,7 +29,7 @@ from tests.simulation.scheduler import Fiber, Scheduler
 from tests.simulation.stream import ACCOUNT, Stream
 from tests.simulation.users import Api, User
 from tests.simulation.work import Work
-from tests.support.aws_requests import REGION, Asked
+from tests.support.aws_requests import REGION, AwsCall
 
 OWNER = "ada"
 MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
@@ -318,7 +318,7 @@ class World:
 
     # --- What is played or watched --------------------------------------------------------------------
 
-    def _publish(self, wanted: Asked) -> Response:
+    def _publish(self, wanted: AwsCall) -> Response:
         if wanted.operation == "CreateTopic":
             inner = f"<TopicArn>arn:aws:sns:us-east-1:{ACCOUNT}:{wanted.parameters['Name']}</TopicArn>"
         else:

@@ -10,7 +10,7 @@ from moto import mock_aws
 from chalicelib.aws.sdk.transport import Request, Response, Unreachable
 from chalicelib.aws.ssm.parameters import KEPT_SECONDS, Parameters
 from chalicelib.domain.errors import Unavailable
-from tests.support.aws_requests import MotoClients, Send, asked
+from tests.support.aws_requests import MotoClients, Send, parsed_call
 
 OLD, NEW = "o" * 32, "n" * 32
 
@@ -27,7 +27,7 @@ class Stage:
         self.line.taps.append(self._count)
 
     def _count(self, request: Request, send: Send) -> Response:
-        self.reads += asked(request).operation == "GetParameter"
+        self.reads += parsed_call(request).operation == "GetParameter"
         return send(request)
 
     def put(self, name: str, value: str) -> None:

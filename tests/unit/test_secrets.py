@@ -14,7 +14,7 @@ from chalicelib.aws.sdk.transport import Request, Response
 from chalicelib.aws.ssm.secrets import KEPT_SECONDS, Secrets
 from chalicelib.domain.outcomes import Rejected
 from chalicelib.settings import Settings
-from tests.support.aws_requests import MotoClients, Send, asked
+from tests.support.aws_requests import MotoClients, Send, parsed_call
 
 SETTINGS = Settings(stage="test")
 
@@ -33,7 +33,7 @@ class Stage:
         self.clients.line.taps.append(self._note)
 
     def _note(self, request: Request, send: Send) -> Response:
-        if (found := asked(request)).operation == "GetParameter":
+        if (found := parsed_call(request)).operation == "GetParameter":
             self.reads.append(found.parameters["Name"])
         return send(request)
 
