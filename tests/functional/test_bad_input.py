@@ -1,4 +1,4 @@
-"""Bad input: a status and a problem document that says what is wrong; nothing stored, nothing sent."""
+"""Bad input gets a problem document. Nothing is stored, and nothing is sent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ READS = {"GetItem", "Query", "BatchGetItem", "GetQueueUrl"}
 
 @pytest.fixture(scope="module")
 def kit() -> Iterator[Kit]:
-    """One for the module: no test here may leave anything behind."""
+    """One kit for the module, because no test here may leave anything behind."""
     with Kit(Script().types) as kit:
         bootstrap.install(kit.services)
         yield kit
@@ -41,7 +41,7 @@ def wire(kit: Kit) -> Wire:
 
 @pytest.fixture(autouse=True)
 def nothing_is_stored_or_sent(kit: Kit, wire: Wire) -> Iterator[None]:
-    """But that an owner's limit may count a post before its payload is looked at."""
+    """The limits may change: they count a post before its payload is validated."""
     wire.forget()
     yield
     limits = kit.settings.resource("rollups")
@@ -49,7 +49,7 @@ def nothing_is_stored_or_sent(kit: Kit, wire: Wire) -> Iterator[None]:
 
 
 def assert_problem(answer: HTTPResponse, status: int, code: str, *pointers: str) -> list[dict[str, Any]]:
-    """The answer is a problem document (RFC 9457) of this code; its field errors."""
+    """Check that the response is a problem document (RFC 9457) with this code; return its field errors."""
     problem = answer.json_body
     assert (answer.status_code, problem["status"], problem["code"]) == (status, status, code)
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -252,7 +252,7 @@ class TestInvalidFields:
         assert_problem(http.post_raw("/tasks", raw), 422, "invalid", "/payload")
 
     def test_a_payload_that_is_larger_when_serialized_is_refused(self, http: Http) -> None:
-        """75 KB of 1e15 are 285 KB of 1000000000000000.0: too much beside DynamoDB's 400 KB for comfort."""
+        """75 KB of 1e15 become 285 KB of 1000000000000000.0: too close to DynamoDB's 400 KB."""
         raw = b'{"type":"test.fast","payload":{"any":[' + b"1e15," * 15_000 + b"0]}}"
         assert_problem(http.post_raw("/tasks", raw), 422, "invalid", "/payload")
 
@@ -353,7 +353,7 @@ class TestPaths:
 
 
 class TestAnything:
-    """Whatever comes, the fault is never ours."""
+    """No input causes a server error."""
 
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(json_values | st.dictionaries(st.sampled_from(["type", "tags", "run_at", "payload"]), json_values))

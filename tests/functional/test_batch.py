@@ -1,4 +1,4 @@
-"""POST /tasks/batch: many tasks in one request, each with an answer of its own."""
+"""POST /tasks/batch: many tasks in one request, each with its own result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The long lane does for its tasks all that the fast one does: it is the same service on another function."""
+"""The long lane behaves like the fast lane: another function runs the same service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""POST /tasks: a task is stored, on its way, and answered as it is."""
+"""POST /tasks: a task is stored, queued and returned."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class TestAnswer:
         }
 
     @pytest.mark.parametrize(
-        "wanted",
+        "fields",
         [
             {},
             {"payload": {"text": "x" * INLINE_LIMIT_BYTES}},
@@ -66,8 +66,8 @@ class TestAnswer:
             {"expires_at": "9999-12-31T23:59:59Z", "max_attempts": 25},
         ],
     )
-    def test_the_response_equals_a_later_read(self, http: Http, wanted: dict[str, Any]) -> None:
-        answer = http.post("/tasks", {"type": "test.fast", **wanted})
+    def test_the_response_equals_a_later_read(self, http: Http, fields: dict[str, Any]) -> None:
+        answer = http.post("/tasks", {"type": "test.fast", **fields})
         assert answer.status_code == 201
         task = {name: value for name, value in answer.json_body.items() if name != "stream"}
         assert http.get(f"/tasks/{task['id']}").json_body == task
@@ -149,7 +149,7 @@ class TestFailures:
     def test_the_sweep_sends_a_task_whose_message_failed(
         self, http: Http, kit: Kit, handlers: Handlers
     ) -> None:
-        """Given SQS fails, when a task is posted, then it is stored, answered, and sent two minutes later."""
+        """Given SQS fails, when a task is posted, then it is stored, returned, and sent two minutes later."""
         Wire(kit.services).refuse("SendMessage")
         answer = http.post("/tasks", {"type": "test.fast"})
         assert answer.status_code == 201
@@ -164,7 +164,7 @@ class TestFailures:
         assert http.get(f"/tasks/{answer.json_body['id']}").json_body["status"] == "succeeded"
 
     def test_a_lost_reply_creates_no_second_task(self, http: Http, kit: Kit) -> None:
-        """The SDK sends the same put again; that its row is there already is no error."""
+        """The SDK sends the same put again. An existing equal row is not an error."""
         wire = Wire(kit.services)
         wire.lose_reply("PutItem")
         answer = http.post("/tasks", {"type": "test.fast"})

@@ -1,4 +1,4 @@
-"""GET /dead-letters: deaths grouped by cause, and the deaths of one group."""
+"""GET /dead-letters: dead letters grouped by cause, and the dead letters of one group."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from tests.support.scripted_types import Script
 def groups(admin: Http, query: str = "") -> list[dict[str, Any]]:
     answer = admin.get(f"/dead-letters{query}")
     assert answer.status_code == 200
-    found: list[dict[str, Any]] = answer.json_body["groups"]
-    return found
+    body: list[dict[str, Any]] = answer.json_body["groups"]
+    return body
 
 
 def pages(admin: Http, query: str, name: str) -> list[list[dict[str, Any]]]:
     """All pages of a list."""
-    found, cursor = [], ""
+    collected, cursor = [], ""
     while True:
         body = admin.get(f"/dead-letters{query}{cursor}").json_body
-        found.append(body[name])
+        collected.append(body[name])
         if body["next_cursor"] is None:
-            return found
+            return collected
         cursor = f"&cursor={body['next_cursor']}"
 
 
@@ -46,9 +46,9 @@ class TestGroups:
             kit.clock.advance(1)
         failed_task(kit, handlers, script, "something else")
         handlers.watch_dead_letters()
-        found = {group["count"]: group for group in groups(admin)}
-        assert sorted(found) == [1, 7]
-        group = found[7]
+        by_count = {group["count"]: group for group in groups(admin)}
+        assert sorted(by_count) == [1, 7]
+        group = by_count[7]
         assert (group["type"], group["kind"], group["error_type"]) == ("test.fast", "exception", "ValueError")
         assert group["message"] == "order 6 is lost"
         assert group["task_ids"] == [task["id"] for task in reversed(dead[2:])]
@@ -90,8 +90,8 @@ class TestGroups:
         kit.drain()
         handlers.watch_dead_letters()
         (group,) = groups(admin)
-        (death,) = admin.get(f"/dead-letters?group={group['id']}").json_body["dead_letters"]
-        assert (death["key"], death["redrive_count"]) == (f"{task['id']}#1", 1)
+        (letter,) = admin.get(f"/dead-letters?group={group['id']}").json_body["dead_letters"]
+        assert (letter["key"], letter["redrive_count"]) == (f"{task['id']}#1", 1)
 
     def test_unrecognized_messages_are_a_group_of_their_own(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
@@ -113,9 +113,9 @@ class TestGroups:
             failed_task(kit, handlers, script, f"{name} is gone")
             kit.clock.advance(1)
         handlers.watch_dead_letters()
-        found = pages(admin, "?limit=2", "groups")
+        listed = pages(admin, "?limit=2", "groups")
         counts: dict[str, int] = {}
-        for page in found:
+        for page in listed:
             assert len(page) <= 2
             for group in page:
                 counts[group["message"]] = counts.get(group["message"], 0) + group["count"]
@@ -136,17 +136,17 @@ class TestDeadLettersOfAGroup:
             kit.clock.advance(1)
         handlers.watch_dead_letters()
         (group,) = [group for group in groups(admin) if "order" in group["message"]]
-        found = pages(admin, f"?group={group['id']}&limit=2", "dead_letters")
-        assert [[death["task_id"] for death in page] for page in found] == [
+        listed = pages(admin, f"?group={group['id']}&limit=2", "dead_letters")
+        assert [[letter["task_id"] for letter in page] for page in listed] == [
             [dead[4]["id"], dead[3]["id"]],
             [dead[2]["id"], dead[1]["id"]],
             [dead[0]["id"]],
         ]
-        death = found[0][0]
-        assert death["key"] == f"{death['task_id']}#0"
-        assert (death["attempt"], death["message"]) == (1, "order 4 is lost")
-        assert death["failed_at"] == dead[4]["finished_at"]
-        assert death["recorded_at"] is not None
+        letter = listed[0][0]
+        assert letter["key"] == f"{letter['task_id']}#0"
+        assert (letter["attempt"], letter["message"]) == (1, "order 4 is lost")
+        assert letter["failed_at"] == dead[4]["finished_at"]
+        assert letter["recorded_at"] is not None
 
     def test_an_unknown_group_is_empty(self, admin: Http, script: Script) -> None:
         assert admin.get("/dead-letters?group=nope").json_body == {"dead_letters": [], "next_cursor": None}
@@ -156,7 +156,7 @@ class TestBounds:
     def test_a_page_examines_a_bounded_number_of_records(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        """Whatever many deaths there are, and even when all of them are over."""
+        """For any number of dead letters, and even if all of them were retried."""
         records = DeadLetterRecords(
             kit.client("dynamodb"), kit.settings.resource("tasks"), kit.services.timing.keep
         )
@@ -172,9 +172,9 @@ class TestBounds:
         handlers.watch_dead_letters()
         assert len(items(kit, "tasks", "dead#")) == EXAMINED + 100
         wire = Wire(kit.services)
-        found = pages(admin, "?limit=1", "groups")
-        assert sum(group["count"] for page in found for group in page) == 1
-        assert len(found) > 1
+        listed = pages(admin, "?limit=1", "groups")
+        assert sum(group["count"] for page in listed for group in page) == 1
+        assert len(listed) > 1
         assert all(sent["Limit"] <= EXAMINED // 8 + 1 for sent in wire.sent("Query"))
 
     @pytest.mark.parametrize(

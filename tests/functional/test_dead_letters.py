@@ -1,4 +1,4 @@
-"""The monitor: each death is told and recorded, once, whatever dies in between."""
+"""The monitor records each dead letter and sends an alert for it once, even after a crash."""
 
 from __future__ import annotations
 
@@ -88,14 +88,14 @@ class TestDeadLetter:
         [letter] = take_messages(kit, "dead-letters")
         self._send_lives(kit, letter, ALERT_LIMIT + 1)
         handlers.watch_dead_letters()
-        told = alerts.take()
-        assert len(told) == 2
-        assert max(len(text.encode()) for text in told) < ALERT_LIMIT_BYTES
+        texts = alerts.take()
+        assert len(texts) == 2
+        assert max(len(text.encode()) for text in texts) < ALERT_LIMIT_BYTES
 
     @staticmethod
     def _send_lives(kit: Kit, letter: dict[str, Any], lives: int) -> None:
-        plain = json.loads(letter["Body"])
-        bodies = [json.dumps({**plain, "redrive_count": life}) for life in range(lives)]
+        fields = json.loads(letter["Body"])
+        bodies = [json.dumps({**fields, "redrive_count": life}) for life in range(lives)]
         send_messages(kit, "dead-letters", bodies)
 
     def test_it_never_sends_to_a_queue(
@@ -132,7 +132,7 @@ class TestDeadLetter:
 
 class TestCrash:
     @pytest.mark.parametrize(
-        ("operation", "told"), [("Publish", 1), ("PutItem", 2), ("DeleteMessageBatch", 1)]
+        ("operation", "alert_count"), [("Publish", 1), ("PutItem", 2), ("DeleteMessageBatch", 1)]
     )
     def test_nothing_is_missing_and_only_the_same_key_is_repeated(
         self,
@@ -143,7 +143,7 @@ class TestCrash:
         alerts: Alerts,
         wire: Wire,
         operation: str,
-        told: int,
+        alert_count: int,
     ) -> None:
         task = failed_task(kit, handlers, script)
         wire.crash_before(operation)
@@ -154,7 +154,7 @@ class TestCrash:
         handlers.watch_dead_letters()
 
         texts = alerts.take()
-        assert len(texts) == told
+        assert len(texts) == alert_count
         assert all(f"{task['id']}#0" in text for text in texts)
         assert list(records(kit)) == [f"{task['id']}#0"]
         assert queue_depth(kit) == 0

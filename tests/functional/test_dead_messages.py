@@ -1,4 +1,4 @@
-"""What else lies in the dead letter queue: bounced wake-ups, and messages that are not ours."""
+"""Other messages in the dead-letter queue: bounced task messages, and unrecognized messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.scripted_types import Script
 
 
 class TestBounced:
-    """Messages that SQS gave up: delivered ten times, and never done."""
+    """Task messages that SQS gave up after ten deliveries."""
 
     def test_a_message_that_no_worker_ever_claimed_is_poison(
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts

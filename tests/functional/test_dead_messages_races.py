@@ -1,4 +1,4 @@
-"""A bounced message and its task: between the monitor's look at the row and its verdict, the row moved."""
+"""A bounced message whose task changes between the monitor's read of the row and its write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DELETE /tasks/{id}: a finished task goes, with everything that belongs to it."""
+"""DELETE /tasks/{id}: deletes a finished task with its documents."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("script")
 
 @pytest.fixture
 def finished(kit: Kit, handlers: Handlers, script: Script) -> dict[str, Any]:
-    """A task that succeeded, with a payload and a result that lie apart."""
+    """A succeeded task with a separately stored payload and result."""
     script.returns("r" * 2000)
     task = kit.create("test.fast", {"text": "p" * 2000})
     handlers.run(task)
@@ -76,7 +76,7 @@ def test_a_lost_reply_is_a_success(http: Http, kit: Kit, finished: dict[str, Any
 def test_a_task_that_was_retried_meanwhile_stays(
     http: Http, kit: Kit, handlers: Handlers, script: Script
 ) -> None:
-    """Given a canceled task that is retried after it was read, when it is deleted, then it lives on."""
+    """Given a canceled task that is retried after it was read, when it is deleted, then it stays."""
     task = kit.create("test.fast")
     http.post(f"/tasks/{task['id']}/cancel")
     other = kit.new_services()

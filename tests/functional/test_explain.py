@@ -26,9 +26,13 @@ def explained(http: Http, task: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_task_in_the_queue_waits_behind_others(http: Http, kit: Kit, script: Script) -> None:
     tasks = [kit.create("test.fast") for _ in range(3)]
-    found = explained(http, tasks[-1])
-    assert (found["status"], found["reason"], found["until"]) == ("queued", "waiting_in_queue", None)
-    assert found["ahead"] == {"count": 3, "approximate": True}
+    explanation = explained(http, tasks[-1])
+    assert (explanation["status"], explanation["reason"], explanation["until"]) == (
+        "queued",
+        "waiting_in_queue",
+        None,
+    )
+    assert explanation["ahead"] == {"count": 3, "approximate": True}
     take_messages(kit, "fast")
     assert explained(http, tasks[-1])["ahead"]["count"] == 0
 
@@ -43,8 +47,12 @@ def test_a_task_that_waits_for_a_time_shows_it_and_reads_no_queue(
 ) -> None:
     task = kit.create("test.fast", delay_seconds=90)
     wire = Wire(kit.services)
-    found = explained(http, task)
-    assert (found["reason"], found["until"], found["ahead"]) == ("scheduled", task["run_at"], None)
+    explanation = explained(http, task)
+    assert (explanation["reason"], explanation["until"], explanation["ahead"]) == (
+        "scheduled",
+        task["run_at"],
+        None,
+    )
     assert wire.counts() == {"GetItem": 1, "Query": 1}
 
 

@@ -1,4 +1,4 @@
-"""GET /tasks/{id}: the whole task, or the word that the caller has it."""
+"""GET /tasks/{id}: the whole task, or 304 if the caller has it."""
 
 from __future__ import annotations
 
@@ -72,19 +72,19 @@ class TestTask:
 
 
 class TestEtag:
-    @pytest.mark.parametrize("known", ['"v1"', 'W/"v1"', "*", '"v0", "v1"', 'W/"v7" ,  W/"v1"'])
+    @pytest.mark.parametrize("etag", ['"v1"', 'W/"v1"', "*", '"v0", "v1"', 'W/"v7" ,  W/"v1"'])
     def test_a_caller_with_this_version_gets_304_without_a_body(
-        self, http: Http, kit: Kit, known: str
+        self, http: Http, kit: Kit, etag: str
     ) -> None:
         task = kit.create("test.fast")
-        answer = http.get(f"/tasks/{task['id']}", if_none_match=known)
+        answer = http.get(f"/tasks/{task['id']}", if_none_match=etag)
         assert (answer.status_code, answer.body) == (304, b"")
         assert answer.headers["ETag"] == '"v1"'
 
-    @pytest.mark.parametrize("known", ['"v0"', '"v11"', "v1", "", '"', '"*"', "x" * 1000])
-    def test_a_caller_with_another_version_gets_the_task(self, http: Http, kit: Kit, known: str) -> None:
+    @pytest.mark.parametrize("etag", ['"v0"', '"v11"', "v1", "", '"', '"*"', "x" * 1000])
+    def test_a_caller_with_another_version_gets_the_task(self, http: Http, kit: Kit, etag: str) -> None:
         task = kit.create("test.fast")
-        answer = http.get(f"/tasks/{task['id']}", if_none_match=known)
+        answer = http.get(f"/tasks/{task['id']}", if_none_match=etag)
         assert answer.status_code == 200
         assert answer.json_body["id"] == task["id"]
 

@@ -1,4 +1,4 @@
-"""Idempotency-Key: however often a post is sent, it makes one task."""
+"""Idempotency-Key: repeated posts create one task."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ class TestReplay:
         assert len(ids) == 3
 
     def test_owners_do_not_share_keys(self, kit: Kit) -> None:
-        wanted = NewTask(type="test.fast")
-        one, _ = kit.services.tasks.create_once("ada", wanted, "k1")
-        other, replayed = kit.services.tasks.create_once("bob", wanted, "k1")
+        new_task = NewTask(type="test.fast")
+        one, _ = kit.services.tasks.create_once("ada", new_task, "k1")
+        other, replayed = kit.services.tasks.create_once("bob", new_task, "k1")
         assert one.id != other.id
         assert not replayed
 
@@ -77,7 +77,7 @@ class TestReplay:
         assert documents(kit, task["id"]) == ["payload"]
 
     def test_a_post_sent_again_after_its_expiry_is_still_a_replay(self, http: Http, kit: Kit) -> None:
-        """It was right when it came first: its sender must learn what became of it."""
+        """The first post was valid, so its sender must receive the task."""
         body = {**BODY, "expires_at": timestamp(kit.clock() + timedelta(seconds=60))}
         first = http.post("/tasks", body, idempotency_key="k1").json_body
         kit.clock.advance(61)
@@ -123,7 +123,7 @@ class TestRefusals:
 
 
 class TestExpiry:
-    """DynamoDB's TTL removes late: a key past its 24 hours counts as absent although its item is there."""
+    """DynamoDB's TTL deletes late: a key older than 24 hours counts as absent even if its item exists."""
 
     def test_a_key_is_remembered_for_24_hours(self, http: Http, kit: Kit) -> None:
         first = http.post("/tasks", BODY, idempotency_key="k1").json_body
@@ -151,7 +151,7 @@ class TestExpiry:
 
 class TestAtTheSameTime:
     def test_20_posts_with_one_key_create_one_task(self, kit: Kit) -> None:
-        """Given twenty containers, when all get the same post at once, then one makes the task."""
+        """Given twenty containers, when all receive the same post at once, then one creates the task."""
         containers = [kit.new_services() for _ in range(20)]
         together = Barrier(20)
 
@@ -174,8 +174,8 @@ class TestAtTheSameTime:
         def post(number: int) -> str | None:
             together.wait()
             try:
-                wanted = NewTask(type="test.fast", payload={"number": number % 2})
-                return kit.services.tasks.create_once("default", wanted, "k1")[0].id
+                new_task = NewTask(type="test.fast", payload={"number": number % 2})
+                return kit.services.tasks.create_once("default", new_task, "k1")[0].id
             except IdempotencyMismatch:
                 return None
 
@@ -187,7 +187,7 @@ class TestAtTheSameTime:
 
 
 def conflict() -> Callable[[], None]:
-    """What DynamoDB answers when two transactions meet on a key."""
+    """DynamoDB's error for two conflicting transactions on one key."""
 
     def meet() -> None:
         code = "TransactionCanceledException"
@@ -199,7 +199,7 @@ def conflict() -> Callable[[], None]:
 
 class TestFailures:
     def test_a_lost_reply_is_no_replay(self, http: Http, kit: Kit) -> None:
-        """The SDK sends the transaction again, and finds its own first copy."""
+        """The SDK sends the transaction again and recognizes its own first copy."""
         Wire(kit.services).lose_reply("TransactWriteItems")
         answer = http.post("/tasks", BIG, idempotency_key="k1")
         assert answer.status_code == 201

@@ -1,4 +1,4 @@
-"""The kit, as somebody meets it who tests a task type of their own."""
+"""The kit as an author of task types uses it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Greeting(BaseModel):
 
 @types.task_type("demo.greet", payload=Greeting, max_attempts=3)
 def greet(payload: Greeting, context: TaskContext) -> str:
-    """Greet somebody, at the second try."""
+    """Greet somebody on the second attempt."""
     if context.attempt == 1:
         raise RetryAfter(3600, "still asleep")
     return f"Hello, {payload.name}"

@@ -1,4 +1,4 @@
-"""Limits of one owner, over HTTP and at the socket: 429, when to come again, and nothing stored."""
+"""The limits of one owner over HTTP and WebSocket: 429 with Retry-After, and nothing stored."""
 
 from __future__ import annotations
 
@@ -92,16 +92,16 @@ class TestPosts:
 
 class TestOpenTasks:
     def test_the_stream_handler_counts_open_tasks(self, kit: Kit, http: Http, handlers: Handlers) -> None:
-        """Given as many open tasks as may be, when one ends, then there is room for another."""
-        made: list[dict[str, Any]] = []
-        while len(made) < QUOTA["open_tasks"]:
-            made.append(http.post("/tasks", TASK).json_body)
+        """Given as many open tasks as allowed, when one ends, then another may be created."""
+        tasks: list[dict[str, Any]] = []
+        while len(tasks) < QUOTA["open_tasks"]:
+            tasks.append(http.post("/tasks", TASK).json_body)
             kit.clock.advance(2)
         handlers.push()
         answer = http.post("/tasks", TASK)
         assert answer.status_code == 429
         assert answer.headers["RateLimit-Policy"] == '"open-tasks";q=6'
-        http.post(f"/tasks/{made[0]['id']}/cancel")
+        http.post(f"/tasks/{tasks[0]['id']}/cancel")
         handlers.push()
         kit.clock.advance(2)
         assert statuses(http, 2) == [201, 429]

@@ -1,4 +1,4 @@
-"""Logs and metrics of the whole way: one request id an invocation, one correlation id a task."""
+"""Logs and metrics: one request id per invocation, one correlation id per task."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("script")
 
 
 def post_through_the_gateway(kit: Kit, body: Any, **more: str) -> dict[str, Any]:
-    """POST /tasks as API Gateway hands it to Lambda, with its request id: the task."""
+    """POST /tasks as API Gateway passes it to Lambda, with a request id; return the task."""
     headers = {"authorization": f"Bearer {kit.token()}", **more}
     event = http_event("POST", "/tasks", body, headers=headers, request_id="gateway-1")
     task: dict[str, Any] = json.loads(app.app(event, LambdaContext())["body"])
@@ -38,7 +38,7 @@ class TestTrace:
     def test_a_correlation_id_goes_from_the_api_through_queue_and_stream(
         self, kit: Kit, handlers: Handlers, printed: Printed
     ) -> None:
-        """Given a caller's X-Correlation-Id, when its task runs and is announced, then all tell of it."""
+        """Given a caller's X-Correlation-Id, when its task runs and is pushed, then all lines have the id."""
         task = post_through_the_gateway(kit, {"type": "test.fast"}, **{"x-correlation-id": "trace-1"})
         lines = by_action(printed())
         for action in ("task_created", "invocation_finished"):
@@ -68,9 +68,9 @@ class TestTrace:
         (message,) = take_messages(kit, "fast")
         assert json.loads(message["Body"])["correlation_id"] == "gateway-1"
 
-    @pytest.mark.parametrize("given", ["", "a b", "é", 'a"b', "a\nb", "<script>", "x" * 129])
-    def test_an_invalid_correlation_id_is_ignored(self, kit: Kit, printed: Printed, given: str) -> None:
-        post_through_the_gateway(kit, {"type": "test.fast"}, **{"x-correlation-id": given})
+    @pytest.mark.parametrize("sent_id", ["", "a b", "é", 'a"b', "a\nb", "<script>", "x" * 129])
+    def test_an_invalid_correlation_id_is_ignored(self, kit: Kit, printed: Printed, sent_id: str) -> None:
+        post_through_the_gateway(kit, {"type": "test.fast"}, **{"x-correlation-id": sent_id})
         assert by_action(printed())["task_created"]["correlation_id"] == "gateway-1"
 
     def test_lines_of_a_task_type_have_the_ids(
@@ -112,7 +112,7 @@ class TestTrace:
 
 
 class TestCorrelationId:
-    """Whatever happens to a task is found by its correlation id, whoever else's request it happened in."""
+    """All lines about a task have its correlation id, even in the request of another caller."""
 
     @pytest.mark.usefixtures("sockets")  # a task comes with a ticket
     def test_from_creation_to_deletion(
@@ -187,7 +187,7 @@ class TestSecrecy:
     def test_payload_result_and_error_are_not_in_the_logs(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script, printed: Printed
     ) -> None:
-        """Given values that nobody but the owner may see, in one task that succeeds and one that dies."""
+        """Given private values in a task that succeeds and in one that fails for good."""
         secret = {"number": 1, "text": "s3cret"}
         script.returns({"token": "s3cret"})
         handlers.run(http.post("/tasks", {"type": "test.fast", "payload": secret}).json_body)
@@ -211,7 +211,7 @@ class TestMetrics:
     def test_every_step_of_a_task_is_counted(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script, printed: Printed
     ) -> None:
-        """Given a task that waits 2 s and fails once and for good, when all is done, then it was counted."""
+        """Given a task that waits 2 s and fails for good, when it is done, then each step was counted."""
         script.raises(NonRetryable("broken"))
         task = http.post("/tasks", {"type": "test.fast"}).json_body
         kit.clock.advance(2)

@@ -1,4 +1,4 @@
-"""GET /openapi.json, and answers that are what it says."""
+"""GET /openapi.json, and the responses that it describes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TestDocument:
 
 
 class Checked:
-    """The API, with every answer held against the document; it remembers which operations answered."""
+    """The HTTP API. Validates each response by the document and records the operations."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
@@ -47,9 +47,9 @@ class Checked:
         send: Callable[..., HTTPResponse] = getattr(self._http, operation.method)
         sent = (body,) if operation.method == "post" else ()
         answer = send(path or operation.path, *sent, **headers)
-        told = DOCUMENT["paths"][operation.path][operation.method]["responses"]
-        assert str(answer.status_code) in told, answer.body
-        content = _resolved(told[str(answer.status_code)]).get("content")
+        documented = DOCUMENT["paths"][operation.path][operation.method]["responses"]
+        assert str(answer.status_code) in documented, answer.body
+        content = _resolved(documented[str(answer.status_code)]).get("content")
         if content is None:
             assert answer.body == b""
         else:
@@ -64,8 +64,8 @@ class Checked:
 def _resolved(answer: dict[str, Any]) -> dict[str, Any]:
     if "$ref" not in answer:
         return answer
-    found: dict[str, Any] = DOCUMENT["components"]["responses"][answer["$ref"].rpartition("/")[2]]
-    return found
+    response: dict[str, Any] = DOCUMENT["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+    return response
 
 
 @pytest.fixture

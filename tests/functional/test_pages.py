@@ -1,4 +1,4 @@
-"""The pages for people and their assets, as browsers get them."""
+"""The web pages and their assets, as browsers receive them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PROVIDER = {
 
 @pytest.fixture
 def http(http: Http, kit: Kit) -> Http:
-    """Nobody has signed in yet."""
+    """The API before sign-in."""
     kit.client("ssm").put_parameter(
         Name=kit.settings.parameter("websocket-endpoint"), Value="https://ws.example/local", Type="String"
     )
@@ -78,8 +78,8 @@ class TestPages:
     def test_a_browser_that_has_the_page_gets_304(self, http: Http, path: str) -> None:
         first = http.get(path)
         assert first.headers["Cache-Control"] == "no-cache"
-        for known in (first.headers["ETag"], f"W/{first.headers['ETag']}", "*"):
-            again = http.get(path, if_none_match=known)
+        for tag in (first.headers["ETag"], f"W/{first.headers['ETag']}", "*"):
+            again = http.get(path, if_none_match=tag)
             assert (again.status_code, again.body) == (304, b"")
             assert again.headers["ETag"] == first.headers["ETag"]
         assert http.get(path, if_none_match='"another"').status_code == 200
@@ -161,10 +161,10 @@ class TestConfig:
         assert "connect-src 'self' wss://ws.example https://token.example;" in policy
 
     def test_a_changed_policy_is_a_changed_page(self) -> None:
-        plain = Settings.from_env(PROVIDER)
-        other = replace(plain, oidc_token_endpoint="https://elsewhere.example/token")
+        settings = Settings.from_env(PROVIDER)
+        other = replace(settings, oidc_token_endpoint="https://elsewhere.example/token")
         tags = {
             answers.page(request("/"), "dashboard", each, WEBSOCKET).headers["ETag"]
-            for each in (plain, other)
+            for each in (settings, other)
         }
         assert len(tags) == 2

@@ -1,4 +1,4 @@
-"""POST /task-types/{name}/pause and /resume: nothing of a type is started, and nothing is lost."""
+"""POST /task-types/{name}/pause and /resume: no task of the type starts, and none is lost."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class TestPaused:
     def test_the_age_of_a_cached_pause_counts_from_the_start_of_its_read(
         self, admin: Http, kit: Kit, script: Script
     ) -> None:
-        """Given a worker that stood still while it asked, when a type is paused, then it asks again."""
+        """Given a worker that froze during its read, when a type is paused, then the worker reads again."""
         other = kit.new_services()
         Wire(other).before("Query", lambda: kit.clock.advance(KEPT.total_seconds() + 1))
         assert other.pauses.paused() == frozenset()
@@ -228,9 +228,9 @@ class TestPaused:
     ) -> None:
         task = kit.create("test.fast")
         pause(admin, reason="the shop is down")
-        found = http.get(f"/tasks/{task['id']}/explain").json_body
-        assert (found["reason"], found["ahead"]) == ("type_paused", None)
-        assert "the shop is down" in found["detail"]
+        explanation = http.get(f"/tasks/{task['id']}/explain").json_body
+        assert (explanation["reason"], explanation["ahead"]) == ("type_paused", None)
+        assert "the shop is down" in explanation["detail"]
 
 
 class TestResumed:
@@ -268,7 +268,7 @@ class TestResumed:
     def test_the_sweep_continues_an_unfinished_resume(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        """Given a resume whose function dies, when the sweep comes, then it brings the tasks back."""
+        """Given a resume whose function crashes, when the sweep runs, then it unparks the tasks."""
         task = kit.create("test.fast")
         pause(admin)
         handlers.run(task)
@@ -321,7 +321,7 @@ class TestResumed:
     def test_the_lost_worker_of_a_parked_task_is_detected(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        """Given a parked row that was claimed before it came home, when its lease ends, the sweep acts."""
+        """Given a parked row that was claimed before it was unparked, when its lease ends, the sweep acts."""
         task = kit.create("test.fast")
         pause(admin)
         handlers.run(task)

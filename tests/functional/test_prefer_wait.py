@@ -1,4 +1,4 @@
-"""Prefer: wait=N on POST /tasks and GET /tasks/{id}: a fast task's result in one round trip."""
+"""Prefer: wait=N on POST /tasks and GET /tasks/{id}: the result of a fast task in one round trip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the table's stream to the sockets: who gets what, in which order, at which cost."""
+"""From the table's stream to the sockets: the receivers, the order and the cost of updates."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class TestFrames:
         task = kit.create("test.fast")
         handlers.run(task)
         handlers.push()
-        told = sockets.tasks("c1")
-        assert [(each["status"], each["version"]) for each in told] == [
+        updates = sockets.tasks("c1")
+        assert [(each["status"], each["version"]) for each in updates] == [
             ("queued", 1),
             ("running", 2),
             ("running", 3),
             ("succeeded", 4),
         ]
-        assert told[-1] == kit.get(task["id"])
+        assert updates[-1] == kit.get(task["id"])
 
     def test_a_batch_connection_gets_the_newest_version_of_each_task(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
@@ -87,7 +87,7 @@ class TestFrames:
         for batch in (records[2:], records, records[:2], records[::-1]):
             handlers.push(batch)
         for connection in ("c1", "c2"):
-            newest = max(sockets.tasks(connection), key=lambda told: told["version"])
+            newest = max(sockets.tasks(connection), key=lambda task: task["version"])
             assert newest == kit.get(task["id"])
 
 
@@ -101,8 +101,10 @@ class TestWatchers:
         handlers.connect("one", watch=f"task:{one['id']}")
         handlers.connect("long", watch="type:test.long")
         handlers.push()
-        told = {name: {task["id"] for task in sockets.tasks(name)} for name in ("all", "none", "one", "long")}
-        assert told == {
+        received = {
+            name: {task["id"] for task in sockets.tasks(name)} for name in ("all", "none", "one", "long")
+        }
+        assert received == {
             "all": {one["id"], other["id"]},
             "none": set(),
             "one": {one["id"]},
@@ -203,7 +205,7 @@ class TestFailures:
         task = kit.create("test.fast")
         with pytest.raises(Exception, match="1 of 50 connections"):
             handlers.push()
-        served = {name for name in names if [told["id"] for told in sockets.tasks(name)] == [task["id"]]}
+        served = {name for name in names if [update["id"] for update in sockets.tasks(name)] == [task["id"]]}
         assert served == set(names) - {"c7", "c8"}
 
     @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Redrives as clients ask for them: canceling, aborting, trying out, listing."""
+"""Requests about redrives: cancel, abort, dry run and list."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class TestCancel:
     def test_a_running_task_is_asked_to_stop_once(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        found: list[Any] = []
-        script.work = lambda payload, context: found.extend(
+        progress: list[Any] = []
+        script.work = lambda payload, context: progress.extend(
             [start(http, action="cancel")["changed"], start(http, action="cancel")["changed"]]
         )
         handlers.run(kit.create("test.fast"))
-        assert found == [1, 0]
+        assert progress == [1, 0]
 
     def test_only_tasks_of_one_status_are_canceled(self, http: Http, kit: Kit, script: Script) -> None:
         queued, scheduled = kit.create("test.fast"), kit.create("test.fast", delay_seconds=60)
@@ -75,8 +75,8 @@ class TestAbort:
 
         worker = kit.new_services(sleep=wait)
         worker.redrives.advance(kit.clock() + timedelta(seconds=60))
-        found = get(http, redrive)
-        assert (found["status"], found["changed"]) == ("aborted", 3)
+        current = get(http, redrive)
+        assert (current["status"], current["changed"]) == ("aborted", 3)
         assert statuses(kit, dead).count("queued") == 3
 
     def test_a_finished_redrive_cannot_be_aborted(self, http: Http, script: Script) -> None:
@@ -110,18 +110,18 @@ class TestDryRun:
 
 class TestList:
     def test_redrives_are_listed_newest_first(self, http: Http, kit: Kit, script: Script) -> None:
-        made = []
+        started = []
         for number in range(5):
-            made.append(start(http, {"tag": f"t{number}"})["id"])
+            started.append(start(http, {"tag": f"t{number}"})["id"])
             kit.clock.advance(1)
-        found, cursor = [], ""
+        listed, cursor = [], ""
         while True:
             body = http.get(f"/redrives?limit=2{cursor}").json_body
-            found += [redrive["id"] for redrive in body["redrives"]]
+            listed += [redrive["id"] for redrive in body["redrives"]]
             if body["next_cursor"] is None:
                 break
             cursor = f"&cursor={body['next_cursor']}"
-        assert found == made[::-1]
+        assert listed == started[::-1]
 
     def test_each_owner_lists_their_own_redrives(self, http: Http, kit: Kit, script: Script) -> None:
         redrive = start(http)

@@ -1,4 +1,4 @@
-"""Redrives: one action on many tasks, at a bounded rate, survived by crashes and stopped by an abort."""
+"""Redrives: one action on many tasks at a bounded rate, which survives crashes and stops on abort."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class TestRetry:
         assert {kit.get(task["id"])["redrive_count"] for task in dead} == {1}
 
     @pytest.mark.parametrize(
-        ("chosen", "wanted"),
+        ("filters", "matches"),
         [
             ({"type": "test.long"}, 0),
             ({"tag": "blue"}, 1),
@@ -73,14 +73,14 @@ class TestRetry:
         ],
     )
     def test_tasks_that_do_not_match_the_filter_are_left_alone(  # noqa: PLR0917
-        self, http: Http, kit: Kit, handlers: Handlers, script: Script, chosen: Any, wanted: int
+        self, http: Http, kit: Kit, handlers: Handlers, script: Script, filters: Any, matches: int
     ) -> None:
         failed_tasks(kit, handlers, script, 2)
         blue = kit.create("test.fast", max_attempts=1, tags=("blue",))
         handlers.run(blue)
         canceled = kit.create("test.fast", delay_seconds=60)
         http.post(f"/tasks/{canceled['id']}/cancel")
-        assert start(http, chosen)["changed"] == wanted
+        assert start(http, filters)["changed"] == matches
 
     def test_the_tasks_of_a_dead_letter_group_are_retried(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
@@ -102,15 +102,15 @@ class TestRetry:
         for _ in range(5):
             tasks.append(failed_task(kit, handlers, script))
             kit.clock.advance(10)
-        chosen = {"created_after": tasks[0]["created_at"], "created_before": tasks[3]["created_at"]}
-        assert start(http, chosen)["matched"] == 2
+        filters = {"created_after": tasks[0]["created_at"], "created_before": tasks[3]["created_at"]}
+        assert start(http, filters)["matched"] == 2
         assert statuses(kit, tasks) == ["failed", "queued", "queued", "failed", "failed"]
 
     def test_the_tasks_of_several_pages_are_retried(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         dead = failed_tasks(kit, handlers, script, 1)
-        for _ in range(EXAMINED_WITH_FILTERS // 100):  # newer ones, a stretch full
+        for _ in range(EXAMINED_WITH_FILTERS // 100):  # a full page of newer tasks
             http.post("/tasks/batch", {"tasks": [{"type": "test.fast"}] * 100})
         kit.clock.advance(1)
         redrive = start(http)
@@ -136,7 +136,7 @@ class TestLoopGuard:
         dead = failed_tasks(kit, handlers, script, 3)
         redrive = start(http, rate=1)
         kit.clock.advance(1)
-        for task in dead:  # whichever was retried fails at once
+        for task in dead:  # each retried task fails at once
             handlers.run(row(kit, task["id"]))
         handlers.sweep()
         assert counts(get(http, redrive)) == (3, 3, 0, 0)
@@ -194,7 +194,7 @@ class TestCrash:
     def test_the_sweep_continues_after_a_crash(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        """Given a function that dies in the middle, when its lease is over, then nothing happens twice."""
+        """Given a function that crashes in a redrive, when its lease ends, then no task is changed twice."""
         dead = failed_tasks(kit, handlers, script, 6)
         redrive = start(http, rate=2)
         wire = Wire(kit.services)
@@ -203,7 +203,7 @@ class TestCrash:
         with pytest.raises(Crash):
             handlers.sweep()
         handlers.sweep()
-        assert get(http, redrive)["status"] == "running"  # the dead function's lease is not over
+        assert get(http, redrive)["status"] == "running"  # the lease of the killed function is still valid
         kit.clock.advance(LEASE.total_seconds())
         handlers.sweep()
         assert get(http, redrive)["status"] == "done"
@@ -213,7 +213,7 @@ class TestCrash:
     def test_a_zombies_progress_is_refused(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        """Given a function that stood still, when another has gone on, then nothing that it stores counts."""
+        """Given a function that froze, when another has continued, then its writes are refused."""
         failed_tasks(kit, handlers, script, 8)
         redrive = start(http, rate=1)
         other = kit.new_services()
@@ -233,7 +233,7 @@ class TestCrash:
     def test_a_sweep_leaves_a_redrive_that_another_runs(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        """Given two sweeps that found the same redrive, when one has taken it, then the other leaves it."""
+        """Given two sweeps that read the same redrive, when one has claimed it, then the other leaves it."""
         failed_tasks(kit, handlers, script, 3)
         start(http, rate=1)
         wire = Wire(kit.services)
@@ -261,9 +261,9 @@ class TestCrash:
 
         zombie = kit.new_services(sleep=take_over)
         zombie.redrives.advance(kit.clock() + timedelta(seconds=600))
-        found = get(http, redrive)
-        assert found["status"] == "done"
-        assert found["changed"] <= 6
+        current = get(http, redrive)
+        assert current["status"] == "done"
+        assert current["changed"] <= 6
 
     def test_errors_are_retried_and_given_up_in_the_end(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script

@@ -1,4 +1,4 @@
-"""POST /tasks/{id}/retry: the next life of a task that ended without success."""
+"""POST /tasks/{id}/retry: starts a task again that ended without success."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("script")
 
 @pytest.fixture
 def failed(kit: Kit, handlers: Handlers, script: Script) -> dict[str, Any]:
-    """A task that failed for good; its dead letter is in the queue. From now on runs succeed."""
+    """A task that failed for good, with its dead letter in the queue. From now on runs succeed."""
     script.raises(NonRetryable("broken"))
     task = kit.create("test.fast", {"number": 1})
     handlers.run(task)
@@ -117,7 +117,7 @@ class TestRefusals:
 
 
 class TestDeadLetterFirst:
-    """A quick retry must not swallow a death: its dead letter goes before the next life begins."""
+    """A quick retry must not lose a dead letter: it is sent before the retry."""
 
     @pytest.mark.parametrize("action", ["retry", "delete"])
     def test_an_unsent_dead_letter_is_sent_now(

@@ -1,4 +1,4 @@
-"""GET /stats: what happened lately and what waits, added up by the stream handler."""
+"""GET /stats: recent counts, added up by the stream handler, and queue lengths."""
 
 from __future__ import annotations
 

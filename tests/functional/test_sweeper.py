@@ -1,4 +1,4 @@
-"""The sweep: what it does with each due row, and what it leaves alone."""
+"""The sweep: its action on each due row, and the rows that it leaves alone."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class TestLostMessage:
     def test_a_lost_message_delays_a_retry_and_loses_nothing(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        """As when the mapping was not told ReportBatchItemFailures."""
+        """As with a mapping without ReportBatchItemFailures."""
         script.work = lambda payload, context: context.attempt / (context.attempt - 1)
         task = kit.create("test.fast")
         assert not handlers.run(task).acknowledged

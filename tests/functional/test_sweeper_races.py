@@ -1,4 +1,4 @@
-"""Sweeps among others: what moved meanwhile is left alone, and no row stands in another's way."""
+"""Concurrent changes during a sweep: changed rows are left alone, and no row blocks another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.scripted_types import Script
 
 
 class TestConcurrentChange:
-    """Between the sweep's look at the row and its write, the row moved: the sweep writes nothing."""
+    """The row changes between the sweep's read and its write: the sweep writes nothing."""
 
     def test_a_claimed_task_is_left_alone(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         task = kit.create("test.fast")
@@ -99,8 +99,8 @@ class TestManyRows:
 
     def test_all_pages_are_swept_unless_time_runs_out(self, script: Script) -> None:
         with Kit(script.types, due_buckets=1) as kit:
-            wanted = [NewTask(type="test.fast") for _ in range(101)]
-            kit.services.tasks.create_many(kit.owner, wanted)
+            new_tasks = [NewTask(type="test.fast") for _ in range(101)]
+            kit.services.tasks.create_many(kit.owner, new_tasks)
             kit.clock.advance(120)
             wire = Wire(kit.services)
             wire.before("SendMessageBatch", lambda: kit.clock.advance(50))

@@ -1,4 +1,4 @@
-"""Clients on a WebSocket: connect, ask, leave."""
+"""Clients of the WebSocket API: connect, send actions, disconnect."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class TestConnect:
         assert items(kit, "connections") == []
 
     def test_a_repeated_query_parameter_is_refused(self, kit: Kit, handlers: Handlers) -> None:
-        """API Gateway gives the last value; the first would be dropped without a word."""
+        """API Gateway passes the last value: the first would be dropped silently."""
         assert handlers.connect("c1", watch=["none", "all"]) == 422
         assert items(kit, "connections") == []
 
@@ -162,7 +162,7 @@ class TestSubscribe:
         handlers.run(task)
         handlers.run(other)
         handlers.push()
-        assert [told["version"] for told in sockets.tasks("c1")] == [2, 3]
+        assert [update["version"] for update in sockets.tasks("c1")] == [2, 3]
 
         handlers.send("c1", {"action": "unsubscribe", "task_id": task["id"]})
         sockets.take("c1")
@@ -194,7 +194,7 @@ class TestSubscribe:
         # Before the subscription is stored, the push finds no watcher; the read that follows sees it all.
         wire.before("UpdateItem", finish)
         handlers.send("c1", {"action": "subscribe", "task_id": task["id"]})
-        assert [told["status"] for told in sockets.tasks("c1")] == ["canceled"]
+        assert [update["status"] for update in sockets.tasks("c1")] == ["canceled"]
 
     def test_a_late_copy_of_the_connect_does_not_end_it(
         self, kit: Kit, handlers: Handlers, sockets: SocketServer
@@ -232,12 +232,12 @@ class TestSubscribe:
         assert sockets.frames["c1"][0]["code"] == "not_found"
 
 
-def sync_all(handlers: Handlers, sockets: SocketServer, since: str, known: dict[str, int]) -> list[str]:
-    """Sync until there is no more; the ids that came, in order."""
+def sync_all(handlers: Handlers, sockets: SocketServer, since: str, versions: dict[str, int]) -> list[str]:
+    """Sync until there is no more, and return the received ids in order."""
     ids: list[str] = []
     start: str | None = since
     while start is not None:
-        handlers.send("c1", {"action": "sync", "tasks": known, "since": start})
+        handlers.send("c1", {"action": "sync", "tasks": versions, "since": start})
         *tasks, synced = sockets.take("c1")
         ids += [frame["task"]["id"] for frame in tasks]
         assert synced["more"] == (synced["since"] is not None)
@@ -276,10 +276,10 @@ class TestSync:
     ) -> None:
         first = kit.create("test.fast")
         kit.clock.advance(60)
-        wanted = [NewTask(type="test.fast") for _ in range(SYNC_LIMIT * 3 // 5)]
+        new_tasks = [NewTask(type="test.fast") for _ in range(SYNC_LIMIT * 3 // 5)]
         created = []
         for _ in range(2):
-            created += [task.id for task in kit.services.tasks.create_many(kit.owner, wanted)]  # type: ignore[union-attr]
+            created += [task.id for task in kit.services.tasks.create_many(kit.owner, new_tasks)]  # type: ignore[union-attr]
             kit.clock.advance(1)
         handlers.connect("c1")
         assert sync_all(handlers, sockets, first["id"], {first["id"]: 1}) == sorted(created)

@@ -1,4 +1,4 @@
-"""AUTH=off: on the local stage, everybody is the administrator of the default owner."""
+"""AUTH=off: on the local stage, every caller is the administrator of the default owner."""
 
 from __future__ import annotations
 

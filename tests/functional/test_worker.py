@@ -1,4 +1,4 @@
-"""Queue messages through run_tasks: what a run's outcome makes of the task and of its message."""
+"""Queue messages in run_tasks: the effect of each outcome on the task and on its message."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class TestSuccess:
         created = row(kit, task["id"]).due_at
         handlers.run(task)
 
-        # What is paused is asked for once in five seconds.
+        # The worker reads the pauses once in five seconds.
         once = {"GetQueueUrl": 1, "Query": 1}
         assert wire.counts() == {"PutItem": 1, "SendMessage": 1, "UpdateItem": 2, **once}
         assert due == [created]
@@ -271,12 +271,12 @@ class TestFailure:
 
     def test_an_unknown_type_is_retried(self, kit: Kit, script: Script) -> None:
         task = kit.create("test.fast")
-        known = kit.services
+        previous = kit.services
 
         kit.services = kit.new_services(task_types=TaskTypes())
         kit.deliver(task)
         assert kit.get(task["id"])["error"]["type"] == "UnknownTaskType"
 
-        kit.services = known
+        kit.services = previous
         kit.drain()
         assert kit.get(task["id"])["status"] == "succeeded"

@@ -1,4 +1,4 @@
-"""Batches of queue messages: side by side, one's trouble is not the others', and not all is ours."""
+"""Batches of queue messages run side by side and fail separately."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.support.scripted_types import Script
 
 
 def of(task: dict[str, Any]) -> Callable[[Parameters], bool]:
-    """Is it a statement about this task?"""
+    """A condition for statements about this task."""
     return lambda statement: {"S": task["id"]} in statement["Parameters"]
 
 
 def patient(handlers: Handlers) -> None:
-    """Let what ends within a second be recorded together, however busy the machine is."""
+    """Record outcomes within a second together, even on a busy machine."""
     kit = handlers.kit
     services = kit.new_services(clients=kit.services.adapters.clients, threads=Threads(gather_seconds=1))
     handlers.containers["run_tasks", kit.services] = services

@@ -1,4 +1,4 @@
-"""Who may run a task and who may write its outcome, whatever is doubled, early, late or lost."""
+"""Leases: one worker runs a task and writes its outcome, with repeated, early, late or lost messages."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class TestDelivery:
 
 
 class TestLostReply:
-    """The write happened, its reply was lost, and the SDK sent it again."""
+    """The write succeeded, its reply was lost, and the SDK sends it again."""
 
     def test_a_repeated_claim_is_recognized(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         task = kit.create("test.fast", {"text": "a" * 2000})
@@ -137,7 +137,7 @@ def _failure(context: TaskContext) -> None:
 
 
 class TestZombie:
-    """A container froze in the middle of a run, the sweep gave its task to another, and it thaws."""
+    """A container freezes in a run, the sweep rescues its task, another worker runs it, the first thaws."""
 
     @pytest.mark.parametrize("last_act", [lambda context: "z" * 3000, _progress, _failure])
     @pytest.mark.parametrize("outcome", ["running", "succeeded", "retrying"])
@@ -208,7 +208,7 @@ def test_the_outcome_of_the_sweep_wins_over_the_zombies(
     metric: str,
     letters: int,
 ) -> None:
-    """Given both come to the same end, when the zombie writes second, then one death was counted and told."""
+    """Given two equal outcomes, when the zombie writes second, then one dead letter was counted and sent."""
     script.raises(ValueError("the zombie's"))
     task = kit.create("test.fast", max_attempts=max_attempts)
 
@@ -250,7 +250,7 @@ def test_a_zombies_result_does_not_replace_the_stored_one(kit: Kit, script: Scri
 def test_a_process_ends_before_another_attempt_starts_even_if_aws_is_slow(
     kit: Kit, handlers: Handlers, script: Script
 ) -> None:
-    """Given a run past its deadline, while the outcome of another is on its way for half a minute."""
+    """Given a run past its deadline, while the write of another outcome takes half a minute."""
     both, ended, release = Event(), Event(), Event()
 
     def work(payload: Any, context: TaskContext) -> None:

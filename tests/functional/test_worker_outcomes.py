@@ -1,4 +1,4 @@
-"""Snoozes and cancels: ends of a run that are no failures."""
+"""Snoozes and cancels: outcomes that are not failures."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class TestOtherOutcomes:
             raise RetryAfter(seconds)
 
         script.work = ask
-        asked = kit.create("test.fast")
-        assert not handlers.run(asked).acknowledged
-        assert kit.get(asked["id"])["error"]["type"] == "ValueError"
+        task = kit.create("test.fast")
+        assert not handlers.run(task).acknowledged
+        assert kit.get(task["id"])["error"]["type"] == "ValueError"
 
     def test_the_task_type_cancels(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         script.returns(Cancel("nothing to do"))

@@ -1,4 +1,4 @@
-"""While a task runs: progress renews its lease, and its deadline ends it."""
+"""During a run: progress renews its lease, and its deadline ends it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class TestProgress:
         assert kit.get(task["id"])["status"] == "succeeded"
 
     def test_it_never_renews_the_lease_of_another_run(self, kit: Kit, script: Script) -> None:
-        """Whatever the clocks say: a run before knows neither its own end nor that of the lease now."""
+        """Independent of clocks: an earlier run cannot renew the current lease."""
         task = kit.create("test.fast")
         kill_worker(kit, task)
         before = row(kit, task["id"])
@@ -139,7 +139,7 @@ class TestProgress:
     def test_a_message_that_is_not_text_is_stored_as_text(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        """Given one that came too soon after another, so that it is stored with the outcome."""
+        """Given progress too soon after the last one, so that it is stored with the outcome."""
 
         def work(payload: Any, context: TaskContext) -> None:
             context.progress(1, "reading")
