@@ -126,7 +126,7 @@ def by_token(containers: Containers, http: Http) -> None:
 
 
 def message(containers: Containers, http: Http) -> None:
-    containers.say("c1", {"action": "ping"})
+    containers.send("c1", {"action": "ping"})
 
 
 def disconnect(containers: Containers, http: Http) -> None:
