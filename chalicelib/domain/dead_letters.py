@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from chalicelib.domain.caller import is_owner
 from chalicelib.domain.formats import timestamp
-from chalicelib.domain.ids import is_correlation_id, is_owner, is_task_id
+from chalicelib.domain.ids import is_correlation_id, is_task_id
 from chalicelib.domain.task import Task
 
 QUARANTINED = "quarantined"

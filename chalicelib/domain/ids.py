@@ -11,8 +11,6 @@ from datetime import UTC, datetime, timedelta
 
 #: More than this many partitions do not fit the last byte.
 MAX_BUCKETS = 256
-#: An owner is part of keys, which in DynamoDB end at 1,024 and 2,048 bytes.
-_OWNER_LIMIT = 255
 _TASK_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:/=+@-]{1,128}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,11 +33,6 @@ def new_task_id(now: datetime, random_bits: int, buckets: int) -> str:
 def is_task_id(text: str) -> bool:
     """Could `text` be the id of a task of this service?"""
     return _TASK_ID.fullmatch(text) is not None
-
-
-def is_owner(text: str) -> bool:
-    """Could `text` be the owner of a task?"""
-    return 0 < len(text) <= _OWNER_LIMIT and text.isprintable()
 
 
 def is_correlation_id(text: object) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from chalicelib.domain.ids import is_correlation_id, is_owner, is_task_id
+from chalicelib.domain.caller import is_owner
+from chalicelib.domain.ids import is_correlation_id, is_task_id
 
 
 class UnrecognizedMessage(Exception):
