@@ -17,7 +17,7 @@ from chalicelib.domain.connection import Watch
 from chalicelib.domain.documents import nested_too_deep
 from chalicelib.domain.errors import FieldError, Invalid, Malformed, TooLarge
 from chalicelib.domain.ids import is_correlation_id
-from chalicelib.domain.timing import LONGEST_WAIT_SECONDS
+from chalicelib.domain.timing import PREFER_WAIT_LIMIT_SECONDS
 from chalicelib.domain.validation import pointer
 from chalicelib.http.schemas import requests as asked
 
@@ -101,7 +101,7 @@ def preferred_wait(request: Request) -> int | None:
     None when there is no such preference, or none that can be read: preferences are no demands.
     """
     found = _WAIT.search(request.headers.get("prefer", "")[:1000])
-    return None if found is None else min(int(found[1]), LONGEST_WAIT_SECONDS)
+    return None if found is None else min(int(found[1]), PREFER_WAIT_LIMIT_SECONDS)
 
 
 def wanted_watch(request: Request) -> Watch:

@@ -56,7 +56,7 @@ class TestSomebodyWasFaster:
         task = kit.create("test.fast")
         seen, other = row(kit, task["id"]), kit.new_services().adapters.task_table
         later = kit.clock() + timedelta(days=1)
-        self._sweep(kit, handlers, 120, lambda: other.replace_due(seen, seen.look_again(kit.clock(), later)))
+        self._sweep(kit, handlers, 120, lambda: other.replace_due(seen, seen.check_again(kit.clock(), later)))
         assert row(kit, task["id"]).due_at == later
 
     @staticmethod
