@@ -18,6 +18,7 @@ class Change:
     @property
     def public(self) -> bool:
         """Did a public field change? A write of `due_at` alone changes none."""
+        # guard: updates.skip-due-only
         return self.previous is None or self.previous.version != self.task.version
 
     @property

@@ -52,7 +52,7 @@ class DeadLetter:
     @property
     def key(self) -> str:
         """The dead-letter key: the same for every copy of this report."""
-        return f"{self.task_id}#{self.redrive_count}"
+        return f"{self.task_id}#{self.redrive_count}"  # guard: dead-letter.key-has-redrive-count
 
     def body(self) -> str:
         """The message body, in ASCII: SQS refuses some of the characters that JSON allows."""

@@ -1,7 +1,7 @@
 """A task, its statuses and its transitions; `docs/reference/states.md` draws them.
 
-`Task` is a value: a method returns the changed task, and the caller stores it under the condition of the
-protocol. The write that stores a public change also adds one to `version`; no method here does.
+`Task` is a value: a method returns the changed task, and the caller stores it under the condition that
+`docs/explanation/protocol.md` names. The same write adds one to `version`; no method here does.
 """
 
 from __future__ import annotations
@@ -157,6 +157,7 @@ class Task:
 
     def due(self, moment: datetime) -> datetime:
         """`moment`, or `expires_at` if that is earlier: a task must not expire late."""
+        # guard: due.not-after-expires-at
         return moment if self.expires_at is None else min(moment, self.expires_at)
 
     # --- Requests of the owner ---------------------------------------------------------------
@@ -180,16 +181,16 @@ class Task:
         return replace(
             self,
             status=TaskStatus.QUEUED,
-            lease=self.lease + 1,
+            lease=self.lease + 1,  # guard: redrive.counts-lease
             redrive_count=self.redrive_count + 1,
-            attempt=0,
+            attempt=0,  # guard: redrive.resets-attempt
             run_at=now,
-            due_at=now + grace,
+            due_at=now + grace,  # guard: redrive.due
             queued_at=now,
             updated_at=now,
-            cancel_requested=False,
-            expires_at=None,
-            ttl=None,
+            cancel_requested=False,  # guard: redrive.removes-cancel-requested
+            expires_at=None,  # guard: redrive.removes-expires-at
+            ttl=None,  # guard: redrive.removes-ttl
             dead_lettered_at=None,
             result=None,
             error=None,
@@ -209,7 +210,7 @@ class Task:
     def fail(self, now: datetime, error: TaskError, keep: timedelta) -> Task:
         """Failed for good; due at once, until its dead letter is sent."""
         after = self._ran(now, "failed", error)._ended(TaskStatus.FAILED, now, keep)
-        return replace(after, error=error, due_at=now)
+        return replace(after, error=error, due_at=now)  # guard: fail.due-until-dead-letter
 
     def retry_later(self, now: datetime, error: TaskError, wait: timedelta, wake_after: timedelta) -> Task:
         """Retrying after `wait`; the sweep checks it `wake_after` after that."""
@@ -219,7 +220,7 @@ class Task:
     def snooze(self, now: datetime, wait: timedelta, wake_after: timedelta) -> Task:
         """Scheduled again by its task type; the attempt does not count."""
         after = self._ran(now, "snoozed", wait=wait)
-        after = replace(after, attempt=self.attempt - 1)
+        after = replace(after, attempt=self.attempt - 1)  # guard: snooze.returns-attempt
         return after._waits(TaskStatus.SCHEDULED, now, wait, wake_after, self.error)
 
     def stop(self, now: datetime, keep: timedelta, error: TaskError | None = None) -> Task:
@@ -273,7 +274,7 @@ class Task:
             self,
             status=status,
             run_at=run_at,
-            due_at=self.due(run_at + wake_after),
+            due_at=self.due(run_at + wake_after),  # guard: retry-later.due
             updated_at=now,
             lease_until=None,
             error=error,

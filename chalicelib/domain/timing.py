@@ -50,4 +50,4 @@ class Timing:
     @staticmethod
     def resend_after(waited: timedelta) -> timedelta:
         """The time until the next message for a task that has already `waited` this long."""
-        return min(max(waited, RESEND_FIRST), RESEND_LAST)
+        return min(max(waited, RESEND_FIRST), RESEND_LAST)  # guard: send-again.wait-doubles

@@ -22,7 +22,14 @@ from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.domain.new_task import NewTask
-from chalicelib.domain.redrive import ALLOWED_STATUSES, DEFAULT_RATE, MAX_RATE, Action, RedriveFilter, NewRedrive
+from chalicelib.domain.redrive import (
+    ALLOWED_STATUSES,
+    DEFAULT_RATE,
+    MAX_RATE,
+    Action,
+    RedriveFilter,
+    NewRedrive,
+)
 from chalicelib.domain.task import ErrorKind, TaskStatus
 from chalicelib.domain.task_types import MAX_ATTEMPTS, NAME_LIMIT_CHARACTERS, TIMEOUT_LIMIT_SECONDS
 from chalicelib.domain.timing import DELAY_LIMIT
