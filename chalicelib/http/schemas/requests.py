@@ -27,8 +27,8 @@ from chalicelib.domain.redrive import (
     DEFAULT_RATE,
     MAX_RATE,
     Action,
-    RedriveFilter,
     NewRedrive,
+    RedriveFilter,
 )
 from chalicelib.domain.task import ErrorKind, TaskStatus
 from chalicelib.domain.task_types import MAX_ATTEMPTS, NAME_LIMIT_CHARACTERS, TIMEOUT_LIMIT_SECONDS

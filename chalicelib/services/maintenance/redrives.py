@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.errors import AlreadyRunning, NotFound, TransitionNotAllowed, Unavailable
 from chalicelib.domain.ids import is_task_id, new_task_id
-from chalicelib.domain.redrive import Action, Redrive, RedriveStatus, NewRedrive
+from chalicelib.domain.redrive import Action, NewRedrive, Redrive, RedriveStatus
 from chalicelib.domain.task import Task
 from chalicelib.domain.timing import Timing
 from chalicelib.domain.views import task_summary
