@@ -184,8 +184,8 @@ def create_redrive() -> Response:
     sender = caller(Scope.WRITE)
     body = requests.redrive(request())
     if body.dry_run:
-        return responses.json(services().redrives.dry_run(sender.owner, body.spec()))
-    return responses.accepted(services().redrives.start(sender.owner, body.spec(), by=sender.subject))
+        return responses.json(services().redrives.dry_run(sender.owner, body.new_redrive()))
+    return responses.accepted(services().redrives.start(sender.owner, body.new_redrive(), by=sender.subject))
 
 
 @app.route("/redrives", methods=["GET"], content_types=ANY)

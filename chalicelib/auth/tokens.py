@@ -15,7 +15,7 @@ from typing import Any
 import jwt
 
 from chalicelib.auth.jwks import KeySet, fetch_key_set
-from chalicelib.domain.caller import NAME_LIMIT_CHARACTERS, Caller, Scope, is_owner
+from chalicelib.domain.caller import OWNER_LIMIT_CHARACTERS, Caller, Scope, is_owner
 from chalicelib.domain.errors import Unauthorized
 from chalicelib.settings import Settings
 
@@ -167,6 +167,6 @@ def _name(claims: Mapping[str, Any], claim: str) -> str:
     value = claims.get(claim)
     if not isinstance(value, str) or not is_owner(value):
         raise Unauthorized(
-            f"The token's claim {claim!r} is not a name of 1 to {NAME_LIMIT_CHARACTERS} characters."
+            f"The token's claim {claim!r} is not a name of 1 to {OWNER_LIMIT_CHARACTERS} characters."
         )
     return value

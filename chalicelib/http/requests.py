@@ -17,7 +17,7 @@ from chalicelib.domain.connection import Watch
 from chalicelib.domain.documents import nested_too_deep
 from chalicelib.domain.errors import FieldError, Invalid, Malformed, TooLarge
 from chalicelib.domain.ids import is_correlation_id
-from chalicelib.domain.timing import LONGEST_WAIT_SECONDS
+from chalicelib.domain.timing import PREFER_WAIT_LIMIT_SECONDS
 from chalicelib.domain.validation import pointer
 from chalicelib.http.schemas import requests as schemas
 
@@ -96,12 +96,12 @@ def idempotency_key(request: Request) -> str | None:
 
 
 def preferred_wait(request: Request) -> int | None:
-    """The seconds to wait for a task (`Prefer: wait=5`, RFC 7240), at most LONGEST_WAIT_SECONDS.
+    """The seconds to wait for a task (`Prefer: wait=5`, RFC 7240), at most PREFER_WAIT_LIMIT_SECONDS.
 
     None without this preference. An unreadable preference is ignored, as RFC 7240 has it.
     """
     match = _WAIT.search(request.headers.get("prefer", "")[:1000])
-    return None if match is None else min(int(match[1]), LONGEST_WAIT_SECONDS)
+    return None if match is None else min(int(match[1]), PREFER_WAIT_LIMIT_SECONDS)
 
 
 def ticket_watch(request: Request) -> Watch:

@@ -11,7 +11,7 @@ import pytest
 from chalicelib.aws.sdk.client import ServiceError
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.outcomes import Snooze
-from chalicelib.domain.pauses import PARKED, RESUME_GRACE
+from chalicelib.domain.pauses import PARKED_CHECK_INTERVAL, RESUME_GRACE
 from chalicelib.services.pauses import FRESH, KEPT
 from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
@@ -188,7 +188,7 @@ class TestPaused:
         task = kit.create("test.fast")
         pause(admin)
         handlers.run(task)
-        kit.clock.advance(PARKED.total_seconds() - 1)
+        kit.clock.advance(PARKED_CHECK_INTERVAL.total_seconds() - 1)
         wire = Wire(kit.services)
         handlers.sweep()
         assert "UpdateItem" not in wire.counts()
@@ -327,7 +327,7 @@ class TestResumed:
         handlers.run(task)
         kit.services.pauses.end("test.fast")
         kill_worker(kit, task)
-        kit.clock.advance(PARKED.total_seconds())
+        kit.clock.advance(PARKED_CHECK_INTERVAL.total_seconds())
         handlers.sweep()
         assert status(kit, task) == "retrying"
         assert not is_parked(kit, task)

@@ -140,7 +140,7 @@ class TestLongWaits:
         script.raises(RetryAfter(1000))
         handlers.run(task)
         table, seen = kit.services.adapters.task_table, row(kit, task["id"])
-        table.replace_due(seen, seen.look_again(kit.clock(), kit.clock()))
+        table.replace_due(seen, seen.check_again(kit.clock(), kit.clock()))
         wire = Wire(kit.services)
         handlers.sweep()
         assert seconds_until_due(kit, task) == 1000 - 120

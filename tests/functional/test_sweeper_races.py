@@ -35,7 +35,7 @@ class TestConcurrentChange:
         self._sweep(kit, handlers, 120, lambda: self._renew(kit, row(kit, task["id"])))
         assert kit.get(task["id"])["status"] == "running"
 
-    def test_a_success(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_a_run_that_stopped(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         task = kit.create("test.fast")
         other = kit.new_services()
         kill_worker(kit, task)
@@ -56,7 +56,7 @@ class TestConcurrentChange:
         task = kit.create("test.fast")
         seen, other = row(kit, task["id"]), kit.new_services().adapters.task_table
         later = kit.clock() + timedelta(days=1)
-        self._sweep(kit, handlers, 120, lambda: other.replace_due(seen, seen.look_again(kit.clock(), later)))
+        self._sweep(kit, handlers, 120, lambda: other.replace_due(seen, seen.check_again(kit.clock(), later)))
         assert row(kit, task["id"]).due_at == later
 
     @staticmethod

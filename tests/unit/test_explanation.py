@@ -31,7 +31,7 @@ SNOOZED = Attempt(number=1, lease=1, started_at=PAST, finished_at=NOW, outcome="
         (a_running_task(lease_until=LATER, cancel_requested=True), Reason.CANCEL_REQUESTED, LATER),
         (a_running_task(lease_until=NOW), Reason.OVERDUE, None),
         (a_running_task(lease_until=NOW, cancel_requested=True), Reason.OVERDUE, None),
-        (a_task(TaskStatus.FAILED, error=ERROR, finished_at=NOW), Reason.ANNOUNCING_DEATH, None),
+        (a_task(TaskStatus.FAILED, error=ERROR, finished_at=NOW), Reason.SENDING_DEAD_LETTER, None),
         (
             a_task(TaskStatus.FAILED, error=ERROR, **ENDED),
             Reason.FINISHED,

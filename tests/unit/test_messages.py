@@ -44,6 +44,8 @@ def test_fields_of_newer_code_are_ignored() -> None:
         json.dumps({"owner": "ada", "id": TASK_ID}),
         json.dumps({**BODY, "owner": ""}),
         json.dumps({**BODY, "owner": None}),
+        json.dumps({**BODY, "owner": "a#b"}),
+        json.dumps({**BODY, "owner": "a" * 129}),
         json.dumps({**BODY, "id": "nope"}),
         json.dumps({**BODY, "id": 5}),
         json.dumps({**BODY, "id": TASK_ID.upper()}),

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict
 
 from chalicelib.domain.documents import PAYLOAD_LIMIT_BYTES
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.new_task import DELAY_LIMIT, NewTask
+from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.task import Task, TaskStatus
 from chalicelib.domain.task_types import TaskContext, TaskTypes
-from chalicelib.domain.timing import SEND_AHEAD, Timing
+from chalicelib.domain.timing import DELAY_LIMIT, SEND_AHEAD, Timing
 from tests.support.examples import NOW, TASK_ID
 
 TIMING = Timing()

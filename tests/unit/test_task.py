@@ -118,8 +118,8 @@ class TestRedrive:
 
     def test_each_redrive_count_has_its_own_dead_letter_key(self) -> None:
         task = a_task(S.FAILED)
-        assert task.death == f"{task.id}#0"
-        assert task.redrive(LATER, GRACE).death == f"{task.id}#1"
+        assert task.dead_letter_key == f"{task.id}#0"
+        assert task.redrive(LATER, GRACE).dead_letter_key == f"{task.id}#1"
 
 
 class TestWorker:
@@ -223,11 +223,11 @@ class TestSweepAndMonitor:
     @pytest.mark.parametrize("status", [S.QUEUED, S.RETRYING, S.RUNNING])
     def test_a_postponed_check_is_not_a_public_change(self, status: TaskStatus) -> None:
         task = a_task(status)
-        assert changes(task, task.look_again(LATER, LATER + GRACE)) == {"due_at": LATER + GRACE}
+        assert changes(task, task.check_again(LATER, LATER + GRACE)) == {"due_at": LATER + GRACE}
 
     def test_a_scheduled_task_is_queued_at_its_start(self) -> None:
         task = a_task(S.SCHEDULED, run_at=LATER, queued_at=None)
-        assert changes(task, task.look_again(LATER, LATER + GRACE)) == {
+        assert changes(task, task.check_again(LATER, LATER + GRACE)) == {
             "status": S.QUEUED,
             "queued_at": LATER,
             "updated_at": LATER,
@@ -236,7 +236,7 @@ class TestSweepAndMonitor:
 
     def test_a_scheduled_task_stays_scheduled_before_its_start(self) -> None:
         task = a_task(S.SCHEDULED, run_at=LATER + WAIT)
-        assert task.look_again(LATER, LATER + GRACE).status is S.SCHEDULED
+        assert task.check_again(LATER, LATER + GRACE).status is S.SCHEDULED
 
     @pytest.mark.parametrize("status", sorted(WAITING))
     def test_a_poisoned_task_fails_without_a_run(self, status: TaskStatus) -> None:

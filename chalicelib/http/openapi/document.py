@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from chalicelib.domain.caller import Scope
+from chalicelib.domain.caller import OWNER_LIMIT_CHARACTERS, Scope
 from chalicelib.http.openapi.operations import OPERATIONS, TASK_ID, Model, Operation
 from chalicelib.http.schemas.responses import Problem
 from chalicelib.settings import VERSION
@@ -65,7 +65,12 @@ _OWNER = {
     "name": "owner",
     "in": "query",
     "description": "The owner that an administrator acts for.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[^#\\x00-\\x1f\\x7f]+$"},
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": OWNER_LIMIT_CHARACTERS,
+        "pattern": "^[^#\\x00-\\x1f\\x7f]+$",
+    },
 }
 _PATH: dict[str, dict[str, Any]] = {
     "task_id": {"schema": {"type": "string", "format": "uuid"}, "example": TASK_ID},

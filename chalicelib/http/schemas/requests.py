@@ -21,10 +21,18 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.errors import FieldError, Invalid
-from chalicelib.domain.new_task import DELAY_LIMIT, NewTask
-from chalicelib.domain.redrive import ALLOWED, DEFAULT_RATE, MOST_RATE, Action, RedriveFilter, Wanted
+from chalicelib.domain.new_task import NewTask
+from chalicelib.domain.redrive import (
+    ALLOWED_STATUSES,
+    DEFAULT_RATE,
+    MAX_RATE,
+    Action,
+    NewRedrive,
+    RedriveFilter,
+)
 from chalicelib.domain.task import ErrorKind, TaskStatus
 from chalicelib.domain.task_types import MAX_ATTEMPTS, NAME_LIMIT_CHARACTERS, TIMEOUT_LIMIT_SECONDS
+from chalicelib.domain.timing import DELAY_LIMIT
 from chalicelib.domain.validation import field_errors
 
 BATCH_LIMIT = 100
@@ -160,13 +168,13 @@ class RedriveRequest(_Request):
     action: Action = Action.RETRY
     filter: RedriveFilterRequest = RedriveFilterRequest()
     dry_run: StrictBool = False
-    rate: StrictInt = Field(DEFAULT_RATE, ge=1, le=MOST_RATE)
+    rate: StrictInt = Field(DEFAULT_RATE, ge=1, le=MAX_RATE)
 
     @model_validator(mode="after")
     def _no_accident(self) -> RedriveRequest:
         status = self.filter.status
-        if status is not None and status not in ALLOWED[self.action]:
-            allowed = ", ".join(sorted(each.value for each in ALLOWED[self.action]))
+        if status is not None and status not in ALLOWED_STATUSES[self.action]:
+            allowed = ", ".join(sorted(each.value for each in ALLOWED_STATUSES[self.action]))
             raise PydanticCustomError("wrong_status", f"{self.action} acts on tasks that are {allowed}")
         if not self.filter.model_fields_set:
             raise PydanticCustomError(
@@ -174,10 +182,10 @@ class RedriveRequest(_Request):
             )
         return self
 
-    def spec(self) -> Wanted:
-        """The redrive to run."""
+    def new_redrive(self) -> NewRedrive:
+        """The redrive to start."""
         filters = self.filter.model_dump(exclude={"all"})
-        return Wanted(action=self.action, filter=RedriveFilter(**filters), rate=self.rate)
+        return NewRedrive(action=self.action, filter=RedriveFilter(**filters), rate=self.rate)
 
 
 class PageQuery(_Request):
