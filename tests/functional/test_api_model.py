@@ -25,7 +25,7 @@ class Expected:
     """The model of a task."""
 
     status: str
-    life: int = 0
+    redrive_count: int = 0
     attempt: int = 0
     expires: bool = False  #: unless it starts before time passes
 
@@ -110,7 +110,8 @@ class Api(RuleBasedStateMachine):
             assert answer.status_code == 409
         else:
             assert answer.status_code == 200
-            expected.status, expected.attempt, expected.life = "queued", 0, expected.life + 1
+            expected.status, expected.attempt = "queued", 0
+            expected.redrive_count += 1
             expected.expires = False
 
     @rule(task_id=consumes(tasks))
@@ -159,7 +160,7 @@ class Api(RuleBasedStateMachine):
         listed = self.http.get("/tasks?limit=100").json_body["tasks"]
         seen = {task["id"]: (task["status"], task["redrive_count"], task["attempt"]) for task in listed}
         assert seen == {
-            task_id: (each.status.removesuffix(" due"), each.life, each.attempt)
+            task_id: (each.status.removesuffix(" due"), each.redrive_count, each.attempt)
             for task_id, each in self.model.items()
         }
 

@@ -162,10 +162,10 @@ class TestBounds:
         )
         task = row(kit, failed_task(kit, handlers, script)["id"])
         letter = DeadLetter.of(task)
-        for life in range(1, EXAMINED + 100):
+        for number in range(1, EXAMINED + 100):
             old = DeadLetter(
                 **{name: getattr(letter, name) for name in ("owner", "task_id", "type", "attempt", "error")},
-                redrive_count=life,
+                redrive_count=number,
                 failed_at=letter.failed_at,
             )
             records.put(DeadLetterRecord.of(old, kit.clock()))

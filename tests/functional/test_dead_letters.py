@@ -35,14 +35,14 @@ class TestDeadLetter:
     def test_one_alert_names_every_new_dead_letter_and_each_is_recorded(
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
-        deaths = [failed_task(kit, handlers, script, f"reason {number}") for number in range(3)]
+        tasks = [failed_task(kit, handlers, script, f"reason {number}") for number in range(3)]
 
         handlers.watch_dead_letters()
 
         [alert] = alerts.take()
-        for number, task in enumerate(deaths):
+        for number, task in enumerate(tasks):
             assert f"{task['id']}#0 test.fast exception: reason {number}" in alert
-        assert records(kit) == {f"{task['id']}#0": "exception" for task in deaths}
+        assert records(kit) == {f"{task['id']}#0": "exception" for task in tasks}
         assert queue_depth(kit) == 0
 
     def test_the_next_run_sends_no_alert(
@@ -72,7 +72,7 @@ class TestDeadLetter:
     ) -> None:
         failed_task(kit, handlers, script)
         [letter] = take_messages(kit, "dead-letters")
-        self._send_lives(kit, letter, 26)
+        self._send_copies(kit, letter, 26)
         handlers.watch_dead_letters()
         [alert] = alerts.take()
         assert alert.count("exception") == 26
@@ -86,16 +86,16 @@ class TestDeadLetter:
     ) -> None:
         failed_task(kit, handlers, script, "\N{SKULL}" * 300)
         [letter] = take_messages(kit, "dead-letters")
-        self._send_lives(kit, letter, ALERT_LIMIT + 1)
+        self._send_copies(kit, letter, ALERT_LIMIT + 1)
         handlers.watch_dead_letters()
         texts = alerts.take()
         assert len(texts) == 2
         assert max(len(text.encode()) for text in texts) < ALERT_LIMIT_BYTES
 
     @staticmethod
-    def _send_lives(kit: Kit, letter: dict[str, Any], lives: int) -> None:
+    def _send_copies(kit: Kit, letter: dict[str, Any], count: int) -> None:
         fields = json.loads(letter["Body"])
-        bodies = [json.dumps({**fields, "redrive_count": life}) for life in range(lives)]
+        bodies = [json.dumps({**fields, "redrive_count": life}) for life in range(count)]
         send_messages(kit, "dead-letters", bodies)
 
     def test_it_never_sends_to_a_queue(
@@ -189,7 +189,7 @@ class TestRedrive:
         handlers.watch_dead_letters()
 
         assert list(records(kit)) == [f"{task['id']}#0"]
-        assert "unheard" in alerts.take()[0]
+        assert "unsent" in alerts.take()[0]
 
     def test_a_late_confirmation_does_not_affect_the_next_dead_letter(
         self, kit: Kit, handlers: Handlers, script: Script

@@ -92,11 +92,11 @@ def test_a_lost_message_makes_a_task_overdue(http: Http, kit: Kit, script: Scrip
 def test_a_dead_letter_is_explained_before_it_is_sent(
     http: Http, kit: Kit, handlers: Handlers, script: Script
 ) -> None:
-    heard = failed_task(kit, handlers, script)
-    assert explained(http, heard)["reason"] == "finished"
-    unheard = kit.create("test.fast", max_attempts=1)
-    fail_before_dead_letter(kit, handlers, script, unheard)
-    assert explained(http, unheard)["reason"] == "announcing_death"
+    sent = failed_task(kit, handlers, script)
+    assert explained(http, sent)["reason"] == "finished"
+    unsent = kit.create("test.fast", max_attempts=1)
+    fail_before_dead_letter(kit, handlers, script, unsent)
+    assert explained(http, unsent)["reason"] == "announcing_death"
 
 
 @pytest.mark.parametrize("task_id", ["nope", "0190163d-8694-739b-aea5-966c26f8ad01"])

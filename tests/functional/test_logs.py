@@ -118,7 +118,7 @@ class TestCorrelationId:
     def test_from_creation_to_deletion(
         self, kit: Kit, http: Http, handlers: Handlers, script: Script, printed: Printed
     ) -> None:
-        """Given a task that crashes, comes twice, dies, is retried, canceled and deleted."""
+        """Given a task that crashes, is delivered twice, fails, is retried, canceled and deleted."""
         trace = "trace-1"
         task = post_through_the_gateway(
             kit, {"type": "test.fast", "max_attempts": 2}, **{"x-correlation-id": trace}

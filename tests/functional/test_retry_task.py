@@ -92,11 +92,11 @@ class TestRetry:
         self, http: Http, kit: Kit, handlers: Handlers, script: Script, failed: dict[str, Any]
     ) -> None:
         script.raises(NonRetryable("broken again"))
-        for life in (1, 2, 3):
-            assert retry(http, failed)["redrive_count"] == life
+        for count in (1, 2, 3):
+            assert retry(http, failed)["redrive_count"] == count
             handlers.run(failed)
         keys = [json.loads(m["Body"])["redrive_count"] for m in take_messages(kit, "dead-letters")]
-        assert sorted(keys) == [0, 1, 2, 3], "each life died under a key of its own"
+        assert sorted(keys) == [0, 1, 2, 3], "each redrive count has its own dead letter"
 
 
 class TestRefusals:
@@ -157,7 +157,7 @@ class TestDeadLetterFirst:
 
 class TestRaces:
     def test_a_lost_reply_is_one_retry(self, http: Http, kit: Kit, failed: dict[str, Any]) -> None:
-        kit.services.limits.spend(kit.owner, 1)  # takes a handful: the next UpdateItem is the retry's
+        kit.services.limits.spend(kit.owner, 1)  # prefetches tokens: the next UpdateItem is the retry's
         Wire(kit.services).lose_reply("UpdateItem")
         assert retry(http, failed)["redrive_count"] == 1
         assert len(take_messages(kit, "fast")) == 1
@@ -167,7 +167,7 @@ class TestRaces:
     ) -> None:
         """Given another retry comes in between, when the first one writes, then both are answered alike.
 
-        The life is counted and announced by the one that began it.
+        The request that started the task counts and logs the retry.
         """
         other = kit.new_services()
 

@@ -145,7 +145,7 @@ class TestCancelRequest:
         handlers.run(task)
 
         kit.services.tasks.retry(kit.owner, task["id"])
-        script.raises(ValueError("of the next life"))
+        script.raises(ValueError("of the retried task"))
         handlers.run(task)
         retried = kit.get(task["id"])
         assert (retried["status"], retried["cancel_requested"]) == ("retrying", False)

@@ -209,13 +209,13 @@ class TestTimeout:
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         recording, reported = Event(), Event()
-        heard: list[str] = []
+        reports: list[str] = []
 
         def work(payload: Any, context: TaskContext) -> None:
             try:
                 context.progress(50)
             except LeaseLost:
-                heard.append(f"lost, {context.remaining_seconds():g} s left")
+                reports.append(f"lost, {context.remaining_seconds():g} s left")
             reported.set()
 
         def deadline_passes() -> None:
@@ -232,7 +232,7 @@ class TestTimeout:
         wire.before("UpdateItem", deadline_passes, lambda sent: ":progress" in sent["UpdateExpression"])
         wire.before("UpdateItem", outcome_is_recorded, lambda sent: ":new_status" in sent["UpdateExpression"])
         handlers.run(task)
-        assert heard == ["lost, 0 s left"]
+        assert reports == ["lost, 0 s left"]
         assert kit.get(task["id"])["status"] == "retrying"
         assert kit.ended_processes == 1
 

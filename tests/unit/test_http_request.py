@@ -205,23 +205,23 @@ class TestUnsuccessfulResponses:
     def test_fail_the_task_for_good_if_they_are_permanent(self, server: HttpServer, status: int) -> None:
         server.answer_with(Answer(status))
 
-        with pytest.raises(NonRetryable, match=f"^answered {status}$") as verdict:
+        with pytest.raises(NonRetryable, match=f"^answered {status}$") as raised:
             run(server)
-        assert not isinstance(verdict.value, Rejected)
+        assert not isinstance(raised.value, Rejected)
 
     def test_are_reported_with_the_start_of_the_body(self, server: HttpServer) -> None:
         server.answer_with(Answer(404, b"no\r\n  such " + b"x" * 1000))
 
-        with pytest.raises(NonRetryable) as verdict:
+        with pytest.raises(NonRetryable) as raised:
             run(server)
-        assert str(verdict.value) == "answered 404: no such " + "x" * 192
+        assert str(raised.value) == "answered 404: no such " + "x" * 192
 
     def test_are_retried_at_the_requested_time(self, server: HttpServer) -> None:
         server.answer_with(Answer(503, headers={"retry-after": "7"}))
 
-        with pytest.raises(RetryAfter, match="answered 503") as verdict:
+        with pytest.raises(RetryAfter, match="answered 503") as raised:
             run(server)
-        assert verdict.value.seconds == 7
+        assert raised.value.seconds == 7
 
     @pytest.mark.parametrize(
         ("retry_after", "seconds"),
@@ -255,9 +255,9 @@ class TestUnsuccessfulResponses:
     def test_may_name_the_time_as_a_number_or_a_date(self, retry_after: str, seconds: float | None) -> None:
         response = Response(status=429, headers={"retry-after": retry_after}, body=b"", truncated=False)
 
-        with pytest.raises(FetchError if seconds is None else RetryAfter) as verdict:
+        with pytest.raises(FetchError if seconds is None else RetryAfter) as raised:
             expect_success(response, NOW)
-        assert getattr(verdict.value, "seconds", None) == seconds
+        assert getattr(raised.value, "seconds", None) == seconds
 
     def test_are_retried_if_no_response_came(self) -> None:
         with HttpServer() as server:

@@ -139,7 +139,7 @@ class TestTheRate:
         service = limits(Meeting(kit, request.node.nodeid), clock, **quota)
         with ThreadPoolExecutor(2) as threads:
             list(threads.map(lambda _: service.spend("ada", 1), range(2)))
-        together.abort()  # whoever asks for more from here on fails
+        together.abort()  # threads that wait from here on fail
         assert granted(service, 4) == 4, "what both took is there for both"
         assert granted(limits(table, clock, **quota), 80) == 54
 
