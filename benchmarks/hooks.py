@@ -42,8 +42,8 @@ def patient() -> PooledTransport:
     return PooledTransport(connect_seconds=2, read_seconds=_PATIENCE_SECONDS)
 
 
-class _Asking(DynamoDBClient):
-    """Asks DynamoDB for the capacity that each operation consumes."""
+class _BilledDynamoDB(DynamoDBClient):
+    """Requests the consumed capacity of each operation."""
 
     def call(self, operation: str, parameters: dict[str, Any]) -> Any:
         if operation in _BILLED or operation in _BILLED_IN_PARTS:
@@ -54,7 +54,7 @@ class _Asking(DynamoDBClient):
 class NotingClients(Clients):
     """Clients whose exchanges are noted here, in order of their answers. They send nothing twice."""
 
-    dynamodb_client = _Asking
+    dynamodb_client = _BilledDynamoDB
 
     def __init__(self, endpoint: str) -> None:
         self.exchanges: list[Exchange] = []
