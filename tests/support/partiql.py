@@ -1,8 +1,8 @@
 """Answers BatchExecuteStatement in the place of moto, which checks no condition of a statement.
 
-An UPDATE becomes an UpdateItem with the same changes and the same condition, an INSERT a PutItem of a new item.
-tests/e2e/test_partiql.py compares this with an emulator that parses PartiQL. An unknown statement raises
-NotImplementedError.
+An UPDATE becomes an UpdateItem with the same changes and the same condition, an INSERT a PutItem of a new
+item. tests/e2e/test_partiql.py compares this with an emulator that parses PartiQL. An unknown statement
+raises NotImplementedError.
 """
 
 from __future__ import annotations
