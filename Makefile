@@ -12,7 +12,7 @@ SOURCES := $(wildcard app.py) benchmarks chalicelib client infra local testing t
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help up deploy doctor rollback down token test check audit fuzz simulate mutants chaos soak bench lint format policies \
+.PHONY: help up deploy doctor rollback down token setup hooks test check audit fuzz simulate mutants chaos soak bench lint format policies \
   lock clean
 
 help: ## Show this list
@@ -39,6 +39,11 @@ down: $(INSTALLED) ## Take the app off AWS; its data stays (make down STAGE=dev)
 
 token: $(INSTALLED) ## Print a token for the running stage (make -s token SCOPE=tasks:read OWNER=alice)
 	@$(BIN)/python -m local.tokens
+
+setup: $(INSTALLED) $(WSCAT) $(AXE) ## Install everything that `make test` needs
+
+hooks: $(INSTALLED) ## Check each commit from now on, by a Git hook with the tools of `make lint`
+	@$(BIN)/pre-commit install
 
 test: lint $(WSCAT) $(AXE) ## Check and test everything, from a fresh clone too
 	@$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -28,8 +28,9 @@ from chalicelib import bootstrap
 from infra.stacks.stack import put_stack
 from local.emulator import Emulator
 from testing.kit import SIGNING_KEY, STAGE, TOKEN_KEY, Kit
-from tests.functional.conftest import ROOT, Handlers
+from tests.functional.conftest import ROOT
 from tests.support.emulators import free_port
+from tests.support.handlers import Handlers
 from tests.support.scripted_types import Script
 from tests.support.sockets import SocketServer
 

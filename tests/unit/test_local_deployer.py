@@ -12,6 +12,7 @@ import pytest
 from infra.errors import AppImportError, DeploymentError
 from local.deployer import Deployer
 
+ROOT = Path(__file__).parents[2]
 NO_SERVER = "http://127.0.0.1:1"  # reserved, and nothing listens there
 
 
@@ -59,6 +60,23 @@ def test_a_module_that_only_some_function_imports_must_be_importable_too(source:
     (source / "chalicelib" / "rooms" / "far.py").write_text("import nothing_of_this_name\n")
     with pytest.raises(AppImportError, match="ModuleNotFoundError: No module named 'nothing_of_this_name'"):
         deploy(source)
+
+
+def test_a_broken_task_type_is_named_with_its_error_and_the_remedy(source: Path) -> None:
+    (source / "app.py").write_text("from chalice import Chalice\n\napp = Chalice(app_name='tiny')\n")
+    (source / "chalicelib" / "task_types.py").unlink()
+    (source / "chalicelib" / "task_types").mkdir()
+    discovery = ROOT / "chalicelib" / "task_types" / "__init__.py"
+    (source / "chalicelib" / "task_types" / "__init__.py").write_text(discovery.read_text())
+    (source / "chalicelib" / "task_types" / "greet.py").write_text("def greet(:\n")
+    with pytest.raises(AppImportError) as caught:
+        deploy(source)
+    *_, file, code, _caret, error, remedy = str(caught.value).splitlines()
+    assert file == '  File "chalicelib/task_types/greet.py", line 1'
+    assert (code, error) == ("    def greet(:", "SyntaxError: invalid syntax")
+    assert remedy == (
+        "The task type in chalicelib/task_types/greet.py cannot be imported: correct the file, or remove it."
+    )
 
 
 def test_an_app_that_exits_on_import_does_not_end_this_process(source: Path) -> None:

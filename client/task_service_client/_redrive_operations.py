@@ -1,4 +1,4 @@
-"""Dead letters, and retrying or canceling many tasks."""
+"""Operations on dead letters and redrives."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from datetime import datetime
 from typing import Any, Literal, TypedDict
 from urllib.parse import quote
 
-from task_service_client.calling import Calling
-from task_service_client.effects import Sleep, Steps, Stream, consume
+from task_service_client._effects import Sleep, Steps, Stream, consume
+from task_service_client._requests import BaseOperations
 from task_service_client.models import DeadLetter, DeadLetterGroup, Preview, Redrive
 
 Action = Literal["retry", "cancel"]
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 
 class Filter(TypedDict, total=False):
-    """Which tasks a redrive handles: those that fit everything that is named."""
+    """The tasks of a redrive: those that match every given field."""
 
     status: str
     type: str
@@ -25,11 +25,11 @@ class Filter(TypedDict, total=False):
     group: str  #: of dead letters
     created_before: datetime
     created_after: datetime
-    all: bool  #: True: really all of them
+    all: bool  #: True: all tasks
 
 
-class RedriveOperations(Calling):
-    """Calls for those who look after the service."""
+class RedriveOperations(BaseOperations):
+    """Operations for the operators of the service."""
 
     def dead_letter_groups(
         self,
@@ -37,28 +37,28 @@ class RedriveOperations(Calling):
         type: str | None = None,
         kind: str | None = None,
     ) -> Steps[tuple[DeadLetterGroup, ...]]:
-        """The deaths of tasks that nobody has retried or deleted since, by cause, the biggest group first.
+        """The dead letters of tasks that were not retried or deleted since, by cause, largest group first.
 
-        For administrators.
+        A failed task is in a group within five minutes; see `Stats.pending_dead_letters`. For administrators.
         """
         groups: dict[str, Mapping[str, Any]] = {}
 
-        def add(plain: Mapping[str, Any]) -> bool:
-            groups[plain["id"]] = _merged(groups.get(plain["id"]), plain)
+        def add(group: Mapping[str, Any]) -> bool:
+            groups[group["id"]] = _merged(groups.get(group["id"]), group)
             return False
 
         query = {"type": type, "kind": kind}
         yield from consume(self._pages("/dead-letters", query, "groups", None, dict), add)
-        biggest_first = sorted(groups.values(), key=lambda plain: -plain["count"])
-        return tuple(map(DeadLetterGroup.from_json, biggest_first))
+        largest_first = sorted(groups.values(), key=lambda group: -group["count"])
+        return tuple(map(DeadLetterGroup.from_json, largest_first))
 
     def dead_letters(self, group: str, *, limit: int | None = None) -> Stream[DeadLetter]:
-        """The deaths of one group, at most `limit`. For administrators."""
+        """The dead letters of one group, at most `limit`. For administrators."""
         return self._pages("/dead-letters", {"group": group}, "dead_letters", limit, DeadLetter.from_json)
 
     def preview_redrive(self, filter: Filter, *, action: Action = "retry") -> Steps[Preview]:
-        """What a redrive with this filter would handle. Changes nothing."""
-        body = {"action": action, "filter": _plain(filter), "dry_run": True}
+        """The tasks that a redrive with this filter would change. Changes nothing."""
+        body = {"action": action, "filter": _json(filter), "dry_run": True}
         return Preview.from_json((yield from self._call("POST", "/redrives", body=body, repeatable=True)))
 
     def redrive(
@@ -68,53 +68,53 @@ class RedriveOperations(Calling):
         action: Action = "retry",
         rate: int = 10,
     ) -> Steps[Redrive]:
-        """A redrive that has begun: it retries or cancels what fits the filter, `rate` tasks a second.
+        """Start a redrive: it retries or cancels the matching tasks, at most `rate` tasks per second.
 
-        It handles tasks that are there when it begins, each at most once.
-        Raises: Invalid for a filter that names nothing; Conflict when one with the same filter is running.
+        It changes tasks that exist when it starts, each at most once.
+        Raises: Invalid for an empty filter; Conflict if a redrive with the same filter is running.
         """
-        body = {"action": action, "filter": _plain(filter), "rate": rate}
+        body = {"action": action, "filter": _json(filter), "rate": rate}
         return Redrive.from_json((yield from self._call("POST", "/redrives", body=body)))
 
     def get_redrive(self, redrive_id: str) -> Steps[Redrive]:
-        """The redrive as it is now. Raises: NotFound."""
+        """The redrive. Raises: NotFound."""
         return Redrive.from_json((yield from self._call("GET", _path(redrive_id), repeatable=True)))
 
     def redrives(self, *, limit: int | None = None) -> Stream[Redrive]:
-        """All redrives, newest first; at most `limit`."""
+        """The redrives, newest first, at most `limit`."""
         return self._pages("/redrives", {}, "redrives", limit, Redrive.from_json)
 
     def abort_redrive(self, redrive_id: str) -> Steps[Redrive]:
-        """The redrive, stopped; what it has done stays done. Raises: NotFound, Conflict."""
+        """Stop a redrive. Its changes so far remain. Raises: NotFound, Conflict."""
         return Redrive.from_json((yield from self._call("POST", f"{_path(redrive_id)}/abort")))
 
     def wait_for_redrive(
         self, redrive_id: str, *, on_update: Callable[[Redrive], object] | None = None
     ) -> Steps[Redrive]:
-        """The redrive, once it is done, aborted or failed. `on_update` is called with each look at it."""
+        """The redrive when it is done, aborted or failed. `on_update` is called after each poll."""
         while True:
             redrive = yield from self.get_redrive(redrive_id)
             if on_update is not None:
                 on_update(redrive)
             if redrive.finished:
                 return redrive
-            yield Sleep(_LOOK_SECONDS)
+            yield Sleep(_POLL_SECONDS)
 
 
-def _merged(known: Mapping[str, Any] | None, more: Mapping[str, Any]) -> Mapping[str, Any]:
-    """One group out of what two pages told of it."""
-    if known is None:
-        return more
-    newest = max(known, more, key=lambda each: str(each["last_failed_at"]))
+def _merged(first: Mapping[str, Any] | None, second: Mapping[str, Any]) -> Mapping[str, Any]:
+    """One group from its parts in two pages."""
+    if first is None:
+        return second
+    newest = max(first, second, key=lambda part: str(part["last_failed_at"]))
     return {
         **newest,
-        "count": known["count"] + more["count"],
-        "first_failed_at": min(known["first_failed_at"], more["first_failed_at"]),
-        "task_ids": [*newest["task_ids"], *(known if newest is more else more)["task_ids"]][:5],
+        "count": first["count"] + second["count"],
+        "first_failed_at": min(first["first_failed_at"], second["first_failed_at"]),
+        "task_ids": [*newest["task_ids"], *(first if newest is second else second)["task_ids"]][:5],
     }
 
 
-def _plain(filter: Filter) -> dict[str, Any]:
+def _json(filter: Filter) -> dict[str, Any]:
     return {
         name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in filter.items()

@@ -1,4 +1,4 @@
-"""What the blocking and the awaiting client have in common: how effects look to httpx and websockets."""
+"""The common part of both clients: from effects to the arguments of httpx and websockets."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from urllib.parse import urlencode
 import httpx
 from websockets.exceptions import InvalidStatus
 
-from task_service_client.configuration import find
-from task_service_client.effects import Request, Response
-from task_service_client.errors import SocketLost, Unreachable
-from task_service_client.live_operations import LiveOperations
-from task_service_client.redrive_operations import RedriveOperations
-from task_service_client.retries import Retries
+from task_service_client._configuration import find_configuration
+from task_service_client._effects import Request, Response
+from task_service_client._errors import SocketLost, Unreachable
+from task_service_client._live_operations import LiveOperations
+from task_service_client._redrive_operations import RedriveOperations
+from task_service_client._retries import Retries
+from task_service_client._version import __version__
 
 Token = str | Callable[[], str] | None
 
 TIMEOUT_SECONDS: Final = 30.0
-#: API Gateway's limit of a message; frames have at most 32 KB.
+#: The limit of API Gateway for one message. Frames of the service have at most 32 KB.
 MESSAGE_LIMIT_BYTES: Final = 128 * 1024
 CLOSE_SECONDS: Final = 1.0
-USER_AGENT: Final = "task-service-client/0.1.0"
+USER_AGENT: Final = f"task-service-client/{__version__}"
 
 
 class Operations(LiveOperations, RedriveOperations):
-    """Everything that a client can do, as steps."""
+    """All operations of a client."""
 
 
-class Shell:
-    """How to reach the service, and the operations."""
+class BaseClient:
+    """Configuration, operations, and the arguments of each request."""
 
     def __init__(
         self,
@@ -45,17 +46,17 @@ class Shell:
         retries: Retries | None = None,
         operations: Operations | None = None,
     ) -> None:
-        """See `Client`. `operations` replaces clock and randomness, for tests."""
-        given = token if isinstance(token, str) else None
-        found = find(url, given, os.environ, Path.cwd())
-        self.url = found.url
-        self._token: Token = token if callable(token) else found.token
+        """See `Client`. Tests pass `operations` with their own clock and random numbers."""
+        text = token if isinstance(token, str) else None
+        configuration = find_configuration(url, text, os.environ, Path.cwd())
+        self.url = configuration.url
+        self._token: Token = token if callable(token) else configuration.token
         self._owner = owner
         self._timeout = timeout
         self._operations = operations or Operations(retries)
 
     def _arguments(self, request: Request) -> dict[str, Any]:
-        """What httpx is to send."""
+        """The arguments of `httpx.Client.request`."""
         query = {name: value for name, value in request.query.items() if value is not None}
         if self._owner is not None:
             query["owner"] = self._owner
@@ -76,7 +77,7 @@ class Shell:
         }
 
     def _websocket_options(self) -> dict[str, Any]:
-        """What websockets is to know."""
+        """The options of `websockets.connect`."""
         return {
             "open_timeout": self._timeout,
             "close_timeout": CLOSE_SECONDS,
@@ -90,19 +91,19 @@ class Shell:
         return Unreachable(f"{self.url} does not answer: {reason}", unsent=unsent)
 
 
-def response_of(answer: httpx.Response) -> Response:
-    """The answer, read."""
-    text = answer.text
+def response_of(response: httpx.Response) -> Response:
+    """The response with its decoded body."""
+    text = response.text
     try:
         body = json.loads(text) if text else None
     except ValueError:
         body = text
-    headers = {name.lower(): value for name, value in answer.headers.items()}
-    return Response(status=answer.status_code, headers=headers, body=body)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Response(status=response.status_code, headers=headers, body=body)
 
 
-def lost(error: Exception) -> SocketLost:
-    """The WebSocket could not be opened, or ended."""
+def socket_lost(error: Exception) -> SocketLost:
+    """The error for a WebSocket that could not be opened, or was closed."""
     if isinstance(error, InvalidStatus):
-        return SocketLost(f"the handshake was answered with {error.response.status_code}")
+        return SocketLost(f"the service answered the handshake with {error.response.status_code}")
     return SocketLost(str(error) or type(error).__name__)

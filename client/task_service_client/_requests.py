@@ -1,4 +1,4 @@
-"""One request and its answer, tried again where that is safe."""
+"""Sends requests, retries them where that is safe, and reads pages."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping
 from random import random
 from typing import Any, Final
 
-from task_service_client.effects import Emit, Request, Response, Send, Sleep, Steps, Stream
-from task_service_client.errors import Refused, TaskServiceError, Unreachable, refusal
-from task_service_client.retries import Retries, retry_after
+from task_service_client._effects import Emit, Request, Response, Send, Sleep, Steps, Stream
+from task_service_client._errors import Refused, TaskServiceError, Unreachable, refusal
+from task_service_client._retries import Retries, retry_after
 
 NOT_MODIFIED: Final = 304
-#: The longest that one request may wait for a task, by the service's contract.
+#: The service waits for a task at most this long in one request.
 LONGEST_PREFER_SECONDS: Final = 20
 
 
-class Calling:
-    """What all operations need: how to call, how to page, and the time."""
+class BaseOperations:
+    """The base of all operations: calls, pages and the clock."""
 
     def __init__(
         self,
@@ -30,12 +30,12 @@ class Calling:
         self._clock = clock
 
     def _call(self, method: str, path: str, **options: Any) -> Steps[dict[str, Any]]:
-        """The JSON object of an answer. `options` are the further fields of a Request."""
+        """The JSON object of a response. `options` are the other fields of the Request."""
         response = yield from self._exchange(Request(method=method, path=path, **options))
         return json_object(response)
 
     def _exchange(self, request: Request) -> Steps[Response]:
-        """A good answer. Raises: Unreachable or Refused, after all tries."""
+        """A response with a status below 300, or 304. Raises: Unreachable or Refused, after all tries."""
         failures = 0
         while True:
             error: TaskServiceError
@@ -54,17 +54,17 @@ class Calling:
             yield Sleep(wait)
 
     def _pages(
-        self, path: str, query: Mapping[str, Any], items: str, limit: int | None, read: Callable[[Any], Any]
+        self, path: str, query: Mapping[str, Any], items: str, limit: int | None, decode: Callable[[Any], Any]
     ) -> Stream[Any]:
-        """Emit what all pages hold, at most `limit`; a page may be empty before the end."""
+        """Emit the items of all pages, at most `limit`. A page before the last one may be empty."""
         left = limit
         cursor: str | None = None
         while left is None or left > 0:
             size = 100 if left is None else min(100, left)
-            asked = {**query, "limit": size, "cursor": cursor}
-            page = yield from self._call("GET", path, query=asked, repeatable=True)
-            for plain in page[items][:left]:
-                yield Emit(read(plain))
+            page_query = {**query, "limit": size, "cursor": cursor}
+            page = yield from self._call("GET", path, query=page_query, repeatable=True)
+            for item in page[items][:left]:
+                yield Emit(decode(item))
             left = None if left is None else left - len(page[items])
             cursor = page.get("next_cursor")
             if cursor is None:
@@ -72,7 +72,7 @@ class Calling:
 
 
 def prefer(wait: float | None) -> tuple[dict[str, str], float]:
-    """The header that asks for an answer at a task's end or after `wait` seconds, and those seconds."""
+    """The header that makes the service wait up to `wait` seconds for a task to finish, and the seconds."""
     if not wait:
         return {}, 0.0
     seconds = min(LONGEST_PREFER_SECONDS, max(1, round(wait)))
@@ -85,8 +85,8 @@ def _refusal(response: Response) -> Refused:
 
 
 def json_object(response: Response) -> dict[str, Any]:
-    """The JSON object in an answer. Raises: Refused when there is none."""
+    """The JSON object of a response. Raises: Refused if the body is not a JSON object."""
     if isinstance(response.body, dict):
         return response.body
-    detail = "The answer is no JSON object: is this the address of a task service?"
+    detail = "The response is not a JSON object: is this the address of a task service?"
     raise Refused(response.status, {"detail": detail, "code": "not_the_service"}, None)

@@ -1,4 +1,4 @@
-"""Where the service is, and who we are: from arguments, the environment, or a `make up` near by."""
+"""The address and the token of the service: from arguments, the environment, or a local stage."""
 
 from __future__ import annotations
 
@@ -8,23 +8,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from task_service_client.errors import NotConfigured
+from task_service_client._errors import NotConfigured
 
-#: What a running local stage writes, below the checkout.
+#: A running local stage writes this file in its checkout.
 ENDPOINTS: Final = Path(".local") / "endpoints.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Configuration:
-    """How to reach the service."""
+    """The address and the token of a service."""
 
     url: str
     token: str | None = field(default=None, repr=False)
 
 
-def find(url: str | None, token: str | None, environ: Mapping[str, str], directory: Path) -> Configuration:
-    """The given `url` and `token`, else TASKS_URL and TASKS_TOKEN, else those of a local stage that runs in
-    `directory` or a directory above it. A local stage's token goes to that stage alone.
+def find_configuration(
+    url: str | None, token: str | None, environ: Mapping[str, str], directory: Path
+) -> Configuration:
+    """The given `url` and `token`, else TASKS_URL and TASKS_TOKEN, else those of a local stage.
+
+    The local stage is the one that runs in `directory` or in a directory above it. Its token is used for that
+    stage only.
 
     Raises: NotConfigured.
     """
@@ -34,20 +38,22 @@ def find(url: str | None, token: str | None, environ: Mapping[str, str], directo
         local = _local_stage(directory)
         if local is None:
             raise NotConfigured(
-                "No service is known: set TASKS_URL and TASKS_TOKEN, or run `make up` in this checkout."
+                "No service is configured: set TASKS_URL and TASKS_TOKEN, or run `make up` in this checkout."
             )
         url, token = local.url, token or local.token
     if not url.startswith(("http://", "https://")):
-        raise NotConfigured(f"{url!r} is no address of a service: it begins with https:// or http://.")
+        raise NotConfigured(
+            f"{url!r} is not an address of a service: it must begin with https:// or http://."
+        )
     return Configuration(url=url.rstrip("/"), token=token)
 
 
 def _local_stage(directory: Path) -> Configuration | None:
-    for place in (directory, *directory.parents):
-        file = place / ENDPOINTS
+    for parent in (directory, *directory.parents):
+        file = parent / ENDPOINTS
         try:
-            plain = json.loads(file.read_text())
-            return Configuration(url=plain["http"], token=plain.get("token"))
+            endpoints = json.loads(file.read_text())
+            return Configuration(url=endpoints["http"], token=endpoints.get("token"))
         except FileNotFoundError:
             continue
         except (OSError, ValueError, KeyError, TypeError) as error:

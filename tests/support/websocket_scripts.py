@@ -1,8 +1,8 @@
-"""A real WebSocket server that says what a test wants, one script a connection, and hangs up.
+"""A real WebSocket server that runs one script per connection and then closes it.
 
-with ScriptedSockets(["frame", HEAR, "answer"], ["on the second connection"]) as server:
+with ScriptedSockets(["frame", RECEIVE, "answer"], ["on the second connection"]) as server:
     ...  # connect to server.url
-    assert server.heard == ['{"action": "sync", …}']
+    assert server.received == ['{"action": "sync", …}']
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from typing import Any, Final, Self
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
-HEAR: Final = object()  #: wait for a message
-STAY: Final = object()  #: stay open until the client leaves
+RECEIVE: Final = object()  #: receive a message
+STAY: Final = object()  #: stay open until the client closes the connection
 
 
 class ScriptedSockets:
-    """Serves connections in order; what comes after the last script is refused with 503."""
+    """Runs the scripts in order, one per connection. Further connections get 503."""
 
     def __init__(self, *scripts: Sequence[Any]) -> None:
-        self.heard: list[str] = []
+        self.received: list[str] = []
         self.paths: list[str] = []
-        self.left = Event()  #: a client that was to stay is gone
+        self.left = Event()  #: set when a client closed its connection during a script
         self._scripts = [*scripts]
 
     def __enter__(self) -> Self:
@@ -41,7 +41,7 @@ class ScriptedSockets:
 
     @property
     def url(self) -> str:
-        """Where to connect to."""
+        """The address of the server."""
         return f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}/?ticket=t"
 
     def _admit(self, connection: ServerConnection, request: Any) -> Any:
@@ -52,8 +52,8 @@ class ScriptedSockets:
         script = self._scripts.pop(0)
         try:
             for line in script:
-                if line is HEAR:
-                    self.heard.append(str(connection.recv(10, decode=True)))
+                if line is RECEIVE:
+                    self.received.append(str(connection.recv(10, decode=True)))
                 elif line is STAY:
                     connection.recv(30)
                 else:

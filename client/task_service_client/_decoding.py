@@ -1,4 +1,4 @@
-"""From JSON to the values of `models`, by the types of their fields."""
+"""Decodes JSON into the values of `models`, by the types of their fields."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, Self, get_args, get_origin, get_type_hints
+from typing import Any, Self, cast, get_args, get_origin, get_type_hints
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decoded:
-    """A value that came as JSON."""
+    """A value that was decoded from JSON."""
 
-    json: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)  #: as it came
+    json: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)  #: as it was received
 
     @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> Self:
-        """The value of an answer; fields that are missing have their defaults, unknown ones are ignored."""
-        kind: Any = cls  # a class of Self is no Hashable to mypy
-        readers = _readers_of(kind)
-        known = {name: readers[name](plain[name]) for name in readers.keys() & plain.keys()}
-        return cls(json=plain, **known)
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The value of a JSON object. Missing fields get their defaults, unknown fields stay in `json`."""
+        readers = _readers_of(cast(Any, cls))  # mypy does not take a class of Self for Hashable
+        known = {name: readers[name](data[name]) for name in readers.keys() & data.keys()}
+        return cls(json=data, **known)
 
 
 Reader = Callable[[Any], Any]
@@ -35,7 +34,7 @@ def _readers_of(cls: type[Decoded]) -> Mapping[str, Reader]:
 
 
 def _reader(hint: Any) -> Reader:
-    """How a value of this type is read; null is None whatever the type."""
+    """The function that decodes a value of this type; null becomes None."""
     inner = next((each for each in get_args(hint) if each is not type(None)), hint)
     if get_origin(hint) is tuple:
         item = _reader(inner)
@@ -44,5 +43,5 @@ def _reader(hint: Any) -> Reader:
     if chosen is datetime:
         return lambda text: None if text is None else datetime.fromisoformat(text)
     if is_dataclass(chosen) and isinstance(chosen, type) and issubclass(chosen, Decoded):
-        return lambda plain: None if plain is None else chosen.from_json(plain)
+        return lambda data: None if data is None else chosen.from_json(data)
     return lambda value: value

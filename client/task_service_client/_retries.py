@@ -1,4 +1,4 @@
-"""When a call is tried again."""
+"""Decides when a call is retried."""
 
 from __future__ import annotations
 
@@ -7,39 +7,39 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from task_service_client.errors import Refused, TaskServiceError, Unreachable
+from task_service_client._errors import Refused, TaskServiceError, Unreachable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Retries:
-    """How often a call is tried, and the waits between: random, up to base · 2ⁿ, or what Retry-After asks."""
+    """The number of tries and the waits between them: Retry-After, plus a random time up to base · 2ⁿ."""
 
     tries: int = 5
     base_seconds: float = 0.25
     cap_seconds: float = 8.0
-    #: A service that asks for more than this is not waited for.
+    #: A longer Retry-After ends the retries.
     longest_seconds: float = 60.0
 
     def wait(self, error: TaskServiceError, failures: int, *, repeatable: bool, draw: float) -> float | None:
-        """Seconds until the next try after so many `failures`; None when there is none.
+        """Seconds until the next try after this number of `failures`; None if there is no further try.
 
         `draw` is a random number from 0 to 1.
         """
         if failures >= self.tries or not _may_be_repeated(error, repeatable):
             return None
-        asked = error.retry_after_seconds if isinstance(error, Refused) else None
-        if asked is not None and asked > self.longest_seconds:
+        retry_after_seconds = (isinstance(error, Refused) and error.retry_after_seconds) or 0.0
+        if retry_after_seconds > self.longest_seconds:
             return None
-        return (asked or 0.0) + self.backoff(failures, draw)
+        return retry_after_seconds + self.backoff(failures, draw)
 
     def backoff(self, failures: int, draw: float) -> float:
-        """A random wait after so many failures in a row."""
+        """A random wait in seconds after this number of consecutive failures."""
         highest = self.base_seconds * float(2 ** min(failures, 30))
         return draw * min(self.cap_seconds, highest)
 
 
 def _may_be_repeated(error: TaskServiceError, repeatable: bool) -> bool:
-    """429 stores nothing, and a request that never left did nothing: these are safe for every call."""
+    """After 429, and when the request was not sent, nothing was done: every call is safe to repeat."""
     if isinstance(error, Unreachable):
         return repeatable or error.unsent
     if isinstance(error, Refused):
@@ -48,7 +48,7 @@ def _may_be_repeated(error: TaskServiceError, repeatable: bool) -> bool:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """The seconds that a Retry-After asks for, whether it is a number or a date; None without one."""
+    """The seconds in a Retry-After header, which holds a number or a date; None without one."""
     text = headers.get("retry-after", "").strip()
     if text.isdecimal():
         return float(text)

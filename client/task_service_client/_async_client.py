@@ -12,22 +12,22 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from task_service_client.effects import (
+from task_service_client._base_client import BaseClient, Operations, response_of, socket_lost
+from task_service_client._effects import (
     Connect,
     Effect,
     Emit,
-    Performance,
+    Execution,
     Receive,
     Request,
     Response,
-    Say,
     Send,
+    SendMessage,
     Sleep,
     Steps,
     Stream,
 )
-from task_service_client.errors import SocketLost, Unreachable
-from task_service_client.shell import Operations, Shell, lost, response_of
+from task_service_client._errors import SocketLost, Unreachable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,15 +36,15 @@ T = TypeVar("T")
 def _awaiting(
     operation: Callable[Concatenate[Operations, P], Steps[T]],
 ) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]:
-    """The method that performs an operation."""
+    """A method that executes an operation and returns its result."""
 
     @wraps(operation)
     async def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        performance = Performance(operation(self._operations, *args, **kwargs))
-        async with aclosing(self._perform(performance)) as performing:
-            async for _ in performing:
-                """Nothing is emitted by what returns."""
-        return cast(T, performance.result)
+        execution = Execution(operation(self._operations, *args, **kwargs))
+        async with aclosing(self._execute(execution)) as values:
+            async for _ in values:
+                """Operations that return a result emit no values."""
+        return cast(T, execution.result)
 
     return method
 
@@ -52,18 +52,17 @@ def _awaiting(
 def _iterating(
     operation: Callable[Concatenate[Operations, P], Stream[T]],
 ) -> Callable[Concatenate[AsyncClient, P], AsyncGenerator[T, None]]:
-    """The method that performs an operation and yields what it emits; close it, and the WebSocket ends."""
+    """A method that executes an operation and yields its values. Closing it closes the WebSocket."""
 
     @wraps(operation)
     def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[T, None]:
-        return self._perform(Performance(operation(self._operations, *args, **kwargs)))
+        return self._execute(Execution(operation(self._operations, *args, **kwargs)))
 
     return method
 
 
-class AsyncClient(Shell):
-    """The Task Processing Service, for asyncio. Takes what `Client` takes and has the same methods, to be
-    awaited.
+class AsyncClient(BaseClient):
+    """An asyncio client of the Task Processing Service, with the arguments and methods of `Client`.
 
     async with AsyncClient() as client:
         task = await client.create("demo.sleep", {"seconds": 2})
@@ -83,7 +82,7 @@ class AsyncClient(Shell):
         await self.close()
 
     async def close(self) -> None:
-        """End the connections that are kept open."""
+        """Close the connections that are kept for further requests."""
         await self._http.aclose()
 
     create = _awaiting(Operations.create)
@@ -110,42 +109,42 @@ class AsyncClient(Shell):
     abort_redrive = _awaiting(Operations.abort_redrive)
     wait_for_redrive = _awaiting(Operations.wait_for_redrive)
 
-    async def _perform(self, performance: Performance[Any]) -> AsyncGenerator[Any, None]:
-        """Yield what is emitted, perform the rest."""
-        async with aclosing(_Line(self)) as line:
-            while (effect := performance.next()) is not None:
+    async def _execute(self, execution: Execution[Any]) -> AsyncGenerator[Any, None]:
+        """Yield the emitted values and execute all other effects."""
+        async with aclosing(_EffectRunner(self)) as runner:
+            while (effect := execution.next()) is not None:
                 if isinstance(effect, Emit):
                     yield effect.value
-                    performance.answer()
+                    execution.answer()
                     continue
                 try:
-                    performance.answer(await line.perform(effect))
+                    execution.answer(await runner.run(effect))
                 except (Unreachable, SocketLost) as error:
-                    performance.fail(error)
+                    execution.fail(error)
 
     async def send(self, request: Request) -> Response:
-        """The answer to one request, whatever it says. Raises: Unreachable."""
+        """The response to one request, with any status. Raises: Unreachable."""
         try:
             return response_of(await self._http.request(**self._arguments(request)))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
 
     def socket(self, url: str) -> AbstractAsyncContextManager[ClientConnection]:
-        """A WebSocket, open while the context lasts. Raises, on entering: OSError, WebSocketException."""
+        """A WebSocket that is closed when the context ends. Raises on entry: OSError, WebSocketException."""
         opened: AbstractAsyncContextManager[ClientConnection] = connect(url, **self._websocket_options())
         return opened
 
 
-class _Line:
-    """Performs the effects of one operation, on one WebSocket at a time."""
+class _EffectRunner:
+    """Executes the effects of one operation, with at most one open WebSocket."""
 
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
-        self._open = AsyncExitStack()  #: closes the WebSocket, if there is one
+        self._open = AsyncExitStack()  #: closes the WebSocket
         self._socket: ClientConnection | None = None
 
-    async def perform(self, effect: Effect) -> Any:
-        """The answer to an effect. Raises: Unreachable, SocketLost."""
+    async def run(self, effect: Effect) -> Any:
+        """The result of an effect. Raises: Unreachable, SocketLost."""
         match effect:
             case Send(request):
                 return await self._client.send(request)
@@ -153,20 +152,20 @@ class _Line:
                 return await asyncio.sleep(seconds)
             case Connect(url):
                 return await self._connect(url)
-            case Say() | Receive():
-                return await self._talk(effect)
+            case SendMessage() | Receive():
+                return await self._exchange_message(effect)
 
     async def _connect(self, url: str) -> None:
         await self.aclose()
         try:
             self._socket = await self._open.enter_async_context(self._client.socket(url))
         except (OSError, WebSocketException) as error:
-            raise lost(error) from error
+            raise socket_lost(error) from error
 
-    async def _talk(self, effect: Say | Receive) -> str | None:
+    async def _exchange_message(self, effect: SendMessage | Receive) -> str | None:
         assert self._socket is not None
         try:
-            if isinstance(effect, Say):
+            if isinstance(effect, SendMessage):
                 await self._socket.send(effect.text)
                 return None
             async with asyncio.timeout(effect.seconds):
@@ -174,9 +173,9 @@ class _Line:
         except TimeoutError:
             return None
         except (OSError, WebSocketException) as error:
-            raise lost(error) from error
+            raise socket_lost(error) from error
 
     async def aclose(self) -> None:
-        """End the WebSocket, if there is one."""
+        """Close the WebSocket, if one is open."""
         await self._open.aclose()
         self._socket = None

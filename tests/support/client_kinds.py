@@ -1,4 +1,4 @@
-"""Both shells of the client with one face, so that a test runs on either: both block here."""
+"""Opens a blocking or an asyncio client with the same blocking interface, so one test runs on both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from task_service_client import AsyncClient, Client
 
 
 class Awaited:
-    """An AsyncClient whose methods block."""
+    """An AsyncClient with blocking methods."""
 
     def __init__(self, client: AsyncClient, runner: asyncio.Runner) -> None:
         self._client = client
@@ -42,7 +42,7 @@ async def _next(values: AsyncIterator[Any]) -> Any:
 
 @contextmanager
 def opened(kind: str, *args: Any, **options: Any) -> Iterator[Any]:
-    """A client of a kind, `blocking` or `awaiting`."""
+    """A client of a kind: `blocking` or `awaiting`."""
     if kind == "blocking":
         with Client(*args, **options) as client:
             yield client

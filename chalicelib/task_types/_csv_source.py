@@ -1,4 +1,4 @@
-"""The records of a CSV, whatever its encoding and delimiter, and the line where it is broken."""
+"""Reads the records of a CSV in any common encoding and delimiter, and names the line of an error."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from chalicelib.domain.outcomes import Rejected
 from chalicelib.fetching import Response
 from chalicelib.fetching.charset import charset_of
 
-#: In the order of preference where several fit.
+#: In the order of preference when several fit.
 DELIMITERS = ",;\t|"
 _SAMPLED_RECORDS = 20
-# The longer mark first: UTF-16's is its beginning.
-_MARKS = (
+# UTF-32 before UTF-16, whose mark is a prefix of it.
+_BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -29,7 +29,7 @@ _Records = Iterator[tuple[int, list[str]]]
 
 @dataclass(slots=True)
 class Source:
-    """The bytes of a CSV. They are decoded as they are read, never as a whole."""
+    """The bytes of a CSV. Reading decodes them piece by piece, never all at once."""
 
     data: bytes
     encoding: str
@@ -38,44 +38,46 @@ class Source:
     def __post_init__(self) -> None:
         self._raw = io.BytesIO(self.data)
         if not self.encoding.startswith(("utf-16", "utf-32")) and (at := self.data.find(b"\0")) >= 0:
-            raise Rejected(f"line {self._line_of(at)} holds a NUL: this is not the text of a CSV")
+            raise Rejected(f"line {self._line_of(at)} contains a NUL character, so this is not a CSV")
 
     @classmethod
     def of_text(cls, text: str) -> Source:
-        """A CSV out of a payload."""
+        """A CSV from a payload."""
         return cls(text.encode(), "utf-8-sig")
 
     @classmethod
     def of_response(cls, response: Response) -> Source:
-        """A CSV that was fetched, in the encoding of its byte order mark, its content type, or UTF-8.
+        """A fetched CSV, in the encoding of its byte order mark, else of its content type, else UTF-8.
 
-        Raises: Rejected when that is no encoding of the web, or the answer is compressed.
+        Raises: Rejected for a charset that the web does not use, and for a compressed response.
         """
         compression = response.headers.get("content-encoding", "identity").lower()
         if compression != "identity":
-            raise Rejected(f"the answer is compressed ({compression[:20]}), although nobody asked for it")
-        for mark, encoding in _MARKS:
+            raise Rejected(
+                f"the response is compressed ({compression[:20]}), which the request does not allow"
+            )
+        for mark, encoding in _BYTE_ORDER_MARKS:
             if response.body.startswith(mark):
                 return cls(response.body, encoding)
         charset = charset_of(response.headers.get("content-type", ""))
         if charset is None:
-            raise Rejected("the charset in the answer's content type is not known")
+            raise Rejected("the charset in the response's content type is unknown")
         return cls(response.body, charset)
 
     def percent_read(self) -> float:
-        """How far `records` has come."""
+        """The percentage of the bytes that `records` has read."""
         return 100 * self._raw.tell() / max(len(self.data), 1)
 
     def records(self) -> _Records:
         """Each record that is not blank, with the number of its first line.
 
-        Raises: Rejected, naming the line that cannot be read.
+        Raises: Rejected, with the number of an invalid line.
         """
         delimiter = max(DELIMITERS, key=self._fit)
         return self._read(delimiter)
 
     def _fit(self, delimiter: str) -> tuple[bool, int]:
-        """How well a delimiter fits: are the first records alike, and how many columns has the header?"""
+        """A sort key: have the first records the same number of columns, and how many has the header?"""
         widths: list[int] = []
         try:
             widths += (len(record) for _, record in islice(self._read(delimiter), _SAMPLED_RECORDS))
@@ -104,7 +106,7 @@ class Source:
             self.data.decode(self.encoding)
         except UnicodeDecodeError as error:
             return self._line_of(error.start)
-        raise AssertionError("what the reader could not decode, nobody can")
+        raise AssertionError("the reader found bytes that are not valid, a second decoding did not")
 
     def _line_of(self, position: int) -> int:
         return self.data.count(b"\n", 0, position) + 1

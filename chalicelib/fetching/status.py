@@ -1,25 +1,24 @@
-"""What an answer's status means for the task that asked."""
+"""Maps a response's status to the outcome of a task."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from chalicelib.domain.outcomes import NonRetryable, RetryAfter
 from chalicelib.fetching.message import FetchError, Response
 
-#: A server that asks for more is asked again after this.
+#: A longer Retry-After is shortened to this.
 RETRY_AFTER_LIMIT_SECONDS = 3600.0
 _EXCERPT_CHARACTERS = 200
 _SECONDS = re.compile(r"[0-9]{1,10}")
 
 
 def expect_success(response: Response, now: datetime | None = None) -> None:
-    """Let a 2xx answer pass.
+    """Return for a 2xx response.
 
-    Raises: RetryAfter for 408, 429 and 5xx that say when to come back; FetchError for those that do not;
-    NonRetryable for everything else, since the same request would be answered the same way.
+    Raises: RetryAfter for 408, 429 and 5xx with a Retry-After header; FetchError for those without;
+    NonRetryable for any other status, since the same request would get the same response.
     """
     if 200 <= response.status < 300:
         return
@@ -34,10 +33,12 @@ def expect_success(response: Response, now: datetime | None = None) -> None:
 
 
 def retry_after(response: Response, now: datetime) -> float | None:
-    """The seconds to wait by the Retry-After header, a number or a date; None when it has neither."""
+    """The seconds of the Retry-After header, which is a number or a date; None without a valid one."""
     text = response.headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(text):
         return min(float(text), RETRY_AFTER_LIMIT_SECONDS)
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import, and rarely needed
+
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError):

@@ -12,22 +12,22 @@ import httpx
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from task_service_client.effects import (
+from task_service_client._base_client import BaseClient, Operations, response_of, socket_lost
+from task_service_client._effects import (
     Connect,
     Effect,
     Emit,
-    Performance,
+    Execution,
     Receive,
     Request,
     Response,
-    Say,
     Send,
+    SendMessage,
     Sleep,
     Steps,
     Stream,
 )
-from task_service_client.errors import SocketLost, Unreachable
-from task_service_client.shell import Operations, Shell, lost, response_of
+from task_service_client._errors import SocketLost, Unreachable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,14 +36,14 @@ T = TypeVar("T")
 def _blocking(
     operation: Callable[Concatenate[Operations, P], Steps[T]],
 ) -> Callable[Concatenate[Client, P], T]:
-    """The method that performs an operation."""
+    """A method that executes an operation and returns its result."""
 
     @wraps(operation)
     def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        performance = Performance(operation(self._operations, *args, **kwargs))
-        for _ in self._perform(performance):
-            """Nothing is emitted by what returns."""
-        return cast(T, performance.result)
+        execution = Execution(operation(self._operations, *args, **kwargs))
+        for _ in self._execute(execution):
+            """Operations that return a result emit no values."""
+        return cast(T, execution.result)
 
     return method
 
@@ -51,26 +51,26 @@ def _blocking(
 def _iterating(
     operation: Callable[Concatenate[Operations, P], Stream[T]],
 ) -> Callable[Concatenate[Client, P], Generator[T, None, None]]:
-    """The method that performs an operation and yields what it emits; close it, and the WebSocket ends."""
+    """A method that executes an operation and yields its values. Closing it closes the WebSocket."""
 
     @wraps(operation)
     def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Generator[T, None, None]:
-        return self._perform(Performance(operation(self._operations, *args, **kwargs)))
+        return self._execute(Execution(operation(self._operations, *args, **kwargs)))
 
     return method
 
 
-class Client(Shell):
-    """The Task Processing Service, for code that blocks.
+class Client(BaseClient):
+    """A blocking client of the Task Processing Service.
 
         with Client() as client:
             task = client.run("csv.profile", {"csv": text}).raise_for_status()
             print(task.result)
 
-    `url` and `token` are those given, else TASKS_URL and TASKS_TOKEN, else those of a local stage that runs
-    in this directory or above. A token that is a function is asked before each call. `owner` is for
-    administrators. One call takes at most `timeout` seconds, and is tried again as `retries` say where that
-    is safe. May be shared by threads.
+    `url` and `token` default to TASKS_URL and TASKS_TOKEN, then to the local stage that runs in this
+    directory or in one above. A `token` that is a function is called before each request. `owner` is for
+    administrators. A request takes at most `timeout` seconds; `retries` sets how often it is retried where
+    that is safe. Threads may share a client.
 
     Raises: NotConfigured.
     """
@@ -86,7 +86,7 @@ class Client(Shell):
         self.close()
 
     def close(self) -> None:
-        """End the connections that are kept open."""
+        """Close the connections that are kept for further requests."""
         self._http.close()
 
     create = _blocking(Operations.create)
@@ -113,42 +113,42 @@ class Client(Shell):
     abort_redrive = _blocking(Operations.abort_redrive)
     wait_for_redrive = _blocking(Operations.wait_for_redrive)
 
-    def _perform(self, performance: Performance[Any]) -> Generator[Any, None, None]:
-        """Yield what is emitted, perform the rest."""
-        with closing(_Line(self)) as line:
-            while (effect := performance.next()) is not None:
+    def _execute(self, execution: Execution[Any]) -> Generator[Any, None, None]:
+        """Yield the emitted values and execute all other effects."""
+        with closing(_EffectRunner(self)) as runner:
+            while (effect := execution.next()) is not None:
                 if isinstance(effect, Emit):
                     yield effect.value
-                    performance.answer()
+                    execution.answer()
                     continue
                 try:
-                    performance.answer(line.perform(effect))
+                    execution.answer(runner.run(effect))
                 except (Unreachable, SocketLost) as error:
-                    performance.fail(error)
+                    execution.fail(error)
 
     def send(self, request: Request) -> Response:
-        """The answer to one request, whatever it says. Raises: Unreachable."""
+        """The response to one request, with any status. Raises: Unreachable."""
         try:
             return response_of(self._http.request(**self._arguments(request)))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
 
     def socket(self, url: str) -> AbstractContextManager[ClientConnection]:
-        """A WebSocket, open while the context lasts. Raises, on entering: OSError, WebSocketException."""
+        """A WebSocket that is closed when the context ends. Raises on entry: OSError, WebSocketException."""
         opened: AbstractContextManager[ClientConnection] = connect(url, **self._websocket_options())
         return opened
 
 
-class _Line:
-    """Performs the effects of one operation, on one WebSocket at a time."""
+class _EffectRunner:
+    """Executes the effects of one operation, with at most one open WebSocket."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._open = ExitStack()  #: closes the WebSocket, if there is one
+        self._open = ExitStack()  #: closes the WebSocket
         self._socket: ClientConnection | None = None
 
-    def perform(self, effect: Effect) -> Any:
-        """The answer to an effect. Raises: Unreachable, SocketLost."""
+    def run(self, effect: Effect) -> Any:
+        """The result of an effect. Raises: Unreachable, SocketLost."""
         match effect:
             case Send(request):
                 return self._client.send(request)
@@ -156,29 +156,29 @@ class _Line:
                 return time.sleep(seconds)
             case Connect(url):
                 return self._connect(url)
-            case Say() | Receive():
-                return self._talk(effect)
+            case SendMessage() | Receive():
+                return self._exchange_message(effect)
 
     def _connect(self, url: str) -> None:
         self.close()
         try:
             self._socket = self._open.enter_context(self._client.socket(url))
         except (OSError, WebSocketException) as error:
-            raise lost(error) from error
+            raise socket_lost(error) from error
 
-    def _talk(self, effect: Say | Receive) -> str | None:
+    def _exchange_message(self, effect: SendMessage | Receive) -> str | None:
         assert self._socket is not None
         try:
-            if isinstance(effect, Say):
+            if isinstance(effect, SendMessage):
                 self._socket.send(effect.text)
                 return None
             return str(self._socket.recv(effect.seconds, decode=True))
         except TimeoutError:
             return None
         except (OSError, WebSocketException) as error:
-            raise lost(error) from error
+            raise socket_lost(error) from error
 
     def close(self) -> None:
-        """End the WebSocket, if there is one."""
+        """Close the WebSocket, if one is open."""
         self._open.close()
         self._socket = None
