@@ -120,7 +120,7 @@ class TestChalice:
 
 
 def safe(mapping: dict[str, Any]) -> dict[str, Any]:
-    """What keeps a mapping from losing messages and from standing still."""
+    """Return the settings that protect a mapping from losing messages and from blocking."""
     names = ("UUID", "BatchSize", "FunctionResponseTypes", "MaximumRetryAttempts", "DestinationConfig")
     return {name: mapping.get(name) for name in names}
 

@@ -28,7 +28,7 @@ except BadInput as error:
 
 
 def test_the_deployment_ends_and_names_the_package() -> None:
-    finished = subprocess.run([sys.executable, "-c", BUILD], capture_output=True, text=True, check=False)
-    assert finished.stdout.startswith("No wheel for python3.12 on arm64 was found of lxml==6.0.0: "), (
-        finished.stderr
+    completed = subprocess.run([sys.executable, "-c", BUILD], capture_output=True, text=True, check=False)
+    assert completed.stdout.startswith("No wheel for python3.12 on arm64 was found of lxml==6.0.0: "), (
+        completed.stderr
     )

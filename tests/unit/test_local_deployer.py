@@ -109,5 +109,5 @@ def test_deploying_processes_are_forked_from_one_that_has_not_imported_the_app()
     code = (
         "import sys, infra.deployer.deployment; print([m for m in sys.modules if m.startswith('chalicelib')])"
     )
-    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert finished.stdout.strip() == "[]"
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stdout.strip() == "[]"
