@@ -1,4 +1,4 @@
-"""Clients that connect, drop, reconnect and sync, and the gateway between them and the service."""
+"""WebSocket clients that connect, drop, reconnect and sync, and the gateway that serves them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tests.simulation.calls import failure
 from tests.simulation.functions import Ended, Functions
 from tests.simulation.queues import SECOND
 from tests.simulation.scheduler import Scheduler
-from tests.support.aws_requests import Asked
+from tests.support.aws_requests import AwsCall
 
-#: A client that hears nothing for this long asks again.
+#: A client that gets no response for this long asks again.
 PATIENCE = 40 * SECOND
-#: API Gateway cuts every connection after two hours.
+#: API Gateway closes every connection after two hours.
 LONGEST = 7200 * SECOND
 
 
 class Gateway:
-    """API Gateway's WebSocket API: it holds the connections."""
+    """API Gateway's WebSocket API. It holds the connections."""
 
     def __init__(self, scheduler: Scheduler, functions: Functions, chance: Callable[[str], int]) -> None:
         self._browsers: dict[str, Browser] = {}
@@ -30,13 +30,13 @@ class Gateway:
         self._chance = chance
         self._count = 0
 
-    def answer(self, wanted: Asked) -> Response:
-        """Post to a connection, or cut it."""
-        connection = wanted.parameters["ConnectionId"]
+    def answer(self, request: AwsCall) -> Response:
+        """Post to a connection, or close it."""
+        connection = request.parameters["ConnectionId"]
         browser = self._browsers.get(connection)
         if browser is None:
             return failure(410, "GoneException", "apigatewaymanagementapi")
-        if wanted.operation == "DeleteConnection":
+        if request.operation == "DeleteConnection":
             self._cut(connection)
             return Response(204, b"")
         if self._chance("frame lost with its connection"):
@@ -44,12 +44,12 @@ class Gateway:
         else:
             delay = 5 + self._chance("frame late")
             self._scheduler.after(
-                delay, lambda: browser.hear(connection, json.loads(wanted.parameters["Data"]))
+                delay, lambda: browser.receive(connection, json.loads(request.parameters["Data"]))
             )
         return Response(200, b"")
 
     def open(self, browser: Browser) -> None:
-        """Let the service decide about a new connection."""
+        """Open a connection, if the service accepts it."""
         self._count += 1
         connection = f"c{self._count}"
         event = self._event("CONNECT", connection)
@@ -67,16 +67,16 @@ class Gateway:
         self._functions.invoke("websocket_connect", lambda context: app.connect(event, context), decided)
 
     def say(self, connection: str, message: Any) -> None:
-        """A client sends a message."""
+        """Send a client's message to the service."""
         event = {**self._event("MESSAGE", connection), "body": json.dumps(message)}
         self._functions.invoke(
             "websocket_message", lambda context: app.message(event, context), lambda ended: None
         )
 
     def drop(self, connection: str) -> None:
-        """A client is gone; whether the service hears of it is a matter of luck."""
+        """Drop a connection. The plan decides whether the service gets a disconnect event."""
         self._cut(connection)
-        if not self._chance("disconnect unheard"):
+        if not self._chance("disconnect lost"):
             event = self._event("DISCONNECT", connection)
             self._functions.invoke(
                 "websocket_disconnect", lambda context: app.disconnect(event, context), lambda ended: None
@@ -102,7 +102,7 @@ class Gateway:
 
 
 class Browser:
-    """A client that keeps the highest version of each task; it lists and syncs whenever it has connected."""
+    """A client that keeps the highest version of each task. It lists and syncs after each connect."""
 
     def __init__(
         self,
@@ -118,9 +118,9 @@ class Browser:
         self.token = token
         self.query = query
         self.tasks: dict[str, dict[str, Any]] = {}
-        self.at_rest: dict[str, dict[str, Any]] = {}  #: what it saw when the world came to rest
+        self.at_rest: dict[str, dict[str, Any]] = {}  #: what it held when the world came to rest
         self.synced = False
-        self.subscribed: dict[str, bool] = {}  #: ids, and whether an answer came
+        self.subscribed: dict[str, bool] = {}  #: ids, and whether a response came
         self._connection: str | None = None
         self._waits = 0
         self._scheduler = scheduler
@@ -128,7 +128,7 @@ class Browser:
         self._ask = ask
 
     def connect(self) -> None:
-        """Open a connection; a lost one is opened again by itself."""
+        """Open a connection. A lost one is opened again automatically."""
         self._gateway.open(self)
 
     def drop(self) -> None:
@@ -137,7 +137,7 @@ class Browser:
             self._gateway.drop(self._connection)
 
     def subscribe(self, task_id: str) -> None:
-        """Watch one task, on this connection and on those that come after it."""
+        """Watch one task, on this connection and on later ones."""
         if task_id:
             self.subscribed[task_id] = False
             self._ask_for(task_id)
@@ -150,24 +150,24 @@ class Browser:
 
     @property
     def settled(self) -> bool:
-        """Has everything that it asked for been answered?"""
+        """Has every request of this client been answered?"""
         return self.synced and all(self.subscribed.values())
 
     def opened(self, connection: str) -> None:
-        """The connection is there."""
+        """The connection is open."""
         self._connection = connection
         self._catch_up(connection)
         for task_id in self.subscribed:
             self._ask_for(task_id)
 
     def closed(self, connection: str) -> None:
-        """The connection is gone."""
+        """The connection is closed."""
         if self._connection == connection:
             self._connection, self.synced = None, False
             self.subscribed = dict.fromkeys(self.subscribed, False)
             self.connect()
 
-    def hear(self, connection: str, frame: dict[str, Any]) -> None:
+    def receive(self, connection: str, frame: dict[str, Any]) -> None:
         """A frame arrived."""
         if connection != self._connection:
             return
@@ -180,7 +180,7 @@ class Browser:
             self.synced = True
 
     def _catch_up(self, connection: str) -> None:
-        """List, then sync every id with its version (P5); start again when no answer comes."""
+        """List, then sync every id with its version. Start again when no response comes."""
         if connection != self._connection or self.synced:
             return
         self._scheduler.after(PATIENCE, lambda: self._catch_up(connection))

@@ -24,7 +24,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.pauses import (
-    PARKED,
+    PARKED_CHECK_INTERVAL,
     RESUME_GRACE,
     parked,
     parking_bucket_of,
@@ -96,6 +96,7 @@ class Sweeper:
         for ended in self._pauses.ended():
             acted += (back := self.bring_back(ended.task_type, stop_at))
             now = self._clock()
+            # guard: pause.forgotten-late
             if not back and ended.resumed_at is not None and ended.resumed_at + RESUME_GRACE <= now < stop_at:
                 self._pauses.forget(ended)
         self._metrics.add("SweepActed", acted)  # at the end of every sweep: its silence rings
@@ -113,7 +114,7 @@ class Sweeper:
 
     def _sweep_bucket(self, bucket: int, stop_at: datetime) -> int:
         acted = 0
-        for each in (bucket, *parking_buckets_of(bucket)):
+        for each in (bucket, *parking_buckets_of(bucket)):  # guard: pause.parked-are-swept
             for names in self._due.until(each, self._clock()):
                 if self._clock() >= stop_at:
                     log.warning("Sweep ran out of time", action="sweep_cut", bucket=each)
@@ -124,7 +125,7 @@ class Sweeper:
     def _empty(self, parking_bucket: int, task_type: str, stop_at: datetime) -> int:
         """Send the tasks of a type that are parked in a parking_bucket."""
         acted = 0
-        for names in self._due.until(parking_bucket, self._clock() + PARKED + RESUME_GRACE):
+        for names in self._due.until(parking_bucket, self._clock() + PARKED_CHECK_INTERVAL + RESUME_GRACE):
             if self._clock() >= stop_at:
                 break
             rows = read_many(self._tasks, names)
@@ -172,8 +173,8 @@ class Sweeper:
                 return self._wake(task, now)
             if task.dead_letter_unsent:
                 self._dead_letter_publisher.publish(task)
-            elif task.lease_until is not None and task.lease_until > now:
-                self._write(task, task.look_again(now, task.lease_until))
+            elif task.lease_until is not None and task.lease_until > now:  # guard: rescue.lease-over
+                self._write(task, task.check_again(now, task.lease_until))
             elif task.lease_until is not None:
                 return self._rescue(task, now)
         except Exception:
@@ -188,27 +189,27 @@ class Sweeper:
             return None
         wait = task.run_at - now
         if wait > self._timing.lookahead:
-            self._write(task, task.look_again(now, task.due(task.run_at - self._timing.lookahead)))
+            self._write(task, task.check_again(now, task.due(task.run_at - self._timing.lookahead)))
             return None
         if task.type in self._pauses.paused():
             self._tasks.replace_due(task, parked(task, now))
             return None
         if wait > timedelta(0):
             return self._sent(
-                self._write(task, task.look_again(now, task.due(task.run_at + self._timing.grace))), wait
+                self._write(task, task.check_again(now, task.due(task.run_at + self._timing.grace))), wait
             )
         due_at = task.due(now + self._timing.resend_after(-wait))
-        return self._sent(self._write(task, task.look_again(now, due_at)), timedelta(0))
+        return self._sent(self._write(task, task.check_again(now, due_at)), timedelta(0))
 
     def _rescue(self, task: Task, now: datetime) -> _Wake | None:
         """S4: the verdict on a worker that vanished."""
         error = TaskError.of(
             ErrorKind.CRASHED, "The worker vanished: its lease ran out and nothing was recorded."
         )
-        if task.cancel_requested:
+        if task.cancel_requested:  # guard: rescue.cancel-wins
             self._note(self._write(task, task.stop(now, self._timing.keep, error)), "TasksCanceled")
             return None
-        if task.attempt >= task.max_attempts:
+        if task.attempt >= task.max_attempts:  # guard: rescue.last-attempt
             stored = self._write(task, task.fail(now, error, self._timing.keep))
             self._note(stored, "TasksFailed")
             if stored is not None:
@@ -222,7 +223,7 @@ class Sweeper:
 
     def _write(self, seen: Task, after: Task) -> Task | None:
         """The stored task; None when somebody moved it since it was read, who then looks after it."""
-        stored = self._tasks.replace_due(seen, unparked(after))
+        stored = self._tasks.replace_due(seen, unparked(after))  # guard: pause.unparked-when-written
         return None if isinstance(stored, Conflict) else stored
 
     @staticmethod
