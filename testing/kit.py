@@ -189,7 +189,7 @@ class Kit:
     def create(self, type: str, payload: Any = None, **options: Any) -> dict[str, Any]:  # noqa: A002
         """Create a task as `POST /tasks` does, without running it: the public task."""
         wanted = NewTask(type=type, payload={} if payload is None else payload, **options)
-        return task_view(self.services.tasks.create(self.owner, wanted))
+        return task_view(self.services.task_creator.create(self.owner, wanted))
 
     def run(self, type: str, payload: Any = None, **options: Any) -> dict[str, Any]:  # noqa: A002
         """Create a task and run it to its end, retries and waits included: the public task."""

@@ -12,7 +12,7 @@ from chalicelib.aws.sdk.client import ServiceError
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.outcomes import Snooze
 from chalicelib.domain.pauses import PARKED_CHECK_INTERVAL, RESUME_GRACE
-from chalicelib.services.pauses import FRESH, KEPT
+from chalicelib.services.pauses import MAX_AGE, MAX_AGE_TO_PARK
 from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
 from tests.support.aws_state import items, kill_worker, row, take_messages, woken
@@ -146,14 +146,14 @@ class TestPaused:
         wire = Wire(kit.services)
         kit.deliver(second)
         assert wire.counts() == {"UpdateItem": 2}
-        kit.clock.advance(KEPT.total_seconds())
+        kit.clock.advance(MAX_AGE.total_seconds())
         kit.deliver(third)
         assert (status(kit, second), status(kit, third)) == ("succeeded", "queued")
 
     def test_an_answer_is_as_old_as_its_question(self, admin: Http, kit: Kit, script: Script) -> None:
         """Given a worker that stood still while it asked, when a type is paused, then it asks again."""
         other = kit.new_services()
-        Wire(other).before("Query", lambda: kit.clock.advance(KEPT.total_seconds() + 1))
+        Wire(other).before("Query", lambda: kit.clock.advance(MAX_AGE.total_seconds() + 1))
         assert other.pauses.paused() == frozenset()
         pause(admin)
         assert other.pauses.paused() == {"test.fast"}
@@ -197,7 +197,7 @@ class TestPaused:
     def test_a_parked_task_expires_in_time(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        task = kit.services.tasks.create(kit.owner, _expiring(kit, seconds=60))
+        task = kit.services.task_creator.create(kit.owner, _expiring(kit, seconds=60))
         pause(admin)
         handlers.run(task)
         kit.clock.advance(60)
@@ -243,7 +243,7 @@ class TestResumed:
         assert sorted(woken(wire)) == sorted((task["id"], 0) for task in tasks)
         for task in tasks:
             assert not is_parked(kit, task)
-        kit.clock.advance(FRESH.total_seconds())
+        kit.clock.advance(MAX_AGE_TO_PARK.total_seconds())
         for task in tasks:
             handlers.run(task)
             assert status(kit, task) == "succeeded"
@@ -255,7 +255,7 @@ class TestResumed:
         task = kit.create("test.fast")
         handlers.run(task)
         pause(admin)
-        kit.clock.advance(KEPT.total_seconds())
+        kit.clock.advance(MAX_AGE.total_seconds())
         handlers.run(task)
         wire = Wire(kit.services)
         resume(admin)
@@ -334,7 +334,7 @@ class TestResumed:
         fast, long = kit.create("test.fast"), kit.create("test.long")
         for name, task in (("test.fast", fast), ("test.long", long)):
             pause(admin, name)
-            kit.clock.advance(KEPT.total_seconds())
+            kit.clock.advance(MAX_AGE.total_seconds())
             handlers.run(task)
         wire = Wire(kit.services)
         resume(admin, "test.long")

@@ -205,7 +205,7 @@ class TestCap:
         assert len(crowd) == 20
 
     def test_others_wait_all_the_same(self, crowd: list[str | None], kit: Kit, http: Http) -> None:
-        task = kit.services.tasks.create("bob", NewTask(type="demo.sleep", payload={"seconds": 1}))
+        task = kit.services.task_creator.create("bob", NewTask(type="demo.sleep", payload={"seconds": 1}))
         bob = http.as_(kit.token(owner="bob", exp=FAR))
         assert bob.get(f"/tasks/{task.id}", prefer="wait=20").headers[APPLIED] == "wait=20"
 
