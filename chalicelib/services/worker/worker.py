@@ -193,9 +193,8 @@ class Worker:
         tasks = [(each, task) for each, task in claimed if isinstance(task, Task)]
         tasks += [(each, task) for (each, _), task in zip(refused, retried, strict=True) if task]
         # guard: claim.any-message-lease
-        started = [
-            self._guard_delivery(each, partial(self._prepare, each, task, batch)) for each, task in tasks
-        ]
+        steps = [(each, partial(self._prepare, each, task, batch)) for each, task in tasks]
+        started = [self._guard_delivery(*step) for step in steps]
         return [each for each in started if each is not None]
 
     def _claim_id(self) -> str:
