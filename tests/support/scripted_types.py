@@ -1,4 +1,4 @@
-"""Task types that do what a test tells them to."""
+"""Task types whose behaviour a test sets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Work = Callable[[Any, TaskContext], Any]
 
 
 class Anything(BaseModel):
-    """A payload of any fields, and one that must be a number."""
+    """A payload with any fields, of which `number` must be a number."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -21,27 +21,29 @@ class Anything(BaseModel):
 
 
 class Script:
-    """The types `test.fast` and `test.long`: both call `work`, which a test sets."""
+    """The task types `test.fast` and `test.long`. Both call `work`, which a test sets."""
 
     def __init__(self) -> None:
         self.types = TaskTypes()
         self.work: Work = lambda payload, context: None
-        self.runs: list[int] = []  #: the attempt of each run that was started
-        declare = self.types.task_type
-        declare("test.fast", payload=Anything, max_attempts=3, timeout_seconds=60)(self._run)
-        declare("test.long", payload=Anything, lane=Lane.LONG, max_attempts=3, timeout_seconds=600)(self._run)
+        self.runs: list[int] = []  #: the attempt number of each started run
+        register = self.types.task_type
+        register("test.fast", payload=Anything, max_attempts=3, timeout_seconds=60)(self._run)
+        register("test.long", payload=Anything, lane=Lane.LONG, max_attempts=3, timeout_seconds=600)(
+            self._run
+        )
 
     def _run(self, payload: Anything, context: TaskContext) -> Any:
-        """Do what the test says."""
+        """Call the work that the test set."""
         self.runs.append(context.attempt)
         return self.work(payload, context)
 
     def returns(self, result: Any) -> None:
-        """From now on every run returns `result`."""
+        """Every further run returns `result`."""
         self.work = lambda payload, context: result
 
     def raises(self, error: BaseException) -> None:
-        """From now on every run raises `error`."""
+        """Every further run raises `error`."""
 
         def work(payload: Anything, context: TaskContext) -> Any:
             raise error
