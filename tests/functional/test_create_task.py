@@ -229,7 +229,7 @@ class TestTaskTypes:
         answer = http.get("/task-types")
         fast, long = answer.json_body["task_types"]
         assert (fast["name"], fast["lane"], long["lane"]) == ("test.fast", "fast", "long")
-        assert fast["description"] == "Do what the test says."
+        assert fast["description"] == "Call the work that the test set."
         assert fast["payload_schema"]["properties"]["number"] == {
             "default": 0,
             "title": "Number",

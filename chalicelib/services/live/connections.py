@@ -145,7 +145,7 @@ class Connections:
             case "unsubscribe":
                 self._connections.unsubscribe(connection, _task_id(message))
             case "sync":
-                self._sync(connection, _known(message), message.get("since"))
+                self._sync(connection, _versions(message), message.get("since"))
             case action:
                 actions = "subscribe, unsubscribe, sync and ping"
                 name = repr(action[:100]) if isinstance(action, str) else "of the message"
@@ -239,12 +239,12 @@ def _task_id(message: Mapping[str, Any]) -> str:
     return task_id
 
 
-def _known(message: Mapping[str, Any]) -> dict[str, int]:
-    known = message.get("tasks", {})
-    if not isinstance(known, dict) or not all(
-        is_task_id(task_id) and isinstance(version, int) for task_id, version in known.items()
+def _versions(message: Mapping[str, Any]) -> dict[str, int]:
+    versions = message.get("tasks", {})
+    if not isinstance(versions, dict) or not all(
+        is_task_id(task_id) and isinstance(version, int) for task_id, version in versions.items()
     ):
         raise Refusal("invalid", "tasks: an object from task id to version is required.")
-    if len(known) > SYNC_LIMIT:
+    if len(versions) > SYNC_LIMIT:
         raise Refusal("too_many", f"tasks: at most {SYNC_LIMIT} in one sync; send several.")
-    return known
+    return versions

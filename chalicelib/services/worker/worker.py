@@ -265,7 +265,7 @@ class Worker:
     def _conclude(self, delivery: _Delivery, recorded: Recorded | Exception, batch: _Batch) -> None:
         """Send the dead letter, if there is one, then acknowledge the message or keep it for a short wait.
 
-        The sweep sends a dead letter that this cannot send.
+        If sending fails, the sweep sends the dead letter.
         """
         if isinstance(recorded, Exception):
             raise recorded
