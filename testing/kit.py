@@ -24,7 +24,7 @@ A test can also take single steps:
 
 Tasks are the JSON objects of the HTTP API. `Kit(task_types)` runs the types of another registry than those in
 `chalicelib/task_types/`; keywords set the stage's settings: `Kit(grace_seconds=5)`. Each kit has its own
-tables and queues, made from `infra/template.yaml`. Only one kit can be open at a time in a process.
+tables and queues, made from `infra/stacks/data.yaml`. Only one kit can be open at a time in a process.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from chalicelib.domain.task_types import TaskTypes
 from chalicelib.domain.views import task_view
 from chalicelib.services.runtime import Runtime
 from chalicelib.settings import Settings
-from infra.templates import DATA, load
+from infra.stacks.templates import DATA, load
 from local.tokens import mint_token
 from tests.support.aws_requests import REGION, MotoClients
 
@@ -74,7 +74,7 @@ RESPONSES_METHODS.clear()
 
 @cache
 def template() -> str:
-    """The part of infra/template.yaml that the service needs, as JSON.
+    """The part of infra/stacks/data.yaml that the service needs, as JSON.
 
     It leaves out encryption, for which moto would make an RSA key, the slowest step of a kit. A tab comes
     first, which JSON allows and YAML does not: moto tries its slow YAML parser first, and that fails at once.

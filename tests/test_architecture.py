@@ -18,6 +18,7 @@ ALL = [
     *TESTS,
     *sorted((ROOT / "infra").rglob("*.py")),
     *sorted((ROOT / "local").rglob("*.py")),
+    *sorted((ROOT / "tools").rglob("*.py")),
 ]
 
 MODULE_LIMIT_LINES = 400
@@ -213,7 +214,7 @@ class TestArrows:
             if isinstance(node, ast.If) and ast.unparse(node.test) == "Settings.deploying()"
         ]
         assert [ast.unparse(statement) for node in guarded for statement in node.body] == [
-            "import infra.chalice_extension"
+            "import infra.deployer.chalice_patches"
         ]
         unguarded = [node for node in app.body if isinstance(node, ast.Import | ast.ImportFrom)]
         assert not [node for node in unguarded if "infra" in ast.unparse(node)]
@@ -240,7 +241,7 @@ class TestErrors:
                     if isinstance(handler, ast.ExceptHandler) and _catches_all(handler):
                         found.add(f"{name_of(path)}.{function.name}")
         # A nested function is found with the one around it, too.
-        assert found - {"http.problems.answer"} == set(CATCH_ALL)
+        assert found - {"http.problems.respond"} == set(CATCH_ALL)
 
     @client
     def test_the_client_catches_what_it_can_name(self, path: Path) -> None:

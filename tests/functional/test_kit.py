@@ -1,4 +1,4 @@
-"""The public test kit, used as in tests of a user's own task type."""
+"""The kit as an author of task types uses it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Greeting(BaseModel):
 
 @types.task_type("demo.greet", payload=Greeting, max_attempts=3)
 def greet(payload: Greeting, context: TaskContext) -> str:
-    """Greet somebody, in the second attempt."""
+    """Greet somebody on the second attempt."""
     if context.attempt == 1:
         raise RetryAfter(3600, "still asleep")
     return f"Hello, {payload.name}"
@@ -37,7 +37,7 @@ def test_a_task_that_retries_after_an_hour_is_run_to_its_end() -> None:
         assert kit.clock() == before + timedelta(hours=1)
 
 
-def test_waiting_tasks_are_listed_by_start_and_drained() -> None:
+def test_waiting_messages_are_listed_and_drained() -> None:
     with Kit(types) as kit:
         later = kit.create("demo.greet", {"name": "Bob"}, delay_seconds=60)
         soon = kit.create("demo.greet", {"name": "Eve"})

@@ -1,4 +1,4 @@
-"""Who may run a task and who may write its outcome, whatever is doubled, early, late or lost."""
+"""Leases: one worker runs a task and writes its outcome, with repeated, early, late or lost messages."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 from chalicelib.domain.task_types import TaskContext
 from testing.kit import Clock, Kit
+from tests.conftest import Printed
 from tests.functional.conftest import Handlers
 from tests.support.aws_state import documents, row, take_messages
 from tests.support.aws_wire import Wire
@@ -21,14 +22,14 @@ PATIENCE = 20  # seconds; nothing here takes as long unless it is broken
 
 
 class TestDelivery:
-    def test_a_message_that_comes_twice_in_a_batch_runs_its_task_once(
+    def test_a_message_twice_in_a_batch_runs_its_task_once(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast")
-        assert handlers.run_tasks(*[handlers.wake(task)] * 5) == []
+        assert handlers.run_tasks(*[handlers.message(task)] * 5).acknowledged
         assert script.runs == [1]
 
-    def test_a_message_that_two_workers_get_at_once_runs_its_task_once(
+    def test_a_message_received_by_two_workers_runs_its_task_once(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         started, release = Event(), Event()
@@ -41,7 +42,7 @@ class TestDelivery:
         script.work = work
         task = kit.create("test.fast")
         others = [kit.new_services().worker for _ in range(3)]
-        messages = [kit.message(handlers.wake(task), "fast") for _ in others]
+        messages = [kit.message(handlers.message(task), "fast") for _ in others]
         with ThreadPoolExecutor(4) as pool:
             runs = [
                 pool.submit(worker.run_batch, [message], "fast", kit.clock() + timedelta(seconds=120))
@@ -50,7 +51,7 @@ class TestDelivery:
             assert started.wait(PATIENCE)
             # A delivery during the live lease is acked and changes nothing.
             before = row(kit, task["id"])
-            assert handlers.run(task) == []
+            assert handlers.run(task).acknowledged
             assert row(kit, task["id"]) == before
             release.set()
             assert [run.result(PATIENCE) for run in runs] == [[], [], []]
@@ -59,7 +60,7 @@ class TestDelivery:
 
     def test_an_early_message_starts_nothing(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         task = kit.create("test.fast", delay_seconds=600)
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
         assert kit.get(task["id"])["status"] == "scheduled"
         kit.clock.advance(600)
         handlers.run(task)
@@ -68,31 +69,31 @@ class TestDelivery:
     def test_a_late_message_starts_nothing(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         task = kit.create("test.fast", expires_at=kit.clock() + timedelta(seconds=60))
         kit.clock.advance(60)
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
         assert script.runs == []
 
     def test_a_task_that_ended_is_not_run_again(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         task = kit.create("test.fast")
         handlers.run(task)
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
         assert script.runs == [1]
 
 
 class TestLostReply:
-    """The write happened, its reply was lost, and the SDK sent it again."""
+    """The write succeeded, its reply was lost, and the SDK sends it again."""
 
-    def test_a_claim_knows_itself_again(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_a_repeated_claim_is_recognized(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         task = kit.create("test.fast", {"text": "a" * 2000})
         wire = Wire(kit.services)
         wire.lose_reply("UpdateItem")
 
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
 
         done = kit.get(task["id"])
         assert (done["status"], done["attempt"], len(done["attempts"])) == ("succeeded", 1, 1)
 
     @pytest.mark.parametrize("error", [None, ValueError("try again"), SystemExit(3)])
-    def test_a_finish_knows_itself_again(
+    def test_a_repeated_finish_is_recognized(
         self, kit: Kit, handlers: Handlers, script: Script, error: BaseException | None
     ) -> None:
         task = kit.create("test.fast")
@@ -104,13 +105,14 @@ class TestLostReply:
                 raise error
 
         script.work = work
-        kept = handlers.run(task)
+        delivery = handlers.run(task)
 
         done = kit.get(task["id"])
-        assert (done["status"], kept) == (("succeeded", []) if error is None else ("retrying", ["m0"]))
+        assert done["status"] == ("succeeded" if error is None else "retrying")
+        assert delivery.acknowledged is (error is None)
         assert done["version"] == 3
 
-    def test_a_death_whose_reply_was_lost_is_reported(
+    def test_a_final_failure_with_a_lost_reply_sends_its_dead_letter(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast", max_attempts=1)
@@ -121,7 +123,7 @@ class TestLostReply:
             raise ValueError
 
         script.work = work
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
         assert len(take_messages(kit, "dead-letters")) == 1
         assert kit.get(task["id"])["dead_lettered_at"] is not None
 
@@ -135,11 +137,11 @@ def _failure(context: TaskContext) -> None:
 
 
 class TestZombie:
-    """A container froze in the middle of a run, the sweep gave its task to another, and it thaws."""
+    """A container freezes in a run, the sweep rescues its task, another worker runs it, the first thaws."""
 
     @pytest.mark.parametrize("last_act", [lambda context: "z" * 3000, _progress, _failure])
     @pytest.mark.parametrize("outcome", ["running", "succeeded", "retrying"])
-    def test_it_can_write_nothing(
+    def test_a_zombie_can_write_nothing(
         self,
         kit: Kit,
         handlers: Handlers,
@@ -157,7 +159,7 @@ class TestZombie:
         script.work = freeze
         task = kit.create("test.fast")
         zombie = kit.new_services(clock=Clock(kit.clock())).worker  # its clock froze, too
-        message = kit.message(handlers.wake(task), "fast")
+        message = kit.message(handlers.message(task), "fast")
         with ThreadPoolExecutor(2) as pool:
             run = pool.submit(zombie.run_batch, [message], "fast", kit.clock() + timedelta(seconds=120))
             assert frozen.wait(PATIENCE)
@@ -196,17 +198,17 @@ class TestZombie:
 @pytest.mark.parametrize(
     ("max_attempts", "metric", "letters"), [(3, "TasksRetried", 0), (1, "TasksFailed", 1)]
 )
-def test_the_sweeps_verdict_is_not_the_zombies(
+def test_the_outcome_of_the_sweep_wins_over_the_zombies(
     *,
     kit: Kit,
     handlers: Handlers,
     script: Script,
-    printed: Callable[[], list[dict[str, Any]]],
+    printed: Printed,
     max_attempts: int,
     metric: str,
     letters: int,
 ) -> None:
-    """Given both come to the same end, when the zombie writes second, then one death was counted and told."""
+    """Given two equal outcomes, when the zombie writes second, then one dead letter was counted and sent."""
     script.raises(ValueError("the zombie's"))
     task = kit.create("test.fast", max_attempts=max_attempts)
 
@@ -226,7 +228,7 @@ def test_the_sweeps_verdict_is_not_the_zombies(
     assert len(take_messages(kit, "dead-letters")) == letters
 
 
-def test_a_zombies_result_lies_beside_the_winners_and_is_not_taken(kit: Kit, script: Script) -> None:
+def test_a_zombies_result_does_not_replace_the_stored_one(kit: Kit, script: Script) -> None:
     script.work = lambda payload, context: str(context.attempt) * 2000
     task = kit.create("test.fast")
     wire = Wire(kit.services)
@@ -245,10 +247,10 @@ def test_a_zombies_result_lies_beside_the_winners_and_is_not_taken(kit: Kit, scr
     assert documents(kit, task["id"]) == ["result#1", "result#2"]
 
 
-def test_a_process_ends_before_another_attempt_starts_although_aws_is_silent(
+def test_a_process_ends_before_another_attempt_starts_even_if_aws_is_slow(
     kit: Kit, handlers: Handlers, script: Script
 ) -> None:
-    """Given a run past its deadline, while the outcome of another is on its way for half a minute."""
+    """Given a run past its deadline, while the write of another outcome takes half a minute."""
     both, ended, release = Event(), Event(), Event()
 
     def work(payload: Any, context: TaskContext) -> None:
@@ -272,7 +274,7 @@ def test_a_process_ends_before_another_attempt_starts_although_aws_is_silent(
         assert kit.clock() < lease_until
 
     wire.before("UpdateItem", silence, when=lambda request: request["Key"]["sk"]["S"] == quick["id"])
-    messages = [kit.message(handlers.wake(task), "fast") for task in (quick, slow)]
+    messages = [kit.message(handlers.message(task), "fast") for task in (quick, slow)]
     services.worker.run_batch(messages, "fast", kit.clock() + timedelta(seconds=120))
     release.set()
     assert ended.is_set()

@@ -1,4 +1,4 @@
-"""Task types whose behaviour a test sets."""
+"""Task types with scripted behaviour."""
 
 from __future__ import annotations
 
@@ -26,24 +26,22 @@ class Script:
     def __init__(self) -> None:
         self.types = TaskTypes()
         self.work: Work = lambda payload, context: None
-        self.runs: list[int] = []  #: the attempt number of each started run
-        register = self.types.task_type
-        register("test.fast", payload=Anything, max_attempts=3, timeout_seconds=60)(self._run)
-        register("test.long", payload=Anything, lane=Lane.LONG, max_attempts=3, timeout_seconds=600)(
-            self._run
-        )
+        self.runs: list[int] = []  #: the attempt number of each run
+        declare = self.types.task_type
+        declare("test.fast", payload=Anything, max_attempts=3, timeout_seconds=60)(self._run)
+        declare("test.long", payload=Anything, lane=Lane.LONG, max_attempts=3, timeout_seconds=600)(self._run)
 
     def _run(self, payload: Anything, context: TaskContext) -> Any:
-        """Call the work that the test set."""
+        """Record the run and call `work`."""
         self.runs.append(context.attempt)
         return self.work(payload, context)
 
     def returns(self, result: Any) -> None:
-        """Every further run returns `result`."""
+        """Make every run return `result` from now on."""
         self.work = lambda payload, context: result
 
     def raises(self, error: BaseException) -> None:
-        """Every further run raises `error`."""
+        """Make every run raise `error` from now on."""
 
         def work(payload: Anything, context: TaskContext) -> Any:
             raise error
