@@ -69,8 +69,8 @@ class TaskTable:
         keys = [row_key(owner, task_id) for owner, task_id in dict.fromkeys(names)]
         return [from_row(row) for row in batch_get(self._client, self._table, keys)]
 
-    def deaths(self, names: Sequence[tuple[str, str]]) -> set[str]:
-        """The deaths, as `id#redrive_count`, of those of the (owner, id) that are dead now."""
+    def dead_letter_keys(self, names: Sequence[tuple[str, str]]) -> set[str]:
+        """The dead-letter keys of those of the (owner, id) that have failed."""
         keys = [row_key(owner, task_id) for owner, task_id in dict.fromkeys(names)]
         rows = batch_get(self._client, self._table, keys, ("sk", "status", "redrive_count"))
         failed = {"S": TaskStatus.FAILED.value}
