@@ -54,11 +54,11 @@ class StrayMessage:
     """A message that the service did not send."""
 
     body: str
-    wake_up: bool  #: has the shape of a wake-up: it is acknowledged without an alert
+    known_shape: bool  #: it looks like a task message: acknowledged without an alert
 
 
 def draw_message(random: Random, known: Sequence[tuple[str, str]]) -> StrayMessage:
-    """Draw nonsense, a wake-up of no task, or another wake-up of a task of `known`: (owner, id)."""
+    """Draw nonsense, a message of no task, or another message of a task of `known`: (owner, id)."""
     nonsense = [
         "<order/>",
         "{",
@@ -72,12 +72,12 @@ def draw_message(random: Random, known: Sequence[tuple[str, str]]) -> StrayMessa
         "x" * 20_000,
     ]
     if not known or random.random() < 0.6:
-        return StrayMessage(random.choice(nonsense), wake_up=False)
+        return StrayMessage(random.choice(nonsense), known_shape=False)
     owner, task_id = random.choice(known)
     if random.random() < 0.3:
         owner = "nobody"
     return StrayMessage(
-        json.dumps({"owner": owner, "id": task_id, "lease": random.randint(0, 3)}), wake_up=True
+        json.dumps({"owner": owner, "id": task_id, "lease": random.randint(0, 3)}), known_shape=True
     )
 
 
@@ -127,5 +127,5 @@ class FaultInjector:
             message = draw_message(self._random, known)
             sent = sqs.send_message(QueueUrl=self._random.choice(urls), MessageBody=message.body)
             self.messages += 1
-            if not message.wake_up:
+            if not message.known_shape:
                 self.quarantined.add(sent["MessageId"])

@@ -28,17 +28,17 @@ VISIBILITY_SECONDS: Final = {"fast": 30, "long": 30, "dead-letters": 60}
 _SAVED: Final = ("dynamodb", "sqs", "sns", "lambda")
 #: The directory into which the emulator unpacks a function's code.
 _CODE: Final = re.compile(rf"/ministack-lambda-{PREFIX}-?(?P<function>\w*)-[a-z0-9_]{{8}}/_worker\.py")
-_pause: Final = threading.Event()  # never set: waiting for it is the pause between two looks
+_pause: Final = threading.Event()  # never set: waiting for it is the pause between two polls
 
 
 class ChaosError(Exception):
     """The run cannot go on, for a reason outside the service. The message has the reason."""
 
 
-def await_true(look: Callable[[], object], seconds: float, every_seconds: float = 0.5) -> bool:
-    """Poll `look`. Returns True when it is true, False if that takes longer than `seconds`."""
+def await_true(condition: Callable[[], object], seconds: float, every_seconds: float = 0.5) -> bool:
+    """Poll `condition`. Returns True when it is true, False if that takes longer than `seconds`."""
     deadline = time.monotonic() + seconds
-    while not look():
+    while not condition():
         if time.monotonic() > deadline:
             return False
         _pause.wait(every_seconds)

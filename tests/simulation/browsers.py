@@ -14,7 +14,7 @@ from tests.simulation.queues import SECOND
 from tests.simulation.scheduler import Scheduler
 from tests.support.aws_requests import AwsCall
 
-#: A client that gets no response for this long asks again.
+#: A client that gets no response for this long sends its request again.
 PATIENCE = 40 * SECOND
 #: API Gateway closes every connection after two hours.
 LONGEST = 7200 * SECOND
@@ -66,7 +66,7 @@ class Gateway:
 
         self._functions.invoke("websocket_connect", lambda context: app.connect(event, context), decided)
 
-    def say(self, connection: str, message: Any) -> None:
+    def send(self, connection: str, message: Any) -> None:
         """Send a client's message to the service."""
         event = {**self._event("MESSAGE", connection), "body": json.dumps(message)}
         self._functions.invoke(
@@ -110,7 +110,7 @@ class Browser:
         scheduler: Scheduler,
         gateway: Gateway,
         *,
-        ask: Callable[..., None],
+        list_tasks: Callable[..., None],
         token: str,
         **query: str,
     ) -> None:
@@ -125,7 +125,7 @@ class Browser:
         self._waits = 0
         self._scheduler = scheduler
         self._gateway = gateway
-        self._ask = ask
+        self._list_tasks = list_tasks
 
     def connect(self) -> None:
         """Open a connection. A lost one is opened again automatically."""
@@ -140,13 +140,13 @@ class Browser:
         """Watch one task, on this connection and on later ones."""
         if task_id:
             self.subscribed[task_id] = False
-            self._ask_for(task_id)
+            self._request_task(task_id)
 
-    def _ask_for(self, task_id: str) -> None:
+    def _request_task(self, task_id: str) -> None:
         if self._connection is None or self.subscribed[task_id]:
             return
-        self._gateway.say(self._connection, {"action": "subscribe", "task_id": task_id})
-        self._scheduler.after(PATIENCE, lambda: self._ask_for(task_id))
+        self._gateway.send(self._connection, {"action": "subscribe", "task_id": task_id})
+        self._scheduler.after(PATIENCE, lambda: self._request_task(task_id))
 
     @property
     def settled(self) -> bool:
@@ -158,7 +158,7 @@ class Browser:
         self._connection = connection
         self._catch_up(connection)
         for task_id in self.subscribed:
-            self._ask_for(task_id)
+            self._request_task(task_id)
 
     def closed(self, connection: str) -> None:
         """The connection is closed."""
@@ -184,14 +184,14 @@ class Browser:
         if connection != self._connection or self.synced:
             return
         self._scheduler.after(PATIENCE, lambda: self._catch_up(connection))
-        self._ask(lambda answer: self._sync(connection, answer))
+        self._list_tasks(lambda answer: self._sync(connection, answer))
 
     def _sync(self, connection: str, answer: tuple[int, Any] | None) -> None:
         if answer is None or answer[0] != 200 or connection != self._connection:
             return
         known = {task["id"]: 0 for task in answer[1]["tasks"]}
         known |= {task_id: task["version"] for task_id, task in self.tasks.items()}
-        self._gateway.say(connection, {"action": "sync", "tasks": known})
+        self._gateway.send(connection, {"action": "sync", "tasks": known})
 
 
 def _tasks(frame: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -216,7 +216,7 @@ def _browsers_agree(world: World) -> Iterator[str]:
 
 
 def _sends_little(world: World) -> Iterator[str]:
-    """The number of wake-ups of a task is bounded."""
+    """The number of messages of a task is bounded."""
     bodies = "".join(body for _, queue, body in world.sqs.sent if queue != "dead-letters")
     wakes = Counter(re.findall(r'"id":"([0-9a-f-]+)"', bodies))
     for row in world.history.rows.values():

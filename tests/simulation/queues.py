@@ -109,10 +109,10 @@ class Sqs:
     def all(self) -> tuple[Queue, Queue, Queue]:
         return self.fast, self.long, self.dead
 
-    def answer(self, asked: AwsCall) -> Response:
+    def answer(self, request: AwsCall) -> Response:
         """The response to one request."""
-        data = asked.parameters
-        if asked.operation == "GetQueueUrl":
+        data = request.parameters
+        if request.operation == "GetQueueUrl":
             return answer_json({"QueueUrl": f"https://sqs/{data['QueueName']}"})
         queue = self._by_url[data["QueueUrl"]]
         answers: dict[str, Callable[[Queue, dict[str, Any]], Response]] = {
@@ -122,7 +122,7 @@ class Sqs:
             "DeleteMessageBatch": self._delete,
             "ChangeMessageVisibility": self._show,
         }
-        return answers[asked.operation](queue, data)
+        return answers[request.operation](queue, data)
 
     def _send(self, queue: Queue, data: dict[str, Any]) -> Response:
         message_id = self._arrive(queue, data)

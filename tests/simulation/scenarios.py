@@ -160,7 +160,7 @@ def old_reads(world: World, user: User) -> None:
 
 
 def unrecognized_messages(world: World, user: User) -> None:
-    """Unrecognized messages between wake-ups."""
+    """Unrecognized messages between task messages."""
     world.send_unrecognized("hello")
     user.create([])
     world.send_unrecognized('{"id": 7}')

@@ -40,7 +40,7 @@ class Api:
         self._scheduler = scheduler
         self._functions = functions
 
-    def ask(
+    def send(
         self,
         method: str,
         path: str,
@@ -199,14 +199,14 @@ class User:
     def _once(self, method: str, path: str, body: Any, key: str | None) -> tuple[int, Any] | None:
         answers: list[tuple[int, Any] | None] = []
 
-        def ask(wake: Callable[[], None]) -> None:
+        def begin(wake: Callable[[], None]) -> None:
             def on_answer(answer: tuple[int, Any] | None) -> None:
                 answers.append(answer)
                 wake()
 
-            self._api.ask(method, path, self._token, on_answer, body=body, key=key, wait=self.prefer_wait)
+            self._api.send(method, path, self._token, on_answer, body=body, key=key, wait=self.prefer_wait)
 
-        self._scheduler.wait_for_call(ask)
+        self._scheduler.wait_for_call(begin)
         return answers[0]
 
 

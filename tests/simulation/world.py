@@ -121,7 +121,7 @@ class World:
             name,
             self.scheduler,
             self.gateway,
-            ask=lambda on_answer: self.api.ask(
+            list_tasks=lambda on_answer: self.api.send(
                 "GET", "/tasks", self.token, on_answer, query={"limit": "100"}
             ),
             token=self.token,
