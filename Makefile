@@ -8,7 +8,7 @@ WSCAT_VERSION := 6.1.0
 AXE_VERSION := 4.14.1
 AXE := .tools/axe-core-$(AXE_VERSION)/node_modules/axe-core/axe.min.js
 WSCAT := .tools/wscat-$(WSCAT_VERSION)/node_modules/.bin/wscat
-SOURCES := $(wildcard app.py) benchmarks chalicelib client infra local testing tests
+SOURCES := $(wildcard app.py) benchmarks chalicelib client infra local testing tests tools
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
@@ -28,7 +28,7 @@ up: $(INSTALLED) ## Run the whole service here until Ctrl-C (PORT=4567 make up: 
 deploy: $(INSTALLED) ## Make the app live on AWS, after `make up STAGE=dev` (make deploy STAGE=dev FUNCTION=sweep YES=1)
 	@$(ON_AWS) $(if $(FUNCTION),--function $(FUNCTION))
 
-doctor: $(INSTALLED) ## Look a stage on AWS over (make doctor STAGE=dev JSON=1 TEMPLATE=infra/template.yaml)
+doctor: $(INSTALLED) ## Look a stage on AWS over (make doctor STAGE=dev JSON=1 TEMPLATE=infra/stacks/data.yaml)
 	@$(ON_AWS) $(if $(JSON),--json) $(if $(TEMPLATE),--template $(TEMPLATE))
 
 rollback: $(INSTALLED) ## Return to the code that was live on AWS before (make rollback STAGE=dev)
@@ -78,7 +78,7 @@ lint: $(INSTALLED)
 	@$(BIN)/ruff check --quiet $(SOURCES)
 	@$(BIN)/ruff format --quiet --check $(SOURCES)
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/cfn-lint infra/template.yaml
+	@$(BIN)/cfn-lint infra/stacks/data.yaml
 
 format: $(INSTALLED) ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
@@ -86,7 +86,7 @@ format: $(INSTALLED) ## Format the code and mend what can be mended
 
 policies: $(INSTALLED) ## Record which calls each function makes in the functional tests, and write its IAM policies
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/functional --record-calls
-	@$(BIN)/python -m infra.policies
+	@$(BIN)/python -m infra.iam
 
 lock: $(INSTALLED) ## Pin what pyproject.toml asks for anew (UPGRADE=--upgrade: to the newest)
 	@$(COMPILE) $(UPGRADE) --output-file=requirements.txt pyproject.toml
@@ -96,9 +96,9 @@ lock: $(INSTALLED) ## Pin what pyproject.toml asks for anew (UPGRADE=--upgrade: 
 	  $(COMPILE) $(UPGRADE) --output-file=benchmarks/peers/$$peer.txt benchmarks/peers/$$peer.in || exit 1; done
 
 clean: ## Remove the local stage with its data, and what tools left behind (not .venv)
-	@[ ! -e .local/lock ] || $(PYTHON) -m local.only_one
+	@[ ! -e .local/lock ] || $(PYTHON) -m local.single_instance
 	@rm -rf .local .tools .chalice/deployed/local.json .chalice/deployments .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
-	@find app.py chalicelib client infra local tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	@find app.py chalicelib client infra local testing tests tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(INSTALLED): requirements.txt requirements-dev.txt client/pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) here: install Python 3.11 or later." >&2; exit 1; }

@@ -18,8 +18,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from local.emulator import free_port
 from tests.e2e.conftest import await_value, copy_project
+from tests.support.emulators import free_port
 
 #: An origin whose pages may call the API.
 PAGE = "https://page.example"
@@ -73,7 +73,9 @@ class MakeUp:
     def server(self) -> int:
         """The process of the embedded AWS."""
         (server,) = [
-            pid for pid, _, command in processes() if pid in self.family and "local.guard" in command
+            pid
+            for pid, _, command in processes()
+            if pid in self.family and "local.ministack_patched" in command
         ]
         return server
 

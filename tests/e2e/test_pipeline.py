@@ -16,6 +16,7 @@ import pytest
 from websockets.sync.client import ClientConnection
 
 from tests.e2e.conftest import PATIENCE_SECONDS, ROOT, Service, await_value
+from tests.support.emulators import process_id
 from tests.support.http_server import Answer, HttpServer
 from tests.support.lambda_events import schedule_event
 
@@ -204,7 +205,7 @@ def workers_of(service: Service, function: str) -> list[int]:
             parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
         except (OSError, ValueError):
             continue
-        if parent == service.emulator.process_id and f"task-service-local-{function}" in command:
+        if parent == process_id(service.emulator) and f"task-service-local-{function}" in command:
             found.append(int(entry.name))
     assert found, f"no process runs {function}"
     return found

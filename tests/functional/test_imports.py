@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from chalicelib.aws.sdk.transport import Request
-from infra.app_functions import PROJECT
+from infra.deployer.app_functions import PROJECT
 from testing.kit import STAGE, Kit
 from tests.functional.conftest import Handlers, Http
 from tests.support.aws_requests import ENVIRONMENT, Moto

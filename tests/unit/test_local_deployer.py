@@ -106,6 +106,8 @@ def test_what_the_app_does_on_import_stays_out_of_this_process(source: Path) -> 
 
 def test_deploying_processes_are_forked_from_one_that_has_nothing_of_the_app() -> None:
     """Else they would deploy what was saved since, and look at what was there before."""
-    look = "import sys, infra.deployment; print([m for m in sys.modules if m.startswith('chalicelib')])"
+    look = (
+        "import sys, infra.deployer.deployment; print([m for m in sys.modules if m.startswith('chalicelib')])"
+    )
     said = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
