@@ -47,7 +47,7 @@ class Settings:
 
     grace_seconds: float = 120.0  #: a task whose message is lost is sent again after this long
     #: A lease outlives its handler's deadline by this: more than any two clocks differ.
-    lease_margin_seconds: float = 15.0
+    lease_margin_seconds: float = 15.0  # guard: lease.margin
     reserve_seconds: float = 10.0  #: kept of an invocation's time for recording outcomes
     backoff_base_seconds: float = 1.0
     backoff_cap_seconds: float = 300.0
