@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import app
+from tests.simulation.attempts import Attempt
 from tests.simulation.functions import Context, Ended, Functions
 from tests.simulation.queues import SECOND
 from tests.simulation.scheduler import Process, Scheduler
@@ -86,9 +87,9 @@ class User:
         """Do nothing for a while."""
         self._scheduler.sleep(round(seconds * SECOND))
 
-    def create(self, plan: list[Any], *, key: str | None = None, **fields: Any) -> str:
-        """Post a task that follows `plan`. Returns its id, or "" if no response came."""
-        return self.post(self.body(plan, **fields), key=key)
+    def create(self, *attempts: Attempt, key: str | None = None, **fields: Any) -> str:
+        """Post a task with these attempts. Returns its id, or "" if no response came."""
+        return self.post(self.body(*attempts, **fields), key=key)
 
     def post(self, body: dict[str, Any], *, key: str | None = None) -> str:
         """Post a task. Returns its id, or "" if no response came."""
@@ -107,9 +108,9 @@ class User:
         return ids
 
     @staticmethod
-    def body(plan: list[Any], *, pad: int = 0, lane: str = "fast", **fields: Any) -> dict[str, Any]:
+    def body(*attempts: Attempt, pad: int = 0, lane: str = "fast", **fields: Any) -> dict[str, Any]:
         """The body of a POST of a task."""
-        return {"type": f"sim.{lane}", "payload": {"plan": plan, "pad": "x" * pad}, **fields}
+        return {"type": f"sim.{lane}", "payload": {"plan": list(attempts), "pad": "x" * pad}, **fields}
 
     def cancel(self, task_id: str) -> int:
         """Cancel a task. Returns the status of the response, or 0."""
