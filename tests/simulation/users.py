@@ -12,6 +12,7 @@ from tests.simulation.attempts import Attempt
 from tests.simulation.functions import Context, Ended, Functions
 from tests.simulation.queues import SECOND
 from tests.simulation.scheduler import Process, Scheduler
+from tests.support.lambda_events import http_event
 
 #: Times that a request is sent until a response comes.
 TRIES = 6
@@ -223,25 +224,8 @@ def _event(
     named = len(parts) > 2 and parts[2] != "batch"
     name = {"task-types": "name", "redrives": "redrive_id"}.get(parts[1], "task_id")
     resource = "/".join([*parts[:2], f"{{{name}}}", *parts[3:]]) if named else path
-    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    headers = {"authorization": f"Bearer {token}"}
     if key is not None:
         headers["idempotency-key"] = key
-    return {
-        "resource": resource,
-        "path": path,
-        "httpMethod": method,
-        "headers": headers,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
-        "queryStringParameters": query or None,
-        "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} or None,
-        "pathParameters": {name: parts[2]} if named else None,
-        "stageVariables": None,
-        "requestContext": {
-            "resourcePath": resource,
-            "httpMethod": method,
-            "requestId": "request",
-            "identity": {"sourceIp": "127.0.0.1"},
-        },
-        "body": None if body is None else json.dumps(body),
-        "isBase64Encoded": False,
-    }
+    parameters = {name: parts[2]} if named else None
+    return http_event(method, resource, body, headers=headers, parameters=parameters, query=query)
