@@ -8,7 +8,7 @@ WSCAT_VERSION := 6.1.0
 AXE_VERSION := 4.14.1
 AXE := .tools/axe-core-$(AXE_VERSION)/node_modules/axe-core/axe.min.js
 WSCAT := .tools/wscat-$(WSCAT_VERSION)/node_modules/.bin/wscat
-SOURCES := $(wildcard app.py) benchmarks chalicelib client infra local tests
+SOURCES := $(wildcard app.py) benchmarks chalicelib client infra local tests tools
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help

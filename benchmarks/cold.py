@@ -52,7 +52,7 @@ TRICKS: Final[dict[str, tuple[str, ...]]] = {
     "with all of botocore's roots": ("roots",),
     "with neither": ("sources", "roots"),
 }
-#: Why a target is missed, and what it takes (docs/performance.md has the profile).
+#: Why a target is missed, and what it takes (docs/explanation/performance.md has the profile).
 _NEAR: Final = "within the noise of its target"
 _REASONS: Final = {
     "websocket, connect by token": (

@@ -1,7 +1,7 @@
 """What breaks first when a lot happens: `python -m benchmarks.scale` simulates it, seeded, in seconds.
 
 AWS's limits and what was measured here go in, what a stage must be set to comes out. Each model asserts its
-numbers; docs/scale.md holds the tables that this prints, and a test holds the two together.
+numbers; docs/explanation/scale.md holds the tables that this prints, and a test holds the two together.
 """
 
 from __future__ import annotations
@@ -177,11 +177,11 @@ def fan_out_seconds(watchers: int, posts_per_second: int, chunk: int | None = No
     return -(-watchers // chunk) / INVOKES_PER_SECOND + HOP_SECONDS + min(chunk, watchers) / posts_per_second
 
 
-# --- The tables of docs/scale.md --------------------------------------------------------------------------
+# --- The tables of docs/explanation/scale.md --------------------------------------------------------------
 
 
 def tables() -> Iterator[str]:
-    """Every model's table, as docs/scale.md has it; its numbers asserted."""
+    """Every model's table, as docs/explanation/scale.md has it; its numbers asserted."""
     yield _heat_table()
     yield _rollup_table()
     yield _stream_table()

@@ -1,4 +1,4 @@
-"""What wakes somebody. docs/operations.md says for each alarm what it means and what to do."""
+"""What wakes somebody. docs/how-to/operate.md says for each alarm what it means and what to do."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Alarm:
         percentile = self.statistic.startswith("p")
         return {
             "AlarmName": f"{APP_NAME}-{stage}-{self.name}",
-            "AlarmDescription": f"{self.says} See docs/operations.md, {self.name}.",
+            "AlarmDescription": f"{self.says} See docs/how-to/operate.md, {self.name}.",
             "Namespace": self.namespace,
             "MetricName": self.metric,
             "Dimensions": [{"Name": key, "Value": value} for key, value in self.dimensions.items()],

@@ -144,7 +144,7 @@ def log_retention(stage: Patient) -> Iterator[str]:
             yield f"{name} keeps its lines for ever."
 
 
-@check("every alarm is there, and silent", "docs/operations.md says what each means; " + _UP)
+@check("every alarm is there, and silent", "docs/how-to/operate.md says what each means; " + _UP)
 def alarms(stage: Patient) -> Iterator[str]:
     for wanted in wanted_alarms(stage.stage):
         name = stage.name(wanted.name)

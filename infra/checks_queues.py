@@ -60,13 +60,13 @@ def retention(stage: Patient) -> Iterator[str]:
             yield f"dead-letters keeps messages for {kept} s, {lane} for {of_lane} s: one could expire."
 
 
-@check("no dead letters wait", "`python -m infra doctor` again in five minutes; then see docs/operations.md.")
+@check("no dead letters wait", "`make doctor` again in five minutes; then see docs/how-to/operate.md.")
 def dead_letters(stage: Patient) -> Iterator[str]:
     if waiting := _waiting(stage, "dead-letters"):
         yield f"{waiting} in the queue. watch_dead_letters takes them every five minutes."
 
 
-@check("no update and no tick was given up", "docs/operations.md says what to do with those messages.")
+@check("no update and no tick was given up", "docs/how-to/operate.md says what to do with those messages.")
 def failures(stage: Patient) -> Iterator[str]:
     for queue in ("stream-failures", "schedule-failures"):
         if waiting := _waiting(stage, queue):

@@ -1,6 +1,6 @@
-"""Records docs/images/terminal.svg and terminal.txt from the real thing: run it beside `make up`.
+"""Records docs/images/terminal.svg and terminal.txt on a running local stage (`make up`).
 
-.venv/bin/python docs/record_session.py
+.venv/bin/python -m tools.record_session
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SESSION = (
     "tasks ls -n 4",
     "tasks run demo.sleep seconds=soon",
 )
-#: The frame of a progress bar that a still picture shows, beside the end.
+#: The frame of the progress bar that the picture shows besides the end.
 MOMENT = re.compile(r"running.*step [345] of 6")
 THEME = TerminalTheme(
     (22, 27, 34),
@@ -60,7 +60,7 @@ THEME = TerminalTheme(
 
 
 def run(command: str) -> bytes:
-    """All that a command sends to a terminal."""
+    """Run a command. Returns all bytes that it sends to its terminal."""
     screen, terminal = pty.openpty()
     environ = {
         **os.environ,
@@ -82,7 +82,7 @@ def run(command: str) -> bytes:
 
 
 def shown(sent: bytes) -> list[str]:
-    """The lines that are left on the screen, and one frame of a bar that is gone."""
+    """The lines that stay on the screen, after one frame of the progress bar."""
     lines, frames, row = [""], [], 0
     for piece in re.split(r"(\r\n|\n|\r|\x1b\[2K|\x1b\[\d*A|\x1b\[\?25[lh])", sent.decode()):
         if piece in ("\r\n", "\n"):
@@ -101,7 +101,7 @@ def shown(sent: bytes) -> list[str]:
 
 
 def main() -> None:
-    """Run the session, show it, write it."""
+    """Run the session, print it, write it."""
     console = Console(
         record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor"
     )
@@ -118,7 +118,7 @@ def main() -> None:
         "\n".join(line.rstrip() for line in text.rstrip().splitlines()) + "\n"
     )
     svg = console.export_svg(title="tasks", theme=THEME)
-    # No font from somebody else's server: a monospaced one is everywhere.
+    # Use the reader's own monospaced font instead of one from another server.
     (IMAGES / "terminal.svg").write_text(re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL))
     sys.stdout.write(text)
 

@@ -1,8 +1,8 @@
-"""Takes docs/images/dashboard-*.png from the real thing: run it beside `make up`.
+"""Takes the dashboard's screenshots in docs/images from a running local stage (`make up`).
 
-.venv/bin/python -m docs.take_screenshots [MINUTES]
+    .venv/bin/python -m tools.take_screenshots [MINUTES]
 
-For so many minutes (25) a shop's tasks go through first, so that the charts have something to tell.
+First it runs the tasks of a made-up web shop for MINUTES (default 25), so that the charts are not empty.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ from task_service_client import Client
 from tests.e2e.browser import chromium
 from tests.http_server import Answer, HttpServer
 
-IMAGES: Final = Path(__file__).parent / "images"
+DOCS: Final = Path(__file__).parents[1] / "docs"
+IMAGES: Final = DOCS / "images"
 OWNER: Final = "webshop"
-ORDERS: Final = (Path(__file__).parent / "examples" / "orders.csv").read_text()
+ORDERS: Final = (DOCS / "examples" / "orders.csv").read_text()
 WIDE: Final = {"width": 1280, "height": 800}
 PHONE: Final = {"width": 390, "height": 780}
 MINUTES: Final = 25.0
-#: What a schedule sends.
+#: The event that a schedule sends.
 SCHEDULED: Final = {
     **dict.fromkeys(("version", "account", "region", "source", "time", "id"), ""),
     "detail-type": "Scheduled Event",
@@ -45,29 +46,29 @@ SCHEDULED: Final = {
 
 
 class Shop:
-    """Asks for tasks as a web shop would, some of which go wrong."""
+    """Creates tasks as a web shop would; some of them fail."""
 
-    def __init__(self, client: Client, well: HttpServer, busy: HttpServer, gone: HttpServer) -> None:
+    def __init__(self, client: Client, healthy: HttpServer, busy: HttpServer, gone: HttpServer) -> None:
         self._client = client
-        self._well, self._busy, self._gone = well, busy, gone
-        self._draw = random.Random(7)
+        self._healthy, self._busy, self._gone = healthy, busy, gone
+        self._random = random.Random(7)
 
     def trade(self, minutes: float) -> None:
-        """A day's traffic, in a few minutes: two tasks in three seconds, more of them now and then."""
+        """Create tasks for some `minutes`: two in three seconds on average, with busier phases."""
         end = time.monotonic() + 60 * minutes
         while (left := end - time.monotonic()) > 0:
             rush = 1.0 + (int(left / 60) % 7 in (2, 3)) * 1.5
-            time.sleep(min(left, self._draw.expovariate(rush / 1.5)))
-            self._one()
+            time.sleep(min(left, self._random.expovariate(rush / 1.5)))
+            self._create_one()
 
-    def _one(self) -> None:
-        chance = self._draw.random()
+    def _create_one(self) -> None:
+        chance = self._random.random()
         if chance < 0.62:
-            self.call(self._well, f"/orders/{self._draw.randrange(10_000)}", tags=["orders"])
+            self.call(self._healthy, f"/orders/{self._random.randrange(10_000)}", tags=["orders"])
         elif chance < 0.80:
             self._client.create("csv.profile", {"csv": ORDERS}, tags=["nightly", "report"])
         elif chance < 0.90:
-            seconds = round(self._draw.uniform(0.5, 4), 1)
+            seconds = round(self._random.uniform(0.5, 4), 1)
             self._client.create("demo.sleep", {"seconds": seconds, "steps": 5}, tags=["render"])
         elif chance < 0.94:
             self.call(self._busy, "/stock", tags=["stock"], max_attempts=2)
@@ -77,16 +78,16 @@ class Shop:
             self._client.cancel(self._client.create("demo.sleep", {"seconds": 1}, delay_seconds=60).id)
 
     def call(self, server: HttpServer, path: str, **options: Any) -> str:
-        """A webhook. The id of its task."""
+        """Create a task that calls a webhook. Returns its id."""
         payload = {"url": server.url(path), "method": "POST", "body": '{"paid": true}'}
         return self._client.create("http.request", payload, **options).id
 
     def last_hour(self) -> str:
-        """What the pictures show: a bit of everything. The id of a task that is tried again and again."""
+        """Create the tasks that the screenshots show. Returns the id of one that is retried many times."""
         self._client.create("csv.profile", {"csv": ORDERS}, delay_seconds=5400, tags=["nightly", "report"])
         shown = self.call(self._busy, "/stock", tags=["stock", "warehouse-2"], max_attempts=8)
         for _ in range(3):
-            self.call(self._well, f"/orders/{self._draw.randrange(10_000)}", tags=["orders"])
+            self.call(self._healthy, f"/orders/{self._random.randrange(10_000)}", tags=["orders"])
         self._client.cancel(self._client.create("demo.sleep", {"seconds": 1}, delay_seconds=600).id)
         sleep = "demo.sleep"
         self._client.create(sleep, {"seconds": 90, "steps": 90}, tags=["render"])
@@ -96,13 +97,13 @@ class Shop:
         self.call(self._gone, "/newsletter", tags=["mail"])
         self._client.create("csv.profile", {"csv": ORDERS}, tags=["nightly", "report"])
         for _ in range(2):
-            self.call(self._well, f"/orders/{self._draw.randrange(10_000)}", tags=["orders"])
+            self.call(self._healthy, f"/orders/{self._random.randrange(10_000)}", tags=["orders"])
         return shown
 
 
 @contextmanager
 def window(browser: Browser, link: str, **options: Any) -> Iterator[Page]:
-    """A page that is live."""
+    """A page with a live connection."""
     context = browser.new_context(**{"viewport": WIDE, "locale": "en-GB", **options})
     page = context.new_page()
     page.goto(link)
@@ -112,9 +113,9 @@ def window(browser: Browser, link: str, **options: Any) -> Iterator[Page]:
 
 
 def main(arguments: list[str]) -> int:
-    """Trade, then take the pictures; 2 when nothing runs that could be shown."""
+    """Create tasks, then take the screenshots. Returns 2 when no local stage runs."""
     if not ENDPOINTS.exists():
-        print("The local stage does not run: start it with `make up`.", file=sys.stderr)
+        print("No local stage is running. Start one with `make up`.", file=sys.stderr)
         return 2
     endpoints = json.loads(ENDPOINTS.read_text())
     os.environ.update(emulator_environment(endpoints["aws_endpoint"]))
@@ -122,20 +123,21 @@ def main(arguments: list[str]) -> int:
     token = stage_token(clients, OWNER, tuple(Scope))
     with (
         Client(endpoints["http"], token=token) as client,
-        HttpServer() as well,
+        HttpServer() as healthy,
         HttpServer(Answer(503)) as busy,
         HttpServer(Answer(410, b"moved away")) as gone,
     ):
-        shop = Shop(client, well, busy, gone)
+        shop = Shop(client, healthy, busy, gone)
         shop.trade(float(arguments[0]) if arguments else MINUTES)
-        clients("lambda").invoke(FunctionName=f"{PREFIX}-watch_dead_letters", Payload=json.dumps(SCHEDULED))
+        functions: Any = clients("lambda")
+        functions.invoke(FunctionName=f"{PREFIX}-watch_dead_letters", Payload=json.dumps(SCHEDULED))
         shown = shop.last_hour()
         take(endpoints["http"], token, shown)
     return 0
 
 
 def take(http: str, token: str, shown: str) -> None:
-    """The pictures of the README."""
+    """Take the screenshots of the README."""
     with chromium() as browser:
         with window(browser, f"{http}/#token={token}") as page:
             page.locator(".charts .legend", has_text="succeeded").wait_for()

@@ -20,7 +20,7 @@ from infra.templates import DATA, load, physical_name
 from tests.unit.test_infra_configuration import ROOT
 
 CHALICELIB = "\n".join(file.read_text() for file in (ROOT / "chalicelib").rglob("*.py"))
-OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+OPERATIONS = (ROOT / "docs" / "how-to" / "operate.md").read_text()
 #: What CloudFormation takes in one request.
 TEMPLATE_LIMIT_BYTES = 51_200
 
