@@ -30,7 +30,7 @@ _STATUS: dict[type[TaskServiceError], int] = {
     errors.TooMany: 429,
     errors.Unavailable: 503,
 }
-_TITLES = {
+TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
@@ -66,12 +66,17 @@ def view(function: Callable[P, Response]) -> Callable[P, Response]:
     return answer
 
 
+def status_of(error: type[TaskServiceError]) -> int:
+    """The HTTP status of an error, by the nearest of its classes in the table."""
+    return next(_STATUS[parent] for parent in error.__mro__ if parent in _STATUS)
+
+
 def problem(error: TaskServiceError, prefix: str = "") -> dict[str, Any]:
     """The problem document of an error; its pointers start with `prefix`."""
-    status = next(_STATUS[parent] for parent in type(error).__mro__ if parent in _STATUS)
+    status = status_of(type(error))
     document: dict[str, Any] = {
         "type": "about:blank",
-        "title": _TITLES[status],
+        "title": TITLES[status],
         "status": status,
         "detail": error.detail,
         "code": error.code,
@@ -90,7 +95,7 @@ def unexpected(error: Exception) -> dict[str, Any]:
         return problem(errors.Unavailable("A service behind this one did not answer: try again in a moment."))
     log.exception("Request failed", action="request_failed")
     detail = "This is our fault, and it is in our logs."
-    return {"type": "about:blank", "title": _TITLES[500], "status": 500, "detail": detail, "code": "internal"}
+    return {"type": "about:blank", "title": TITLES[500], "status": 500, "detail": detail, "code": "internal"}
 
 
 def _headers(error: Exception, status: int) -> Headers:

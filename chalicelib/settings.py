@@ -13,8 +13,10 @@ from typing import Any
 APP_NAME = "task-service"
 VERSION = "0.1.0"
 LOCAL_STAGE = "local"
-_CHOICES = {"LOG_LEVEL": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "AUTH": ("on", "off")}
-_MOST = {
+#: The texts that a setting allows.
+CHOICES = {"LOG_LEVEL": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "AUTH": ("on", "off")}
+#: The largest value of a number.
+MAXIMA = {
     "TASK_BUCKETS": 256,  # a partition is one byte of a task's id
     "DUE_BUCKETS": 256,
     "LOOKAHEAD_SECONDS": 900,  # the longest delay that SQS takes
@@ -40,43 +42,46 @@ class Settings:
     """What can be set, each by the environment variable of the same name in capitals."""
 
     stage: str
-    log_level: str = "INFO"
+    log_level: str = "INFO"  #: the lowest level of the log lines that are written
 
     task_buckets: int = 4  #: partitions of one owner's tasks; may be raised, never lowered
     due_buckets: int = 4  #: partitions of the due index; may be raised, never lowered
 
-    grace_seconds: float = 120.0  #: a task whose message is lost is sent again after this long
-    #: A lease outlives its handler's deadline by this: more than any two clocks differ.
+    grace_seconds: float = 120.0  #: the sweep sends a task again when its message is this late
+    #: a lease ends this long after its run's deadline; must exceed the difference of any two clocks
     lease_margin_seconds: float = 15.0
-    reserve_seconds: float = 10.0  #: kept of an invocation's time for recording outcomes
-    backoff_base_seconds: float = 1.0
-    backoff_cap_seconds: float = 300.0
-    lookahead_seconds: float = 120.0  #: the sweep sends what starts within this, with an exact delay
-    sweep_seconds: float = 50.0  #: one sweep ends after this
-    retention_days: float = 30.0  #: finished tasks are kept this long
-    connection_failures: int = 3  #: batches that a connection may fail before it is closed
-    auth: str = "on"  #: off lets everybody do everything, on the local stage alone
-    jwks_url: str = ""  #: the key set of the OpenID Connect provider whose tokens count
+    reserve_seconds: float = 10.0  #: time of each invocation that is kept for recording outcomes
+    backoff_base_seconds: float = 1.0  #: the wait before retry n is random, at most this · 2ⁿ
+    backoff_cap_seconds: float = 300.0  #: the longest wait before a retry
+    lookahead_seconds: float = 120.0  #: the sweep sends tasks that start within this, with an exact delay
+    sweep_seconds: float = 50.0  #: the longest duration of one sweep
+    retention_days: float = 30.0  #: finished tasks are deleted after this
+    connection_failures: int = 3  #: a connection is closed after so many batches that it did not receive
+    #: `off` allows every caller everything; possible on the local stage only
+    auth: str = "on"
+    #: the key set (JWKS) of the OpenID Connect provider; needs `TOKEN_ISSUER` and `TOKEN_AUDIENCE`
+    jwks_url: str = ""
     token_issuer: str = ""  #: the `iss` that a token must have
-    token_audience: str = ""  #: whom a token must be for
-    audience_claim: str = "aud"  #: the claim that says so; Cognito's access tokens use client_id
-    owner_claim: str = "sub"  #: the claim that says whose tasks these are
+    token_audience: str = ""  #: the audience that a token must have
+    audience_claim: str = "aud"  #: the claim with the audience; `client_id` for Cognito's access tokens
+    owner_claim: str = "sub"  #: the claim with the owner of the caller's tasks
     scope_claim: str = "scope"  #: the claim with the scopes
-    scope_prefix: str = ""  #: what the issuer writes before a scope, such as Cognito's "my-api/"
-    token_leeway_seconds: float = 30.0  #: how far the clocks of issuer and service may differ
-    oidc_client_id: str = ""  #: as whom the dashboard signs people in at the provider
-    oidc_authorization_endpoint: str = ""  #: where it sends them
-    oidc_token_endpoint: str = ""  #: where it gets their token
-    oidc_scope: str = ""  #: what it asks for; none: openid, and to read and write tasks
-    cors_origins: tuple[str, ...] = ()  #: origins whose pages may call the API
+    scope_prefix: str = ""  #: the provider's prefix of each scope, such as `my-api/` for Cognito
+    token_leeway_seconds: float = 30.0  #: the largest difference of the issuer's and the service's clocks
+    oidc_client_id: str = ""  #: the dashboard's client id at the provider; needs `JWKS_URL` and the endpoints
+    oidc_authorization_endpoint: str = ""  #: the URL to which the dashboard sends people to sign in
+    oidc_token_endpoint: str = ""  #: the URL from which the dashboard gets its token
+    #: the scopes that the dashboard requests; if empty, `openid` and to read and write tasks
+    oidc_scope: str = ""
+    cors_origins: tuple[str, ...] = ()  #: origins, separated by commas, whose pages may call the API
 
-    posts_per_second: float = 200.0  #: tasks that one owner may post, in the long run
-    post_burst: int = 1000  #: and at once
-    open_tasks: int = 10_000  #: tasks of one owner that have not finished
-    connections: int = 500  #: WebSockets of one owner
-    waiters: int = 20  #: requests of one owner that may wait for their task at once
+    posts_per_second: float = 200.0  #: tasks that one owner may create per second on average
+    post_burst: int = 1000  #: tasks that one owner may create at once
+    open_tasks: int = 10_000  #: unfinished tasks of one owner
+    connections: int = 500  #: WebSocket connections of one owner
+    waiters: int = 20  #: requests of one owner that may wait for a task at the same time
 
-    #: Private hosts that fetching task types may reach all the same.
+    #: private hosts, separated by commas, that tasks may fetch from
     fetch_allowed_hosts: tuple[str, ...] = ()
 
     @classmethod
@@ -196,13 +201,13 @@ def _read(name: str, text: str, wanted: str) -> Any:
         ) from None
     if not 0 < value < float("inf"):
         raise SettingsError(f"{name}={text!r}: a number above 0 is needed")
-    if value > _MOST.get(name, value):
-        raise SettingsError(f"{name}={text!r}: {_MOST[name]} at most")
+    if value > MAXIMA.get(name, value):
+        raise SettingsError(f"{name}={text!r}: {MAXIMA[name]} at most")
     return value
 
 
 def _text(name: str, text: str) -> str:
-    choices = _CHOICES.get(name)
+    choices = CHOICES.get(name)
     if choices is not None and text not in choices:
         raise SettingsError(f"{name}={text!r}: one of {', '.join(choices)} is needed")
     return text
