@@ -1,4 +1,4 @@
-"""Attacks that were tried, each refused. SECURITY.md says what they are about."""
+"""Attacks that were tried, each refused. docs/explanation/security.md has the threat model."""
 
 from __future__ import annotations
 
