@@ -9,11 +9,12 @@ AXE_VERSION := 4.14.1
 AXE := .tools/axe-core-$(AXE_VERSION)/node_modules/axe-core/axe.min.js
 WSCAT := .tools/wscat-$(WSCAT_VERSION)/node_modules/.bin/wscat
 SOURCES := $(wildcard app.py) benchmarks chalicelib client infra local tests tools
+SITE := $(BIN)/zensical build --clean
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
 .PHONY: help up deploy doctor rollback down token test check audit fuzz simulate mutants chaos soak bench lint format policies \
-  lock clean
+  reference docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -74,6 +75,7 @@ lint: $(INSTALLED)
 	@$(BIN)/ruff format --quiet --check $(SOURCES)
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/cfn-lint infra/template.yaml
+	@$(SITE) --strict >/dev/null
 
 format: $(INSTALLED) ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
@@ -82,6 +84,12 @@ format: $(INSTALLED) ## Format the code and mend what can be mended
 policies: $(INSTALLED) ## Record which calls each function makes in the functional tests, and write its IAM policies
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/functional --record-calls
 	@$(BIN)/python -m infra.policies
+
+reference: $(INSTALLED) ## Write the pages of docs/reference that are made from the code, and the tables of results
+	@$(BIN)/python -m tools.reference
+
+docs: $(INSTALLED) ## Build the documentation as a site in site/ and check its links
+	@$(SITE) --strict
 
 lock: $(INSTALLED) ## Pin what pyproject.toml asks for anew (UPGRADE=--upgrade: to the newest)
 	@$(COMPILE) $(UPGRADE) --output-file=requirements.txt pyproject.toml
@@ -92,8 +100,8 @@ lock: $(INSTALLED) ## Pin what pyproject.toml asks for anew (UPGRADE=--upgrade: 
 
 clean: ## Remove the local stage with its data, and what tools left behind (not .venv)
 	@[ ! -e .local/lock ] || $(PYTHON) -m local.only_one
-	@rm -rf .local .tools .chalice/deployed/local.json .chalice/deployments .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
-	@find app.py chalicelib client infra local tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	@rm -rf .local .tools .chalice/deployed/local.json .chalice/deployments .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis .cache site
+	@find app.py chalicelib client infra local tests tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(INSTALLED): requirements.txt requirements-dev.txt client/pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) here: install Python 3.11 or later." >&2; exit 1; }

@@ -1,4 +1,4 @@
-"""Writes the pages of docs/reference that are made from the code.
+"""Writes the pages of docs/reference that are made from the code, and the tables of measured results.
 
 python -m tools.reference
 """
@@ -20,9 +20,11 @@ from chalicelib.domain.task import ErrorKind, TaskStatus
 from chalicelib.domain.task_types import TASK_TYPES
 from chalicelib.openapi import document
 from chalicelib.problems import TITLES, status_of
+from tools.markdown import codes, sentence, table
+from tools.results import PERFORMANCE, performance
 
 ROOT: Final = Path(__file__).parents[1]
-PAGES: Final = ROOT / "docs" / "reference"
+REFERENCE: Final = ROOT / "docs" / "reference"
 _NOTICE = "<!-- Written by `make reference`. Change the code, not this page. -->\n"
 
 
@@ -90,9 +92,9 @@ def _responses(api: Mapping[str, Any], operation: Mapping[str, Any]) -> Iterator
 
 
 def _schema(name: str, schema: Mapping[str, Any]) -> str:
-    parts = [f"### {name}\n", f"{_sentence(schema.get('description', ''))}\n"]
+    parts = [f"### {name}\n", f"{sentence(schema.get('description', ''))}\n"]
     if "enum" in schema:
-        parts.append(f"One of {_codes(schema['enum'])}.\n")
+        parts.append(f"One of {codes(schema['enum'])}.\n")
     if "properties" in schema:
         required = schema.get("required", [])
         rows = (
@@ -117,12 +119,12 @@ def _type(schema: Mapping[str, Any]) -> str:
     """The values that a schema allows, in a few words."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
-        return f"[`{name}`](#{name.lower()})"
+        return "any JSON" if name == "JsonValue" else f"[`{name}`](#{name.lower()})"
     if "anyOf" in schema:
         return " or ".join(dict.fromkeys(map(_type, schema["anyOf"])))
     if "const" in schema:
         return f"`{json.dumps(schema['const'])}`"
-    return f"one of {_codes(schema['enum'])}" if "enum" in schema else _plain_type(schema)
+    return f"one of {codes(schema['enum'])}" if "enum" in schema else _plain_type(schema)
 
 
 def _plain_type(schema: Mapping[str, Any]) -> str:
@@ -192,7 +194,7 @@ def error_codes() -> str:
     """The codes and statuses of problem documents, and the kinds of errors of tasks."""
     known = sorted(_errors(), key=lambda each: (status_of(each), each.code))
     rows = [
-        (str(status_of(each)), TITLES[status_of(each)], f"`{each.code}`", _sentence(each.__doc__ or ""))
+        (str(status_of(each)), TITLES[status_of(each)], f"`{each.code}`", sentence(each.__doc__ or ""))
         for each in known
     ]
     rows.append(("500", TITLES[500], "`internal`", "The service failed. Its log has the cause."))
@@ -281,7 +283,7 @@ def _value(default: Any) -> str:
 
 def _range(name: str) -> str:
     if name in settings.CHOICES:
-        return _codes(settings.CHOICES[name])
+        return codes(settings.CHOICES[name])
     return f"at most {settings.MAXIMA[name]:,}" if name in settings.MAXIMA else ""
 
 
@@ -334,40 +336,25 @@ def comments(source: type[Any]) -> dict[str, str]:
     return found
 
 
-def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """A table in Markdown, without the columns that are empty in every row."""
-    filled = [tuple(cell.replace("|", "\\|").replace("\n", " ") for cell in row) for row in rows]
-    kept = [index for index in range(len(head)) if any(row[index] for row in filled)]
-    lines = [head, ("---",) * len(head), *filled]
-    return "\n".join("| " + " | ".join(line[index] for index in kept) + " |" for line in lines) + "\n"
-
-
-def _codes(values: Iterable[Any]) -> str:
-    return ", ".join(f"`{each}`" for each in values)
-
-
-def _sentence(docstring: str) -> str:
-    return " ".join(docstring.strip().partition("\n\n")[0].split())
-
-
 def _slug(heading: str) -> str:
     """The anchor of a heading, as GitHub and the site make it."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
 
 
-PAGES_BY_NAME: Final[dict[str, Callable[[], str]]] = {
-    "http-api.md": http_api,
-    "scopes.md": scopes,
-    "errors.md": error_codes,
-    "settings.md": setting_variables,
-    "task-types.md": task_types,
+PAGES: Final[dict[Path, Callable[[], str]]] = {
+    REFERENCE / "http-api.md": http_api,
+    REFERENCE / "scopes.md": scopes,
+    REFERENCE / "errors.md": error_codes,
+    REFERENCE / "settings.md": setting_variables,
+    REFERENCE / "task-types.md": task_types,
+    PERFORMANCE: performance,
 }
 
 
 def main() -> None:
     """Write all pages."""
-    for name, page in PAGES_BY_NAME.items():
-        (PAGES / name).write_text(page())
+    for path, page in PAGES.items():
+        path.write_text(page())
 
 
 if __name__ == "__main__":
