@@ -8,7 +8,7 @@ WSCAT_VERSION := 6.1.0
 AXE_VERSION := 4.14.1
 AXE := .tools/axe-core-$(AXE_VERSION)/node_modules/axe-core/axe.min.js
 WSCAT := .tools/wscat-$(WSCAT_VERSION)/node_modules/.bin/wscat
-SOURCES := $(wildcard app.py) benchmarks chalicelib client infra local tests tools
+SOURCES := $(wildcard app.py) benchmarks chalicelib client infra local testing tests tools
 SITE := $(BIN)/zensical build --clean
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
@@ -101,7 +101,7 @@ lock: $(INSTALLED) ## Pin what pyproject.toml asks for anew (UPGRADE=--upgrade: 
 clean: ## Remove the local stage with its data, and what tools left behind (not .venv)
 	@[ ! -e .local/lock ] || $(PYTHON) -m local.only_one
 	@rm -rf .local .tools .chalice/deployed/local.json .chalice/deployments .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis .cache site
-	@find app.py chalicelib client infra local tests tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	@find app.py chalicelib client infra local testing tests tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(INSTALLED): requirements.txt requirements-dev.txt client/pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) here: install Python 3.11 or later." >&2; exit 1; }

@@ -1,6 +1,6 @@
 """Every route and event handler of the Task Processing Service, in the order data flows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -16,10 +16,12 @@ from chalice.app import (
     WebsocketEvent,
 )
 
-from chalicelib import api, cors, cursors, events, openapi, responses
+from chalicelib import lambda_events, middleware, websocket_connect
 from chalicelib.bootstrap import services
 from chalicelib.domain.caller import Caller, Scope
-from chalicelib.problems import view
+from chalicelib.http import headers, pagination, requests, responses
+from chalicelib.http.openapi import document
+from chalicelib.http.problems import view
 from chalicelib.settings import APP_NAME, Settings
 from chalicelib.web.routes import pages
 
@@ -38,9 +40,8 @@ ANY = ["*/*"]
 @app.middleware("all")
 def observe(event: Any, get_response: Callable[[Any], Any]) -> Any:
     """One bound request id, one line and all metrics for every invocation."""
-    return cors.guarded(
-        events.observed(event, get_response, services().metrics), event, settings.cors_origins
-    )
+    response = middleware.observed(event, get_response, services().metrics)
+    return headers.with_browser_headers(response, event, settings.cors_origins)
 
 
 # --- HTTP: a client posts, reads, cancels and retries tasks -------------------------------------
@@ -53,51 +54,60 @@ def request() -> Request:
 
 
 def caller(scope: Scope) -> Caller:
-    """Who sent the request at hand, with `scope` allowed."""
-    return api.caller(request(), services().tokens, scope)
+    """The sender of the request at hand, who has `scope`. First in each view: 401 and 403 before 422."""
+    return requests.caller(request(), services().tokens, scope)
+
+
+def read_cursor(owner: str, filters: Mapping[str, str], text: str | None, **rules: Any) -> pagination.Cursor:
+    """Where the page that was asked for begins. Raises: BadCursor."""
+    keys = services().adapters.parameters.signing_keys
+    return pagination.Cursor(keys, owner, filters, text, **rules)
 
 
 @app.route("/tasks", methods=["POST"], content_types=ANY)
 @view
 def create_task() -> Response:
-    who, wanted, key = caller(Scope.WRITE), api.new_task(request()), api.idempotency_key(request())
-    services().limits.spend(who.owner, 1)
-    trace = {"by": who.subject, "correlation_id": api.correlation_id(request())}
+    sender = caller(Scope.WRITE)
+    new_task, key = requests.new_task(request()), requests.idempotency_key(request())
+    services().limits.spend(sender.owner, 1)
+    trace = {"by": sender.subject, "correlation_id": requests.correlation_id(request())}
     if key is None:
-        task, replayed = services().tasks.create(who.owner, wanted, **trace), False
+        task, replayed = services().tasks.create(sender.owner, new_task, **trace), False
     else:
-        task, replayed = services().tasks.create_once(who.owner, wanted, key, **trace)
-    task, seconds = services().waiters.until(attrgetter("terminal"), task, api.preferred_wait(request()))
-    stream = services().box_office.for_task(who, task)
-    return responses.waited(responses.created(task, stream, replayed=replayed), seconds)
+        task, replayed = services().tasks.create_once(sender.owner, new_task, key, **trace)
+    task, seconds = services().waiters.until(attrgetter("terminal"), task, requests.preferred_wait(request()))
+    stream = services().ticket_issuer.for_task(sender, task)
+    return responses.with_preference_applied(responses.created(task, stream, replayed=replayed), seconds)
 
 
 @app.route("/tasks/batch", methods=["POST"], content_types=ANY)
 @view
 def create_tasks() -> Response:
-    who, wanted = caller(Scope.WRITE), api.new_tasks(request())
-    services().limits.spend(who.owner, len(wanted))
-    trace = {"by": who.subject, "correlation_id": api.correlation_id(request())}
-    return responses.created_many(services().tasks.create_many(who.owner, wanted, **trace))
+    sender = caller(Scope.WRITE)
+    new_tasks = requests.new_tasks(request())
+    services().limits.spend(sender.owner, len(new_tasks))
+    trace = {"by": sender.subject, "correlation_id": requests.correlation_id(request())}
+    return responses.created_many(services().tasks.create_many(sender.owner, new_tasks, **trace))
 
 
 @app.route("/tasks", methods=["GET"], content_types=ANY)
 @view
 def list_tasks() -> Response:
-    owner, query = caller(Scope.READ).owner, api.list_query(request())
-    place = cursors.Place(services().parameters.signing_keys, owner, query.filters, query.cursor)
-    page = services().tasks.newest(owner, before=place.before, limit=query.limit, filters=query.filters)
-    return responses.page(page.tasks, place.next(page.position))
+    owner = caller(Scope.READ).owner
+    query = requests.list_query(request())
+    cursor = read_cursor(owner, query.filters, query.cursor)
+    page = services().tasks.newest(owner, before=cursor.before, limit=query.limit, filters=query.filters)
+    return responses.page(page.tasks, cursor.next(page.position))
 
 
 @app.route("/tasks/{task_id}", methods=["GET"], content_types=ANY)
 @view
 def get_task(task_id: str) -> Response:
-    who, asked = caller(Scope.READ), request()
-    task = services().tasks.get(who.owner, task_id)
-    is_news = partial(responses.is_news, asked)
-    task, seconds = services().waiters.until(is_news, task, api.preferred_wait(asked))
-    return responses.waited(responses.found(asked, task, who), seconds)
+    sender, current = caller(Scope.READ), request()
+    task = services().tasks.get(sender.owner, task_id)
+    is_news = partial(responses.is_news, current)
+    task, seconds = services().waiters.until(is_news, task, requests.preferred_wait(current))
+    return responses.with_preference_applied(responses.task_or_304(current, task, sender), seconds)
 
 
 @app.route("/tasks/{task_id}", methods=["DELETE"], content_types=ANY)
@@ -110,29 +120,29 @@ def delete_task(task_id: str) -> Response:
 @app.route("/tasks/{task_id}/explain", methods=["GET"], content_types=ANY)
 @view
 def explain_task(task_id: str) -> Response:
-    return responses.plain(services().explanations.of(caller(Scope.READ).owner, task_id))
+    return responses.json(services().explanations.of(caller(Scope.READ).owner, task_id))
 
 
 @app.route("/tasks/{task_id}/cancel", methods=["POST"], content_types=ANY)
 @view
 def cancel_task(task_id: str) -> Response:
-    who = caller(Scope.WRITE)
-    return responses.changed(services().tasks.cancel(who.owner, task_id, by=who.subject))
+    sender = caller(Scope.WRITE)
+    return responses.ok_task(services().tasks.cancel(sender.owner, task_id, by=sender.subject))
 
 
 @app.route("/tasks/{task_id}/retry", methods=["POST"], content_types=ANY)
 @view
 def retry_task(task_id: str) -> Response:
-    who = caller(Scope.WRITE)
-    services().limits.spend(who.owner, 1)
-    return responses.changed(services().tasks.retry(who.owner, task_id, by=who.subject))
+    sender = caller(Scope.WRITE)
+    services().limits.spend(sender.owner, 1)
+    return responses.ok_task(services().tasks.retry(sender.owner, task_id, by=sender.subject))
 
 
 @app.route("/tickets", methods=["POST"], content_types=ANY)
 @view
 def create_ticket() -> Response:
-    who = caller(Scope.READ)
-    return responses.ticket(services().box_office.sell(who, api.wanted_watch(request())))
+    sender = caller(Scope.READ)
+    return responses.ticket(services().ticket_issuer.issue(sender, requests.wanted_watch(request())))
 
 
 @app.route("/task-types", methods=["GET"], content_types=ANY)
@@ -145,84 +155,88 @@ def list_task_types() -> Response:
 @app.route("/task-types/{name}/pause", methods=["POST"], content_types=ANY)
 @view
 def pause_task_type(name: str) -> Response:
-    who, reason = caller(Scope.ADMIN), api.pause_reason(request())
-    return responses.task_type(services().switch.pause(name, by=who.subject, reason=reason))
+    sender = caller(Scope.ADMIN)
+    reason = requests.pause_reason(request())
+    return responses.task_type(services().pause_control.pause(name, by=sender.subject, reason=reason))
 
 
 @app.route("/task-types/{name}/resume", methods=["POST"], content_types=ANY)
 @view
 def resume_task_type(name: str) -> Response:
-    return responses.task_type(services().switch.resume(name, by=caller(Scope.ADMIN).subject))
+    return responses.task_type(services().pause_control.resume(name, by=caller(Scope.ADMIN).subject))
 
 
 @app.route("/dead-letters", methods=["GET"], content_types=ANY)
 @view
 def list_dead_letters() -> Response:
-    owner, query = caller(Scope.ADMIN).owner, api.dead_letter_query(request())
-    place = cursors.Place(services().parameters.signing_keys, owner, query.list, query.cursor, bool)
+    owner = caller(Scope.ADMIN).owner
+    query = requests.dead_letter_query(request())
+    cursor = read_cursor(owner, query.list, query.cursor, is_position=bool)
     found = services().dead_letter_browser.page(
-        owner, query.group, before=place.before, limit=query.limit, filters=query.filters
+        owner, query.group, before=cursor.before, limit=query.limit, filters=query.filters
     )
-    return responses.plain({found.name: found.views, "next_cursor": place.next(found.position)})
+    return responses.json({found.name: found.views, "next_cursor": cursor.next(found.position)})
 
 
 @app.route("/redrives", methods=["POST"], content_types=ANY)
 @view
 def create_redrive() -> Response:
-    who, body = caller(Scope.WRITE), api.redrive(request())
+    sender = caller(Scope.WRITE)
+    body = requests.redrive(request())
     if body.dry_run:
-        return responses.plain(services().redrives.dry_run(who.owner, body.wanted()))
-    return responses.redriving(services().redrives.start(who.owner, body.wanted(), by=who.subject))
+        return responses.json(services().redrives.dry_run(sender.owner, body.wanted()))
+    return responses.accepted(services().redrives.start(sender.owner, body.wanted(), by=sender.subject))
 
 
 @app.route("/redrives", methods=["GET"], content_types=ANY)
 @view
 def list_redrives() -> Response:
-    owner, query = caller(Scope.READ).owner, api.page_query(request())
-    place = cursors.Place(services().parameters.signing_keys, owner, {"list": "redrives"}, query.cursor)
-    found, position = services().redrives.newest(owner, before=place.before, limit=query.limit)
+    owner = caller(Scope.READ).owner
+    query = requests.page_query(request())
+    cursor = read_cursor(owner, {"list": "redrives"}, query.cursor)
+    found, position = services().redrives.newest(owner, before=cursor.before, limit=query.limit)
     views = [each.view() for each in found]
-    return responses.plain({"redrives": views, "next_cursor": place.next(position)})
+    return responses.json({"redrives": views, "next_cursor": cursor.next(position)})
 
 
 @app.route("/redrives/{redrive_id}", methods=["GET"], content_types=ANY)
 @view
 def get_redrive(redrive_id: str) -> Response:
-    return responses.plain(services().redrives.get(caller(Scope.READ).owner, redrive_id).view())
+    return responses.json(services().redrives.get(caller(Scope.READ).owner, redrive_id).view())
 
 
 @app.route("/redrives/{redrive_id}/abort", methods=["POST"], content_types=ANY)
 @view
 def abort_redrive(redrive_id: str) -> Response:
-    who = caller(Scope.WRITE)
-    return responses.plain(services().redrives.abort(who.owner, redrive_id, by=who.subject).view())
+    sender = caller(Scope.WRITE)
+    return responses.json(services().redrives.abort(sender.owner, redrive_id, by=sender.subject).view())
 
 
 @app.route("/stats", methods=["GET"], content_types=ANY)
 @view
 def get_stats() -> Response:
-    owner, minutes = caller(Scope.ADMIN).owner, api.stats_query(request()).minutes
-    return responses.plain(services().stats.last(owner, minutes))
+    owner = caller(Scope.ADMIN).owner
+    return responses.json(services().stats.last(owner, requests.stats_query(request()).minutes))
 
 
 @app.route("/openapi.json", methods=["GET"], content_types=ANY)
 @view
 def get_openapi() -> Response:
-    return responses.document(request(), openapi.text())
+    return responses.document(request(), document.text())
 
 
 @app.route("/health", methods=["GET"], content_types=ANY)
 @view
 def get_health() -> Response:
-    services().task_table.ping()
-    return responses.plain({"status": "ok", "stage": settings.stage})
+    services().adapters.task_table.ping()
+    return responses.json({"status": "ok", "stage": settings.stage})
 
 
 app.register_blueprint(pages)  # for people: the dashboard and the reference of the API
 
 for path in list(app.routes):
     # A page of an allowed origin asks before it sends a token.
-    app.route(path, methods=["OPTIONS"], name=f"preflight {path}", content_types=ANY)(cors.preflight)
+    app.route(path, methods=["OPTIONS"], name=f"preflight {path}", content_types=ANY)(headers.preflight)
 
 
 # --- Queues: workers run tasks, and the row decides ---------------------------------------------
@@ -242,9 +256,9 @@ def run_long_tasks(event: SQSEvent) -> dict[str, Any]:
 
 def run_lane(event: SQSEvent, lane: str) -> dict[str, Any]:
     """The partial batch response: the messages that SQS is to keep."""
-    ends_at = events.ends_at(event.context, services().clock())
-    return events.batch_response(
-        services().worker.run_batch(events.queue_messages(event.to_dict()), lane, ends_at)
+    ends_at = lambda_events.ends_at(event.context, services().runtime.clock())
+    return lambda_events.batch_response(
+        services().worker.run_batch(lambda_events.queue_messages(event.to_dict()), lane, ends_at)
     )
 
 
@@ -254,8 +268,8 @@ def run_lane(event: SQSEvent, lane: str) -> dict[str, Any]:
 @app.on_dynamodb_record(stream_arn=settings.stream_arn)
 def push_updates(event: DynamoDBEvent) -> None:
     """Send the changes of a batch to the connections that watch them."""
-    changes, removed = events.changes(event.to_dict())
-    services().push.push(changes, removed, batch_id=events.batch_id(event.to_dict()))
+    changes, removed = lambda_events.changes(event.to_dict())
+    services().update_pusher.push(changes, removed, batch_id=lambda_events.batch_id(event.to_dict()))
 
 
 # --- WebSocket: clients connect, ask and leave --------------------------------------------------
@@ -264,7 +278,7 @@ def push_updates(event: DynamoDBEvent) -> None:
 @app.on_ws_connect(name="websocket_connect")
 def connect(event: WebsocketEvent) -> Response:
     """Remember a client and what it watches; refuse a wrong query."""
-    return events.connected(event, services())
+    return websocket_connect.connected(event, services())
 
 
 @app.on_ws_message(name="websocket_message")
@@ -286,7 +300,7 @@ def disconnect(event: WebsocketEvent) -> None:
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep(event: CloudWatchEvent) -> None:
     """Act on every task that is due and that nobody else acted on; then go on with redrives."""
-    ends_at = events.ends_at(event.context, services().clock())
+    ends_at = lambda_events.ends_at(event.context, services().runtime.clock())
     services().sweeper.sweep(ends_at)
     services().redrives.advance(ends_at)
 
@@ -294,4 +308,4 @@ def sweep(event: CloudWatchEvent) -> None:
 @app.schedule(Rate(5, unit=Rate.MINUTES))
 def watch_dead_letters(event: CloudWatchEvent) -> None:
     """Record new dead letters and raise one alert for them."""
-    services().dead_letters.watch(events.ends_at(event.context, services().clock()))
+    services().dead_letter_monitor.watch(lambda_events.ends_at(event.context, services().runtime.clock()))

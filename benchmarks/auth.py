@@ -19,10 +19,10 @@ from chalice.test import Client
 
 import app
 from chalicelib import bootstrap
-from tests.forgery import EC_KID, RSA_KID, issued, key_set
-from tests.http_server import Answer, HttpServer
-from tests.kit import Kit
-from tests.wire import Wire
+from testing.kit import Kit
+from tests.support.aws_wire import Wire
+from tests.support.forgery import EC_KID, RSA_KID, issued, key_set
+from tests.support.http_server import Answer, HttpServer
 
 ROOT: Final = Path(__file__).parents[1]
 RUNS: Final = 300
@@ -98,7 +98,7 @@ def _print_posts() -> None:
 
 def _print_imports() -> None:
     bare = _process("pass")
-    for name in ("import jwt", "import app", "import app, chalicelib.tokens"):
+    for name in ("import jwt", "import app", "import app, chalicelib.auth.tokens"):
         print(f"python -c '{name}': {_process(name) / bare:.1f} x python -c pass")
 
 

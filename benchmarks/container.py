@@ -17,7 +17,7 @@ from typing import Any, Final
 import app
 from benchmarks.stage import OWNER, TASKS, BenchStage
 from chalicelib import bootstrap
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 
 #: Longer than a retry of these measurements waits.
 _PATIENCE_SECONDS: Final = 5
@@ -45,7 +45,7 @@ class Container:
 
     def __init__(self, stage: BenchStage, services: Services, owner: str = OWNER) -> None:
         self._token = stage.token(owner)
-        self._queue: Any = services.clients.sqs
+        self._queue: Any = services.adapters.clients.sqs
         self._url = self._queue.get_queue_url(QueueName=services.settings.resource("fast"))["QueueUrl"]
         self._observer: Any = stage.emulator.client("sqs")
         self._stream = _Stream(stage)

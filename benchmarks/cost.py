@@ -27,10 +27,10 @@ from benchmarks.hooks import NotingClients
 from chalicelib import bootstrap
 from infra.stack import put_stack
 from local.emulator import Emulator, free_port
+from testing.kit import SIGNING_KEY, STAGE, TOKEN_KEY, Kit
 from tests.functional.conftest import ROOT, Handlers
-from tests.functional.scripted import Script
-from tests.kit import SIGNING_KEY, STAGE, TOKEN_KEY, Kit
-from tests.sockets import SocketServer
+from tests.support.scripted_types import Script
+from tests.support.sockets import SocketServer
 
 TASKS: Final = 100
 #: US dollars for a million units.

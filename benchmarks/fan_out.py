@@ -11,8 +11,8 @@ from benchmarks.hooks import new_session
 from benchmarks.rows import Row, table
 from benchmarks.sink import frames_taken, sink
 from benchmarks.stage import OWNER, bench_stage
-from chalicelib.aws.connection_table import ConnectionTable
-from chalicelib.domain.watching import Connection, Watch
+from chalicelib.aws.dynamodb.connection_table import ConnectionTable
+from chalicelib.domain.connection import Connection, Watch
 
 #: Some changes to many watchers, or many to some.
 FRAMES: Final = 10_000
@@ -27,7 +27,7 @@ def rows() -> list[Row]:
         services = stage.services()
         container = Container(stage, services)
         # Not by $connect, which counts the owner's connections each time.
-        store = ConnectionTable(services.clients.dynamodb, services.settings.resource("connections"))
+        store = ConnectionTable(services.adapters.clients.dynamodb, services.settings.resource("connections"))
         tasks = [{"type": "bench.noop", "payload": {}}] * 100
         container.call("POST", "/tasks/batch", {"tasks": tasks})
         records = container.stream_records()

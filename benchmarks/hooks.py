@@ -9,9 +9,9 @@ from botocore.loaders import create_loader
 from botocore.session import Session
 
 from benchmarks.exchanges import Exchange, operation_of
-from chalicelib.aws.client import JsonClient
-from chalicelib.aws.clients import Clients
-from chalicelib.aws.transport import KeptConnections, Request, Response, Unreachable
+from chalicelib.aws.sdk.client import JsonClient
+from chalicelib.aws.sdk.clients import Clients
+from chalicelib.aws.sdk.transport import KeptConnections, Request, Response, Unreachable
 from chalicelib.settings import AwsEnvironment
 
 REGION: Final = "us-east-1"

@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 
 from benchmarks.stage import TASKS, BenchStage
 from benchmarks.task_types import TYPES, payload_of
-from chalicelib.aws.task_row import Row, encode, row_key, to_row
+from chalicelib.aws.dynamodb.task_row import Row, encode, row_key, to_row
+from chalicelib.bootstrap.services import timing_of
 from chalicelib.domain.documents import Document
 from chalicelib.domain.ids import due_bucket_of, new_task_id
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.task import ErrorKind, Task, TaskError, TaskStatus
-from chalicelib.policies import timing_of
 from chalicelib.settings import Settings
 
 _SETTINGS: Final = Settings(stage="local")

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from benchmarks.hooks import REGION, environment, patient
 from benchmarks.task_types import TYPES
-from chalicelib.aws.clients import Clients
-from chalicelib.bootstrap import Services
+from chalicelib.aws.sdk.clients import Clients
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.caller import Scope
 from chalicelib.settings import APP_NAME, LOCAL_STAGE, Settings
 from infra.parameters import put_signing_keys, put_token_keys, put_websocket_endpoint

@@ -2,17 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
+from chalicelib.cold_start import disable_pydantic_plugins
 
-from chalicelib import no_plugins
-from chalicelib.later import later
-
-#: What only some requests need.
-_LATER = frozenset({"cursors", "openapi", "request_models", "responses"})
-
-sys.modules["pydantic.plugin._loader"] = no_plugins
-
-
-def __getattr__(name: str) -> ModuleType:
-    return later(__name__, name, _LATER)
+disable_pydantic_plugins()

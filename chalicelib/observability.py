@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from chalicelib.domain.task_view import timestamp
+from chalicelib.domain.formats import timestamp
 
 if TYPE_CHECKING:
     from chalicelib.domain.task import Task
@@ -112,7 +112,7 @@ def configure(level: str) -> None:
 
 
 @contextmanager
-def bound(**fields: Any) -> Iterator[None]:
+def log_context(**fields: Any) -> Iterator[None]:
     """Put `fields` on every line that this thread logs inside the block."""
     token = _bound.set({**(_bound.get() or {}), **fields})
     try:
@@ -121,7 +121,7 @@ def bound(**fields: Any) -> Iterator[None]:
         _bound.reset(token)
 
 
-def carried(function: Callable[[T], R]) -> Callable[[T], R]:
+def with_log_context(function: Callable[[T], R]) -> Callable[[T], R]:
     """`function`, with the fields that are bound here, for use in another thread."""
     context = copy_context()
     return lambda argument: context.copy().run(function, argument)

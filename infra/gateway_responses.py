@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from chalicelib.cors import EVERY_RESPONSE
+from chalicelib.http.headers import EVERY_RESPONSE
 
 EXTENSION: Final = "x-amazon-apigateway-gateway-responses"
 #: Kinds of answers with their problem documents. Those of kinds that are not named have no status: a template

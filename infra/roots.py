@@ -1,4 +1,4 @@
-"""Whom the functions trust to vouch for AWS: `python -m infra.roots` writes chalicelib/aws/roots.pem.
+"""Whom the functions trust to vouch for AWS: `python -m infra.roots` writes chalicelib/aws/sdk/roots.pem.
 
 These are the roots of Amazon Trust Services, taken from botocore's bundle. Reading all of its 130 or so takes
 longer than the handshake that follows. A test says when botocore has others.
@@ -15,7 +15,7 @@ from typing import Any, Final
 import botocore
 
 BUNDLE: Final = Path(botocore.__file__).with_name("cacert.pem")
-ROOTS: Final = Path(__file__).parents[1] / "chalicelib" / "aws" / "roots.pem"
+ROOTS: Final = Path(__file__).parents[1] / "chalicelib" / "aws" / "sdk" / "roots.pem"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

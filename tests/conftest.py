@@ -17,7 +17,7 @@ os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "STAGE"):
     os.environ.pop(name, None)
 
-pytest_plugins = ["tests.recorded_calls"]
+pytest_plugins = ["tests.support.recorded_calls"]
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None)

@@ -18,8 +18,8 @@ from chalicelib import task_types as _shipped  # noqa: F401 - registers the task
 from chalicelib.domain import caller, errors
 from chalicelib.domain.task import ErrorKind, TaskStatus
 from chalicelib.domain.task_types import TASK_TYPES
-from chalicelib.openapi import document
-from chalicelib.problems import TITLES, status_of
+from chalicelib.http.openapi.document import document
+from chalicelib.http.problems import TITLES, status_of
 from tools.markdown import codes, sentence, table
 from tools.results import PERFORMANCE, performance
 

@@ -18,7 +18,7 @@ from benchmarks.container import Container, silent
 from benchmarks.peers.journal import note
 from benchmarks.peers.submitting import serve
 from benchmarks.stage import BenchStage
-from chalicelib.domain.messages import WakeUp
+from chalicelib.domain.messages import TaskMessage
 from local.emulator import Emulator
 
 _WANTED: Final = {"type": "bench.noop", "payload": {}}
@@ -52,7 +52,7 @@ def _work(container: Container) -> None:
             done = container.settle(messages)
             assert done == len(messages)
             for message in messages:
-                note("done", WakeUp.parse(message["Body"]).task_id)
+                note("done", TaskMessage.parse(message["Body"]).task_id)
 
 
 def _post(container: Container) -> str:

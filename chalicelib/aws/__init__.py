@@ -1,1 +1,1 @@
-"""The only room that speaks to AWS: each module speaks to one AWS service, in the domain's words."""
+"""The only room that uses AWS: tables, queues, parameters, alerts and sockets, in the domain's terms."""

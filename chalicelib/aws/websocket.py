@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from chalicelib.domain.watching import ConnectionGone, SendFailed
+from chalicelib.domain.connection import ConnectionGone, SendFailed
 
 if TYPE_CHECKING:
-    from chalicelib.aws.client import Endpoint
-    from chalicelib.aws.transport import Response, Unreachable
+    from chalicelib.aws.sdk.client import Endpoint
+    from chalicelib.aws.sdk.transport import Response, Unreachable
 
 _GONE = 410
 

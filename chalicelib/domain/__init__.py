@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from chalicelib.later import later
+from chalicelib.cold_start import lazy_module
 
-#: What only functions that take messages need.
-_LATER = frozenset({"messages"})
+#: Only the functions that receive messages need these.
+_LAZY = frozenset({"messages"})
 
 
 def __getattr__(name: str) -> ModuleType:
-    return later(__name__, name, _LATER)
+    return lazy_module(__name__, name, _LAZY)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from chalicelib.domain.formats import timestamp
 from chalicelib.domain.ids import is_correlation_id, is_owner, is_task_id
 from chalicelib.domain.task import Task
-from chalicelib.domain.task_view import timestamp
 
 QUARANTINED = "quarantined"
 #: This much of a message that is not ours is kept with its record.

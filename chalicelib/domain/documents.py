@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
+from chalicelib.domain.formats import to_json
+
 #: JSON text of at most this many bytes stays in the task's row; more goes to an item of its own, because
 #: every update of a row is billed by the whole row.
 INLINE_LIMIT_BYTES = 1024
@@ -13,16 +15,6 @@ INLINE_LIMIT_BYTES = 1024
 PAYLOAD_LIMIT_BYTES = 256 * 1024
 #: Deeper nesting is refused: encoders recurse, and must not fail on what was accepted once.
 DEPTH_LIMIT = 100
-
-
-def to_json(value: Any) -> str:
-    """Compact JSON text of `value`, always encodable as UTF-8.
-
-    Raises: TypeError, ValueError or RecursionError when it is not JSON (NaN and infinities are not).
-    """
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    # Half a surrogate pair is legal JSON, but only as an escape, which is what Python writes for it here.
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def nested_too_deep(value: Any) -> bool:

@@ -7,9 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from chalicelib.domain.formats import timestamp
 from chalicelib.domain.pauses import Pause
 from chalicelib.domain.task import Task, TaskStatus
-from chalicelib.domain.task_view import timestamp
 
 
 class Reason(StrEnum):

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from chalicelib.domain.ids import is_correlation_id, is_owner, is_task_id
 
 
-class NotOurs(Exception):
+class UnrecognizedMessage(Exception):
     """The body is not a message of this service."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class WakeUp:
+class TaskMessage:
     """What a queue message says."""
 
     owner: str
@@ -22,21 +22,21 @@ class WakeUp:
     correlation_id: str | None = None  #: the task's, for what is logged before its row is read
 
     @classmethod
-    def parse(cls, body: str) -> WakeUp:
-        """The message in `body`. Raises: NotOurs."""
+    def parse(cls, body: str) -> TaskMessage:
+        """The message in `body`. Raises: UnrecognizedMessage."""
         try:
             plain = json.loads(body)
         except (ValueError, RecursionError):
-            raise NotOurs("the body is not JSON") from None
+            raise UnrecognizedMessage("the body is not JSON") from None
         if not isinstance(plain, dict):
-            raise NotOurs("the body is not a JSON object")
+            raise UnrecognizedMessage("the body is not a JSON object")
         owner, task_id, lease = plain.get("owner"), plain.get("id"), plain.get("lease")
         if not (
             isinstance(owner, str) and is_owner(owner) and isinstance(task_id, str) and is_task_id(task_id)
         ):
-            raise NotOurs("the body names no task")
+            raise UnrecognizedMessage("the body names no task")
         if not isinstance(lease, int) or isinstance(lease, bool):
-            raise NotOurs("the body has no lease number")
+            raise UnrecognizedMessage("the body has no lease number")
         correlation_id = plain.get("correlation_id")
         return cls(
             owner=owner,

@@ -1,8 +1,9 @@
 """Paused task types, and where their tasks wait.
 
-A task of a paused type is parked: it keeps its status, and its due time moves to a lot, a bucket of the due
-index that the sweep looks into as it does into every other one. So a parked task expires in time, and nothing
-else is spent on it. When its type is resumed, the lot is walked through and its tasks go home.
+A task of a paused type is parked: it keeps its status, and its due time moves to a parking bucket. That is
+a bucket of the due index, which the sweep reads as it reads the others, so a parked task expires in time and
+costs nothing else. After its type is resumed, the sweep empties the parking bucket: each task returns to its
+own due bucket.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ from datetime import datetime, timedelta
 from typing import Any
 from zlib import crc32
 
+from chalicelib.domain.formats import timestamp
 from chalicelib.domain.task import Task
-from chalicelib.domain.task_view import timestamp
 
-#: Lots of one bucket of the due index: paused types that share a lot are read together.
-LOTS = 4
+#: Parking buckets of one due bucket. Paused types that share one are read together.
+PARKING_BUCKETS = 4
 #: More types cannot be paused at once: a claim's condition names each of them.
 MOST_PAUSED = 50
 #: The sweep looks at a parked task at least this often, whatever else went wrong.
 PARKED = timedelta(hours=1)
-#: A container that has not heard of a resume may still park a task; the lots are walked through until then.
-SETTLED = timedelta(minutes=2)
+#: A container that has not heard of a resume may still park a task; parking buckets are emptied until then.
+RESUME_GRACE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,27 +41,27 @@ class Pause:
         return {"at": timestamp(self.at), "by": self.by, "reason": self.reason}
 
 
-def lot_of(home: int, task_type: str) -> int:
-    """The lot of a bucket of the due index that tasks of a type are parked in; below 0."""
-    return -(1 + home * LOTS + crc32(task_type.encode()) % LOTS)
+def parking_bucket_of(due_bucket: int, task_type: str) -> int:
+    """The bucket, below 0, in which tasks of a type from `due_bucket` are parked."""
+    return -(1 + due_bucket * PARKING_BUCKETS + crc32(task_type.encode()) % PARKING_BUCKETS)
 
 
-def home_of(bucket: int) -> int:
-    """The bucket that a lot belongs to; a bucket is its own home."""
-    return bucket if bucket >= 0 else (-bucket - 1) // LOTS
+def due_bucket_of(bucket: int) -> int:
+    """The due bucket that a parking bucket belongs to; a due bucket belongs to itself."""
+    return bucket if bucket >= 0 else (-bucket - 1) // PARKING_BUCKETS
 
 
-def lots_of(home: int) -> list[int]:
-    """All lots of a bucket of the due index."""
-    return [-(1 + home * LOTS + number) for number in range(LOTS)]
+def parking_buckets_of(due_bucket: int) -> list[int]:
+    """All parking buckets of a due bucket."""
+    return [-(1 + due_bucket * PARKING_BUCKETS + number) for number in range(PARKING_BUCKETS)]
 
 
 def parked(task: Task, now: datetime) -> Task:
-    """The waiting task, put to wait for its type to be resumed."""
-    lot = lot_of(home_of(task.due_bucket), task.type)
-    return replace(task, due_bucket=lot, due_at=task.due(now + PARKED))
+    """The waiting task in the parking bucket of its type."""
+    parking_bucket = parking_bucket_of(due_bucket_of(task.due_bucket), task.type)
+    return replace(task, due_bucket=parking_bucket, due_at=task.due(now + PARKED))
 
 
-def at_home(task: Task) -> Task:
-    """The task in the bucket of the due index that it was created in."""
-    return replace(task, due_bucket=home_of(task.due_bucket))
+def unparked(task: Task) -> Task:
+    """The task in its own due bucket again."""
+    return replace(task, due_bucket=due_bucket_of(task.due_bucket))

@@ -13,11 +13,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from chalicelib.domain.death_groups import group_of_task
-from chalicelib.domain.documents import to_json
+from chalicelib.domain.dead_letter_groups import group_of_task
+from chalicelib.domain.formats import timestamp, to_json
 from chalicelib.domain.ids import earliest_id
 from chalicelib.domain.task import WAITING, Task, TaskStatus
-from chalicelib.domain.task_view import timestamp
 
 #: Tasks a second.
 DEFAULT_RATE, MOST_RATE = 10, 100

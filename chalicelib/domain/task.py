@@ -237,7 +237,7 @@ class Task:
             return replace(self, status=TaskStatus.QUEUED, queued_at=now, updated_at=now, due_at=due_at)
         return replace(self, due_at=due_at)
 
-    def condemn(self, now: datetime, error: TaskError, keep: timedelta) -> Task:
+    def fail_as_poison(self, now: datetime, error: TaskError, keep: timedelta) -> Task:
         """Failed although no run ended: its message was poison."""
         return replace(self._ended(TaskStatus.FAILED, now, keep), error=error, due_at=now)
 
@@ -294,7 +294,7 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Refused:
+class Conflict:
     """A conditional write that did not apply: somebody moved the task first."""
 
     current: Task | None  #: the row as it is; None when it is gone

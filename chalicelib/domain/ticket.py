@@ -1,4 +1,4 @@
-"""Tickets: short-lived, single-purpose passes to the WebSocket API."""
+"""Tickets: short-lived, for one connection to the WebSocket API."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Ticket:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pass:
+class IssuedTicket:
     """A ticket to the WebSocket API, and where to use it."""
 
     ticket: str

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from chalicelib.domain.retry import RetryPolicy
 
 #: A wait up to this keeps its queue message; a longer one is acked and left to the sweep, because a kept
 #: message counts as in flight and SQS allows 120,000 of those.
@@ -29,6 +31,7 @@ class Timing:
     keep: timedelta = timedelta(days=30)  #: for finished tasks
     lookahead: timedelta = timedelta(seconds=120)  #: what starts within this is sent by the sweep
     sweep: timedelta = timedelta(seconds=50)  #: one sweep ends after this
+    retry: RetryPolicy = field(default_factory=RetryPolicy)  #: the wait before another attempt
 
     def deadline(self, now: datetime, timeout_seconds: float, ends_at: datetime) -> datetime:
         """When a run that starts or reports progress `now` must have stopped."""

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.domain.dead_letter_groups import death_view, group_of_record, grouped
 from chalicelib.domain.dead_letters import DeadLetterRecord
-from chalicelib.domain.death_groups import death_view, group_of_record, grouped
 
 if TYPE_CHECKING:
-    from chalicelib.aws.dead_letter_list import DeadLetterList
-    from chalicelib.aws.task_table import TaskTable
+    from chalicelib.aws.dynamodb.dead_letter_list import DeadLetterList
+    from chalicelib.aws.dynamodb.task_table import TaskTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Found:
 class DeadLetterBrowser:
     """Reads the records of deaths; a death whose task was retried or deleted since is over."""
 
-    def __init__(self, *, deaths: DeadLetterList, tasks: TaskTable) -> None:
-        self._deaths = deaths
+    def __init__(self, *, records: DeadLetterList, tasks: TaskTable) -> None:
+        self._records = records
         self._tasks = tasks
 
     def page(
@@ -49,7 +49,7 @@ class DeadLetterBrowser:
     def _stretch(
         self, owner: str, before: str | None, filters: Mapping[str, str]
     ) -> tuple[list[DeadLetterRecord], str | None]:
-        stretch = self._deaths.newest(owner, before=before, filters=filters)
+        stretch = self._records.newest(owner, before=before, filters=filters)
         names = [(death.owner, death.task_id) for death in stretch.deaths if death.task_id is not None]
         dead = self._tasks.deaths(names)
         found = [death for death in stretch.deaths if death.task_id is None or death.key in dead]

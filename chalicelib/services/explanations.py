@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.explanation import explain
 
 if TYPE_CHECKING:
-    from chalicelib.aws.task_queue import TaskQueue
+    from chalicelib.aws.queues import TaskQueue
     from chalicelib.domain.task_types import TaskTypes
-    from chalicelib.services.pauses import Pauses
+    from chalicelib.services.pauses import PauseCache
     from chalicelib.services.tasks import TaskService
 
 
@@ -24,7 +24,7 @@ class Explanations:
         tasks: TaskService,
         queue: TaskQueue,
         task_types: TaskTypes,
-        pauses: Pauses,
+        pauses: PauseCache,
         clock: Callable[[], datetime],
     ) -> None:
         self._tasks = tasks

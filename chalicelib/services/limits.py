@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from chalicelib.domain.errors import TooMany
 
 if TYPE_CHECKING:
-    from chalicelib.aws.limit_table import LimitTable, Usage
+    from chalicelib.aws.dynamodb.limit_table import LimitTable, Usage
 
 #: A handful is what the rate allows in this time, and is forgotten when it was not spent in a second.
-_HANDFUL = timedelta(milliseconds=100)
+PREFETCH = timedelta(milliseconds=100)
 _HELD = timedelta(seconds=1)
 #: Owners that a container remembers.
 _OWNERS = 1000
@@ -37,7 +37,7 @@ class Quota:
 
 
 @dataclass(slots=True)
-class _Hand:
+class _Prefetched:
     """Tokens that a container holds for an owner."""
 
     tokens: int
@@ -53,7 +53,7 @@ class Limits:
         self._table = table
         self._quota = quota
         self._clock = clock
-        self._hands: dict[str, _Hand] = {}
+        self._hands: dict[str, _Prefetched] = {}
         self._lock = Lock()
 
     def spend(self, owner: str, tasks: int) -> None:
@@ -62,14 +62,14 @@ class Limits:
         with self._lock:
             held = self._hands.get(owner)
             if held is not None and held.until > now and held.tokens >= tasks:
-                self._pay(held, tasks)
+                self._spend_local(held, tasks)
                 return
         in_use = held is not None and held.until > now
         taken, usage = self._take(
             owner, tasks, now, in_use=in_use
         )  # without the lock: nobody waits for another's request
         with self._lock:
-            self._pay(self._held(owner, held, taken, usage, now), tasks)
+            self._spend_local(self._held(owner, held, taken, usage, now), tasks)
 
     @property
     def connections(self) -> int:
@@ -86,7 +86,7 @@ class Limits:
                 quota=self._quota.connections,
             )
 
-    def _pay(self, hand: _Hand, tasks: int) -> None:
+    def _spend_local(self, hand: _Prefetched, tasks: int) -> None:
         if hand.open_tasks + tasks > self._quota.open_tasks:
             raise TooMany(
                 f"There are about {hand.open_tasks} tasks that have not finished;"
@@ -102,7 +102,7 @@ class Limits:
         """Take tokens out of the owner's bucket: how many, and what is known of it. Raises: TooMany."""
         interval = timedelta(seconds=1 / self._quota.posts_per_second)
         depth = interval * self._quota.post_burst
-        handful = max(tasks, min(int(_HANDFUL / interval), self._quota.post_burst // 20))
+        handful = max(tasks, min(int(PREFETCH / interval), self._quota.post_burst // 20))
         granted, usage = self._table.take(owner, now, interval * handful, depth, in_use=in_use)
         if not granted and handful > tasks:
             handful = tasks  # the last tokens of a bucket are given out one by one
@@ -118,7 +118,9 @@ class Limits:
             )
         return handful, usage
 
-    def _held(self, owner: str, seen: _Hand | None, taken: int, usage: Usage, now: datetime) -> _Hand:
+    def _held(
+        self, owner: str, seen: _Prefetched | None, taken: int, usage: Usage, now: datetime
+    ) -> _Prefetched:
         """The owner's new hand; what other threads took since `seen` is in it."""
         held = self._hands.get(owner)
         if len(self._hands) >= _OWNERS:
@@ -127,5 +129,5 @@ class Limits:
         if held is not None and held.counted_until > now:
             open_tasks, counted_until = max(open_tasks, held.open_tasks), held.counted_until
         tokens = taken if held is seen or held is None else taken + held.tokens
-        hand = self._hands[owner] = _Hand(tokens, now + _HELD, open_tasks, counted_until)
+        hand = self._hands[owner] = _Prefetched(tokens, now + _HELD, open_tasks, counted_until)
         return hand

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chalicelib.domain.pauses import Pause
 
 if TYPE_CHECKING:
-    from chalicelib.aws.pause_table import PauseTable
+    from chalicelib.aws.dynamodb.pause_table import PauseTable
 
 #: A container hears of a pause within this.
 KEPT = timedelta(seconds=5)
@@ -17,7 +17,7 @@ KEPT = timedelta(seconds=5)
 FRESH = timedelta(seconds=0.5)
 
 
-class Pauses:
+class PauseCache:
     """The pauses of a stage.
 
     Threads may read them at the same time: each sees what some read found, and none waits for another's.

@@ -12,8 +12,8 @@ from chalicelib.domain.task import Task
 from chalicelib.observability import log
 
 if TYPE_CHECKING:
-    from chalicelib.aws.task_list import Page
-    from chalicelib.aws.task_table import TaskTable
+    from chalicelib.aws.dynamodb.task_list import Page
+    from chalicelib.aws.dynamodb.task_table import TaskTable
 
 
 def read_many(tasks: TaskTable, names: Sequence[tuple[str, str]]) -> list[Task]:

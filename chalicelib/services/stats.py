@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import Executor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.task_types import Lane
 
 if TYPE_CHECKING:
-    from chalicelib.aws.dead_letter_queue import DeadLetterQueue
-    from chalicelib.aws.rollup_table import RollupTable
-    from chalicelib.aws.task_queue import TaskQueue
+    from chalicelib.aws.dynamodb.rollup_table import RollupTable
+    from chalicelib.aws.queues import DeadLetterQueue, TaskQueue
+    from chalicelib.services.runtime import Runtime
 
 #: Every count of a minute; those that a minute lacks are 0.
 COUNTS = (
@@ -39,14 +37,13 @@ class Stats:
         rollups: RollupTable,
         queue: TaskQueue,
         dead_letters: DeadLetterQueue,
-        threads: Executor,
-        clock: Callable[[], datetime],
+        runtime: Runtime,
     ) -> None:
         self._rollups = rollups
         self._queue = queue
         self._dead_letters = dead_letters
-        self._threads = threads
-        self._clock = clock
+        self._threads = runtime.aws_threads
+        self._clock = runtime.clock
 
     def last(self, owner: str, minutes: int) -> dict[str, Any]:
         """The owner's last `minutes`, newest last, with their totals; minutes without tasks are left out."""

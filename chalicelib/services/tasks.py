@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.errors import IdempotencyMismatch, Invalid, NotFound, TransitionNotAllowed, Unavailable
 from chalicelib.domain.ids import due_bucket_of, is_task_id, new_task_id
 from chalicelib.domain.new_task import NewTask
-from chalicelib.domain.task import Refused, Task, TaskStatus
+from chalicelib.domain.task import Conflict, Task, TaskStatus
 from chalicelib.domain.timing import SEND_AHEAD, Timing
 from chalicelib.observability import Metrics, log
-from chalicelib.services.dead_letters import Obituary
+from chalicelib.services.dead_letter_publisher import DeadLetterPublisher
 from chalicelib.services.reading import read_page
 
 if TYPE_CHECKING:
-    from chalicelib.aws.idempotency_keys import IdempotencyKeys, KeyUse
-    from chalicelib.aws.task_list import Page, TaskList
-    from chalicelib.aws.task_queue import TaskQueue
-    from chalicelib.aws.task_table import TaskTable
+    from chalicelib.aws.dynamodb.idempotency_keys import IdempotencyKeys, KeyUse
+    from chalicelib.aws.dynamodb.task_list import Page, TaskList
+    from chalicelib.aws.dynamodb.task_table import TaskTable
+    from chalicelib.aws.queues import TaskQueue
     from chalicelib.domain.task_types import TaskTypes
+    from chalicelib.services.runtime import Runtime
 
 #: Times that a decision is made anew because somebody else wrote in between.
 _TRIES = 5
@@ -36,26 +36,25 @@ class TaskService:
         listing: TaskList,
         keys: IdempotencyKeys,
         queue: TaskQueue,
-        obituary: Obituary,
+        dead_letter_publisher: DeadLetterPublisher,
         task_types: TaskTypes,
         timing: Timing,
         metrics: Metrics,
-        clock: Callable[[], datetime],
-        random_bits: Callable[[int], int],
-        buckets: int,
+        runtime: Runtime,
+        task_buckets: int,
         due_buckets: int,
     ) -> None:
         self._tasks = tasks
         self._listing = listing
         self._keys = keys
         self._queue = queue
-        self._obituary = obituary
+        self._dead_letter_publisher = dead_letter_publisher
         self._task_types = task_types
         self._timing = timing
         self._metrics = metrics
-        self._clock = clock
-        self._random_bits = random_bits
-        self._buckets = buckets
+        self._clock = runtime.clock
+        self._random_bits = runtime.random_bits
+        self._task_buckets = task_buckets
         self._due_buckets = due_buckets
 
     # --- Create ---------------------------------------------------------------------------------
@@ -124,7 +123,7 @@ class TaskService:
 
     def _new(self, owner: str, wanted: NewTask, by: str | None, correlation_id: str | None) -> Task:
         now = self._clock()
-        task_id = new_task_id(now, self._random_bits(74), self._buckets)
+        task_id = new_task_id(now, self._random_bits(74), self._task_buckets)
         return wanted.task(
             id=task_id,
             owner=owner,
@@ -242,7 +241,7 @@ class TaskService:
             if after is seen:
                 return self._with_documents(seen), False
             stored = self._tasks.replace_seen(seen, after)
-            if not isinstance(stored, Refused):
+            if not isinstance(stored, Conflict):
                 return self._with_documents(stored), True
             seen = self._announced(self._seen(seen.owner, seen.id))
             if is_done(seen):
@@ -253,7 +252,7 @@ class TaskService:
         """The task as it is once its dead letter is on its way: no change may swallow a death."""
         if not task.dead_letter_unsent:
             return task
-        self._obituary.publish(task)
+        self._dead_letter_publisher.publish(task)
         return self._seen(task.owner, task.id)
 
     def _with_documents(self, task: Task) -> Task:

@@ -15,8 +15,9 @@ from chalicelib.domain.timing import LONGEST_WAIT_SECONDS
 from chalicelib.observability import log
 
 if TYPE_CHECKING:
-    from chalicelib.aws.limit_table import LimitTable
-    from chalicelib.aws.task_table import TaskTable
+    from chalicelib.aws.dynamodb.limit_table import LimitTable
+    from chalicelib.aws.dynamodb.task_table import TaskTable
+    from chalicelib.services.runtime import Runtime
 
 #: The row is read at growing intervals, in seconds.
 _FIRST_LOOK, _GROWTH, _LAST_LOOK = 0.05, 1.5, 0.5
@@ -31,14 +32,13 @@ class Waiters:
         tasks: TaskTable,
         table: LimitTable,
         waiters: int,
-        clock: Callable[[], datetime],
-        wait: Callable[[float], None],
+        runtime: Runtime,
     ) -> None:
         self._tasks = tasks
         self._table = table
         self._waiters = waiters
-        self._clock = clock
-        self._wait = wait
+        self._clock = runtime.clock
+        self._sleep = runtime.sleep
 
     def until(self, done: Callable[[Task], bool], task: Task, seconds: int | None) -> tuple[Task, int | None]:
         """The task once it is `done`, or as it is after `seconds`; and the seconds that were allowed.
@@ -74,7 +74,7 @@ class Waiters:
         interval = _FIRST_LOOK
         while True:
             left = (end - self._clock()).total_seconds()
-            self._wait(max(0.0, min(interval, left)))
+            self._sleep(max(0.0, min(interval, left)))
             found = self._tasks.get(task.owner, task.id)
             if found is None or done(found) or self._clock() >= end:
                 return found

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
 from chalicelib import fetching
-from chalicelib.domain.documents import to_json
+from chalicelib.domain.formats import to_json
 from chalicelib.domain.outcomes import Rejected
 from chalicelib.domain.task_types import TaskContext, task_type
 from chalicelib.fetching import Request, Response, Target, Url, expect_success

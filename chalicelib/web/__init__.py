@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from chalicelib.later import later
+from chalicelib.cold_start import lazy_module
 
-#: What only requests for a page need.
-_LATER = frozenset({"answers"})
+#: Only requests for a page need this.
+_LAZY = frozenset({"page_responses"})
 
 
 def __getattr__(name: str) -> ModuleType:
-    return later(__name__, name, _LATER)
+    return lazy_module(__name__, name, _LAZY)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib.bootstrap import services
-from chalicelib.problems import view
-from chalicelib.web import answers
+from chalicelib.http.problems import view
+from chalicelib.web import page_responses as answers
 
 pages = Blueprint(__name__)
 ANY = ["*/*"]
@@ -37,11 +37,11 @@ def get_asset(name: str) -> Response:
 @view
 def get_config() -> Response:
     """What the dashboard needs to know before anybody has signed in."""
-    return answers.config(services().settings, services().box_office.websocket_url)
+    return answers.config(services().settings, services().ticket_issuer.websocket_url)
 
 
 def _page(name: str) -> Response:
-    return answers.page(_request(), name, services().settings, services().box_office.websocket_url)
+    return answers.page(_request(), name, services().settings, services().ticket_issuer.websocket_url)
 
 
 def _request() -> Request:

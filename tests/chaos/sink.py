@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.http_server import Answer, HttpServer, Received
+from tests.support.http_server import Answer, HttpServer, Received
 
 OK, FLAKY, GONE = "/ok", "/flaky", "/gone"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from chalicelib.aws.task_row import from_row, is_task_row
+from chalicelib.aws.dynamodb.task_row import from_row, is_task_row
 from chalicelib.domain.task import Task
 from local.stage import PREFIX
 from tests.chaos.stage import Stage

@@ -18,18 +18,18 @@ import pytest
 from benchmarks.exchanges import write_units
 from benchmarks.hooks import environment, patient
 from benchmarks.stage import BenchStage, bench_stage
-from chalicelib.aws.clients import Clients
-from chalicelib.aws.document_table import DocumentTable
-from chalicelib.aws.task_row import to_row
-from chalicelib.aws.task_table import TaskTable
-from chalicelib.aws.transport import Request, Response
+from chalicelib.aws.dynamodb.document_table import DocumentTable
+from chalicelib.aws.dynamodb.task_row import to_row
+from chalicelib.aws.dynamodb.task_table import TaskTable
+from chalicelib.aws.sdk.clients import Clients
+from chalicelib.aws.sdk.transport import Request, Response
 from chalicelib.domain.documents import Document
 from chalicelib.domain.ids import new_task_id
-from chalicelib.domain.task import Refused, Task, TaskStatus
+from chalicelib.domain.task import Conflict, Task, TaskStatus
 from chalicelib.settings import Settings
-from tests.aws_requests import Line, MotoClients, Send, asked
-from tests.examples import KEEP, NOW, a_running_task, a_task
-from tests.kit import Kit
+from testing.kit import Kit
+from tests.support.aws_requests import Line, MotoClients, Send, asked
+from tests.support.examples import KEEP, NOW, a_running_task, a_task
 
 MARGIN = timedelta(seconds=15)
 
@@ -133,7 +133,7 @@ class TestClaims:
     def test_one_of_a_paused_type_is_refused_and_shown(self, aws: Aws) -> None:
         held, other = aws.stored(aws.task(type="demo.fail"), aws.task(type="demo.sleep"))
         refused, claimed = aws.claim(held, other, paused={"demo.fail", "test.none"})
-        assert refused == Refused(current=held)
+        assert refused == Conflict(current=held)
         assert isinstance(claimed, Task)
         assert aws.asked == batch_and(1)
 
@@ -141,7 +141,7 @@ class TestClaims:
         tasks = aws.stored(aws.task(), aws.task())
         first = aws.claim(*tasks, ids="ab")
         assert aws.claim(*tasks, ids="ab") == first
-        assert aws.claim(*tasks, ids="xb") == [Refused(current=None), first[1]]
+        assert aws.claim(*tasks, ids="xb") == [Conflict(current=None), first[1]]
         assert aws.asked == BATCH + batch_and(2) * 2
 
     def test_two_claims_of_one_task_in_a_batch_are_one(self, aws: Aws) -> None:
@@ -153,7 +153,7 @@ class TestClaims:
     def test_a_task_that_is_not_there_is_not_made(self, aws: Aws) -> None:
         (task,) = aws.stored(aws.task())
         gone = aws.task()
-        assert aws.claim(gone, task)[0] == Refused(current=None)
+        assert aws.claim(gone, task)[0] == Conflict(current=None)
         assert aws.tasks.get(gone.owner, gone.id) is None
         assert aws.asked[:2] == batch_and(1)
 
@@ -171,7 +171,7 @@ class TestFinishes:
         )
 
         assert found[0] == replace(wanted[0], version=mine.version + 1)
-        assert isinstance(found[1], Refused)
+        assert isinstance(found[1], Conflict)
         assert found[1].current is not None
         assert found[1].current.lease == 3
         assert found[2] == replace(wanted[2], version=done.version + 1)  # its own first copy
@@ -181,7 +181,7 @@ class TestFinishes:
         one, other = aws.stored(*(aws.running(cancel_requested=True) for _ in range(2)))
         after = [task.snooze(NOW, timedelta(5), timedelta(5)) for task in (one, other)]
         refused, stored = aws.tasks.finish_many([(one, after[0], True), (other, after[1], False)])
-        assert refused == Refused(current=one)
+        assert refused == Conflict(current=one)
         assert isinstance(stored, Task)
         assert stored.status is TaskStatus.SCHEDULED
         assert aws.asked == batch_and(1)

@@ -16,7 +16,7 @@ import pytest
 from websockets.sync.client import ClientConnection
 
 from tests.e2e.conftest import PATIENCE_SECONDS, ROOT, Service, await_value
-from tests.http_server import Answer, HttpServer
+from tests.support.http_server import Answer, HttpServer
 
 ORDERS = (ROOT / "docs" / "examples" / "orders.csv").read_text()
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from chalicelib.operations import OPERATIONS
+from chalicelib.http.openapi.operations import OPERATIONS
 from tests.e2e.conftest import Service
 
 CHECKS: Final = (

@@ -15,13 +15,13 @@ from chalice.test import Client, HTTPResponse
 
 import app
 from chalicelib import bootstrap
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.task import Task
 from chalicelib.domain.task_types import TaskTypes
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.recorded_calls import Calls
-from tests.sockets import SocketServer
+from testing.kit import Kit
+from tests.support.recorded_calls import Calls
+from tests.support.scripted_types import Script
+from tests.support.sockets import SocketServer
 
 ROOT = Path(__file__).parents[2]
 #: Tests move the clock: their tokens do not end, unless a test wants it.
@@ -204,7 +204,7 @@ class Handlers:
         around = bootstrap.services()
         key = function, self.kit.services
         if key not in self.containers:
-            self.containers[key] = self.kit.new_services(clients=self.kit.services.clients)
+            self.containers[key] = self.kit.new_services(clients=self.kit.services.adapters.clients)
         bootstrap.install(self.containers[key])
         try:
             with self.calls.of(function):

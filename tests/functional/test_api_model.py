@@ -13,9 +13,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 import app
 from chalicelib import bootstrap
+from testing.kit import Kit
 from tests.functional.conftest import FAR, ROOT, Handlers, Http
-from tests.functional.scripted import Script
-from tests.kit import Kit
+from tests.support.scripted_types import Script
 
 DONE = ("succeeded", "failed", "canceled", "expired")
 

@@ -14,9 +14,9 @@ from chalice.test import Client
 import app
 from chalicelib import bootstrap
 from chalicelib.domain.ids import new_task_id
-from tests.examples import NOW
-from tests.forgery import key_set
-from tests.functional.attackers import (
+from testing.kit import Kit
+from tests.functional.conftest import ROOT, Handlers, Http
+from tests.support.attackers import (
     ADMIN,
     AUDIENCE,
     BAD_HEADERS,
@@ -28,10 +28,10 @@ from tests.functional.attackers import (
     WRITE,
     World,
 )
-from tests.functional.conftest import ROOT, Handlers, Http
-from tests.http_server import Answer, HttpServer
-from tests.kit import Kit
-from tests.sockets import SocketServer
+from tests.support.examples import NOW
+from tests.support.forgery import key_set
+from tests.support.http_server import Answer, HttpServer
+from tests.support.sockets import SocketServer
 
 Attack = Callable[[World], None]
 Printed = Callable[[], list[dict[str, Any]]]

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.outcomes import NonRetryable
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.sockets import SocketServer
+from tests.support.scripted_types import Script
+from tests.support.sockets import SocketServer
 
 WANTED = {"type": "test.fast"}
 

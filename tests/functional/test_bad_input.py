@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib import bootstrap
-from chalicelib.api import BODY_LIMIT_BYTES
-from chalicelib.cursors import sign_cursor
 from chalicelib.domain.documents import DEPTH_LIMIT
-from tests.examples import TASK_ID, json_values
+from chalicelib.http.pagination import sign_cursor
+from chalicelib.http.requests import BODY_LIMIT_BYTES
+from testing.kit import Kit
 from tests.functional.conftest import Http
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Wire
+from tests.support.aws_wire import Wire
+from tests.support.examples import TASK_ID, json_values
+from tests.support.scripted_types import Script
 
 GOOD = {"type": "test.fast"}
 READS = {"GetItem", "Query", "BatchGetItem", "GetQueueUrl"}
@@ -331,7 +331,7 @@ class TestQueries:
     def test_a_cursor_of_another_list(
         self, http: Http, kit: Kit, owner: str, filters: dict[str, str]
     ) -> None:
-        cursor = sign_cursor(kit.services.parameters.signing_keys, owner, filters, TASK_ID)
+        cursor = sign_cursor(kit.services.adapters.parameters.signing_keys, owner, filters, TASK_ID)
         assert_problem(http.get(f"/tasks?cursor={cursor}"), 400, "bad_cursor")
 
     def test_a_cursor_signed_with_another_key(self, http: Http) -> None:

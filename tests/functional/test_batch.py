@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.task_types import TaskTypes
-from tests.functional.behind import documents, items, take_messages
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Wire
+from tests.support.aws_state import documents, items, take_messages
+from tests.support.aws_wire import Wire
+from tests.support.scripted_types import Script
 
 GOOD: dict[str, Any] = {"type": "test.fast"}
 TWO_STARTS = ["/tasks/1/delay_seconds", "/tasks/1/run_at"]

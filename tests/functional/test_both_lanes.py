@@ -10,11 +10,11 @@ import pytest
 
 from chalicelib.domain.outcomes import NonRetryable
 from chalicelib.domain.task_types import TaskContext
-from tests.functional.behind import take_messages, woken
+from testing.kit import Kit
 from tests.functional.conftest import Handlers
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Wire
+from tests.support.aws_state import take_messages, woken
+from tests.support.aws_wire import Wire
+from tests.support.scripted_types import Script
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ import pytest
 from chalicelib.domain.outcomes import Cancel, NonRetryable, Snooze
 from chalicelib.domain.task import Task
 from chalicelib.domain.task_types import TaskContext, TaskTypes
-from tests.functional.behind import row
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Wire
+from tests.support.aws_state import row
+from tests.support.aws_wire import Wire
+from tests.support.scripted_types import Script
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ class TestRaces:
         other = kit.new_services()
 
         def claim() -> None:
-            claimed = other.task_table.claim(
+            claimed = other.adapters.task_table.claim(
                 kit.owner, task["id"], now=kit.clock(), margin=kit.services.timing.lease_margin, claim_id="x"
             )
             assert isinstance(claimed, Task)
@@ -169,7 +169,7 @@ class TestRaces:
 
         def change() -> None:
             seen = row(kit, task["id"])
-            other.task_table.replace_seen(seen, replace(seen, max_attempts=seen.max_attempts + 1))
+            other.adapters.task_table.replace_seen(seen, replace(seen, max_attempts=seen.max_attempts + 1))
 
         for _ in range(100):
             wire.before("UpdateItem", change)

@@ -14,8 +14,8 @@ import pytest
 
 from task_service_client import Client, Retries
 from task_service_client.command_line import main
+from testing.kit import Kit
 from tests.functional.conftest import FAR, Handlers, Http
-from tests.kit import Kit
 
 
 class AppTransport(httpx.BaseTransport):

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.documents import INLINE_LIMIT_BYTES
+from chalicelib.domain.formats import timestamp
 from chalicelib.domain.task_types import TaskTypes
-from chalicelib.domain.task_view import timestamp
-from tests.functional.behind import documents, items, row, take_messages
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Wire
+from tests.support.aws_state import documents, items, row, take_messages
+from tests.support.aws_wire import Wire
+from tests.support.scripted_types import Script
 
 
 @pytest.fixture

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.dead_letter_list import EXAMINED
-from chalicelib.aws.dead_letter_records import DeadLetterRecords
+from chalicelib.aws.dynamodb.dead_letter_list import EXAMINED
+from chalicelib.aws.dynamodb.dead_letter_records import DeadLetterRecords
 from chalicelib.domain.dead_letters import DeadLetter, DeadLetterRecord
 from chalicelib.domain.outcomes import NonRetryable, Rejected
-from tests.functional.behind import items, row, send_message
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.functional.deaths import die
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Wire
+from tests.support.aws_state import items, row, send_message
+from tests.support.aws_wire import Wire
+from tests.support.dead_letters import die
+from tests.support.scripted_types import Script
 
 
 def groups(admin: Http, query: str = "") -> list[dict[str, Any]]:

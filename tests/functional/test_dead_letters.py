@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib.services.dead_letters import ALERT_LIMIT
-from tests.functional.behind import row, send_message, send_messages, take_messages
+from chalicelib.services.maintenance.dead_letter_monitor import ALERT_LIMIT
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.functional.deaths import Alerts, die, die_unheard, left, records, show_again
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Crash, Wire
+from tests.support.aws_state import row, send_message, send_messages, take_messages
+from tests.support.aws_wire import Crash, Wire
+from tests.support.dead_letters import Alerts, die, die_unheard, left, records, show_again
+from tests.support.scripted_types import Script
 
 Printed = Callable[[], list[dict[str, Any]]]
 ALERT_LIMIT_BYTES = 256 * 1024
@@ -125,7 +125,7 @@ class TestDeadLetter:
         wire = Wire(services)
         wire.crash_before("ReceiveMessage")
         with pytest.raises(Crash):
-            services.dead_letters.watch(kit.clock())
+            services.dead_letter_monitor.watch(kit.clock())
         assert wire.sent("ReceiveMessage")[0]["WaitTimeSeconds"] == 1
 
 
@@ -198,7 +198,7 @@ class TestRedrive:
         first_death = row(kit, task["id"])
         kit.services.tasks.retry(kit.owner, task["id"])
         die_unheard(kit, handlers, script, task)
-        table = kit.services.task_table
+        table = kit.services.adapters.task_table
         table.confirm_dead_letter(first_death, first_death.dead_lettered(kit.clock()))
         assert kit.get(task["id"])["dead_lettered_at"] is None
         assert row(kit, task["id"]).due_at is not None

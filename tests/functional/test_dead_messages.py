@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.functional.behind import break_row, kill_worker, send_message, take_messages
+from testing.kit import Kit
 from tests.functional.conftest import Handlers
-from tests.functional.deaths import Alerts, die, left, records
-from tests.functional.scripted import Script
-from tests.kit import Kit
+from tests.support.aws_state import break_row, kill_worker, send_message, take_messages
+from tests.support.dead_letters import Alerts, die, left, records
+from tests.support.scripted_types import Script
 
 
 @pytest.fixture

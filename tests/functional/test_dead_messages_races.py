@@ -7,11 +7,11 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from chalicelib.domain.task import ErrorKind, TaskError
-from tests.functional.behind import row, send_message
+from testing.kit import Kit
 from tests.functional.conftest import Handlers
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Wire
+from tests.support.aws_state import row, send_message
+from tests.support.aws_wire import Wire
+from tests.support.scripted_types import Script
 
 
 class TestSomebodyWasFaster:
@@ -19,7 +19,7 @@ class TestSomebodyWasFaster:
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast")
-        table, error = kit.new_services().task_table, TaskError.of(ErrorKind.EXCEPTION, "oops")
+        table, error = kit.new_services().adapters.task_table, TaskError.of(ErrorKind.EXCEPTION, "oops")
 
         def fail_once() -> None:
             claimed = table.claim(

@@ -8,12 +8,12 @@ import pytest
 
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.outcomes import Snooze
-from tests.functional.behind import kill_worker, take_messages
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.functional.deaths import die, die_unheard
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Wire
+from tests.support.aws_state import kill_worker, take_messages
+from tests.support.aws_wire import Wire
+from tests.support.dead_letters import die, die_unheard
+from tests.support.scripted_types import Script
 
 
 def explained(http: Http, task: dict[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,10 @@ import pytest
 
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.task_types import TaskTypes
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Wire
+from tests.support.aws_wire import Wire
+from tests.support.scripted_types import Script
 
 
 @pytest.fixture

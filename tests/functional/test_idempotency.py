@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.client import error_type
+from chalicelib.aws.sdk.client import error_type
 from chalicelib.domain.errors import IdempotencyMismatch
+from chalicelib.domain.formats import timestamp
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.task_types import TaskTypes
-from chalicelib.domain.task_view import timestamp
-from tests.functional.behind import documents, items, take_messages
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Wire
+from tests.support.aws_state import documents, items, take_messages
+from tests.support.aws_wire import Wire
+from tests.support.scripted_types import Script
 
 BODY: dict[str, Any] = {"type": "test.fast", "payload": {"number": 1, "text": "a"}}
 BIG: dict[str, Any] = {"type": "test.fast", "payload": {"text": "x" * 2000}}

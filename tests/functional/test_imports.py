@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.transport import Request
+from chalicelib.aws.sdk.transport import Request
 from infra.app_functions import PROJECT
-from tests.aws_requests import ENVIRONMENT, Moto
+from testing.kit import STAGE, Kit
 from tests.functional.conftest import Handlers, Http
-from tests.http_server import Answer, HttpServer, Received
-from tests.kit import STAGE, Kit
-from tests.sockets import SocketServer
+from tests.support.aws_requests import ENVIRONMENT, Moto
+from tests.support.http_server import Answer, HttpServer, Received
+from tests.support.sockets import SocketServer
 
 #: Serves one event in a new process, and tells the answer and the modules.
 CONTAINER = """
@@ -44,12 +44,16 @@ NEVER = {
     "importlib.metadata",
 }
 CRYPTOGRAPHY = {"jwt", "cryptography"}
-VALIDATION = {"pydantic", "pydantic_core", "chalicelib.request_models", "chalicelib.task_types"}
-PAGES = {"chalicelib.openapi", "chalicelib.web.answers", "chalicelib.web.assets"}
-WORK = {"chalicelib.services.worker", "chalicelib.services.sweeper", "chalicelib.services.dead_letters"}
+VALIDATION = {"pydantic", "pydantic_core", "chalicelib.http.schemas.requests", "chalicelib.task_types"}
+PAGES = {"chalicelib.http.openapi.document", "chalicelib.web.page_responses", "chalicelib.web.assets"}
+WORK = {
+    "chalicelib.services.worker.worker",
+    "chalicelib.services.maintenance.sweeper",
+    "chalicelib.services.maintenance.dead_letter_monitor",
+}
 #: What fetches, which most task types do not. (PyJWT imports an HTTP client of its own.)
 FETCHING = {"chalicelib.fetching.fetcher", "chalicelib.fetching.exchange"}
-SOCKETS = {"chalicelib.services.realtime", "chalicelib.services.connections"}
+SOCKETS = {"chalicelib.services.live.updates", "chalicelib.services.live.connections"}
 
 
 class Aws(HttpServer):
@@ -180,13 +184,25 @@ def create_task(containers: Containers, http: Http) -> None:
         (message, CRYPTOGRAPHY | VALIDATION | PAGES | WORK),
         (disconnect, CRYPTOGRAPHY | VALIDATION | PAGES | WORK),
         (push_updates, CRYPTOGRAPHY | VALIDATION | PAGES | WORK),
-        (run_tasks, CRYPTOGRAPHY | FETCHING | PAGES | SOCKETS | {"chalicelib.request_models", "http.client"}),
-        (sweep, CRYPTOGRAPHY | PAGES | SOCKETS | {"chalicelib.request_models", "chalicelib.services.worker"}),
+        (
+            run_tasks,
+            CRYPTOGRAPHY | FETCHING | PAGES | SOCKETS | {"chalicelib.http.schemas.requests", "http.client"},
+        ),
+        (
+            sweep,
+            CRYPTOGRAPHY
+            | PAGES
+            | SOCKETS
+            | {"chalicelib.http.schemas.requests", "chalicelib.services.worker.worker"},
+        ),
         (watch_dead_letters, CRYPTOGRAPHY | VALIDATION | PAGES | SOCKETS),
         (health, CRYPTOGRAPHY | VALIDATION | PAGES | WORK | SOCKETS),
         (
             create_task,
-            FETCHING | PAGES | SOCKETS | {"chalicelib.services.worker", "chalicelib.services.sweeper"},
+            FETCHING
+            | PAGES
+            | SOCKETS
+            | {"chalicelib.services.worker.worker", "chalicelib.services.maintenance.sweeper"},
         ),
     ],
 )

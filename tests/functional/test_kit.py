@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from chalicelib.domain.outcomes import RetryAfter
 from chalicelib.domain.task_types import TaskContext, TaskTypes
-from tests.kit import Kit
+from testing.kit import Kit
 
 types = TaskTypes()
 

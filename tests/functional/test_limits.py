@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from chalicelib import bootstrap
-from chalicelib.aws.connection_table import KEPT
-from tests.functional.behind import items, take_messages
+from chalicelib.aws.dynamodb.connection_table import KEPT
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.kit import Kit
-from tests.sockets import SocketServer
+from tests.support.aws_state import items, take_messages
+from tests.support.sockets import SocketServer
 
 TASK = {"type": "demo.sleep", "payload": {"seconds": 1}}
 QUOTA = {"posts_per_second": 2.0, "post_burst": 4, "open_tasks": 6, "connections": 2}

@@ -14,14 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib import bootstrap
-from chalicelib.aws.task_list import EXAMINED_WITH_FILTERS
-from chalicelib.bootstrap import Services
+from chalicelib.aws.dynamodb.task_list import EXAMINED_WITH_FILTERS
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.ids import new_task_id
 from chalicelib.domain.task import Task, TaskStatus
-from tests.examples import NOW, a_task
+from testing.kit import Kit
 from tests.functional.conftest import Http
-from tests.kit import Kit
-from tests.wire import Wire
+from tests.support.aws_wire import Wire
+from tests.support.examples import NOW, a_task
 
 BUCKETS = 4
 
@@ -46,7 +46,7 @@ def id_of(milliseconds: int, random_bits: int) -> str:
 
 def store(kit: Kit, owner: str, tasks: list[Task]) -> list[str]:
     """Put rows into the table; their ids, newest first."""
-    kit.services.task_table.create_many([replace(task, owner=owner) for task in tasks])
+    kit.services.adapters.task_table.create_many([replace(task, owner=owner) for task in tasks])
     return sorted((task.id for task in tasks), reverse=True)
 
 
@@ -60,7 +60,9 @@ def walk(kit: Kit, owner: str, limit: int, filters: Mapping[str, str] | None = N
     pages: list[list[str]] = []
     before: str | None = None
     while True:
-        page = kit.services.task_list.newest(owner, before=before, limit=limit, filters=filters or {})
+        page = kit.services.adapters.task_list.newest(
+            owner, before=before, limit=limit, filters=filters or {}
+        )
         pages.append([task.id for task in page.tasks])
         if page.position is None:
             return pages
@@ -113,10 +115,10 @@ class TestCompleteness:
     def test_a_task_created_while_walking_moves_nothing(self, kit: Kit, owners: Iterator[str]) -> None:
         owner = next(owners)
         ids = store(kit, owner, some_tasks(20))
-        first = kit.services.task_list.newest(owner, before=None, limit=8, filters={})
+        first = kit.services.adapters.task_list.newest(owner, before=None, limit=8, filters={})
         newer = a_task(id=id_of(1000, 1))
         store(kit, owner, [newer])
-        rest = kit.services.task_list.newest(owner, before=first.position, limit=100, filters={})
+        rest = kit.services.adapters.task_list.newest(owner, before=first.position, limit=100, filters={})
         assert [task.id for task in [*first.tasks, *rest.tasks]] == ids
 
     def test_buckets_can_grow_without_moving_a_task(self, kit: Kit, owners: Iterator[str]) -> None:
@@ -127,7 +129,9 @@ class TestCompleteness:
             for n in range(1, 11)
         ]
         ids = store(kit, owner, [*old, *new])
-        grown = Services(replace(kit.settings, task_buckets=16), clients=kit.services.clients).task_list
+        grown = Services(
+            replace(kit.settings, task_buckets=16), clients=kit.services.adapters.clients
+        ).adapters.task_list
         page = grown.newest(owner, before=None, limit=100, filters={})
         assert [task.id for task in page.tasks] == ids
 
@@ -141,7 +145,7 @@ class TestCost:
         wire = Wire(kit.services)
         for limit in (1, 25, 100):
             wire.forget()
-            kit.services.task_list.newest(owner, before=None, limit=limit, filters={})
+            kit.services.adapters.task_list.newest(owner, before=None, limit=limit, filters={})
             queries = wire.sent("Query")
             assert len(queries) == BUCKETS
             assert sum(query["Limit"] for query in queries) <= 2 * limit + 2 * BUCKETS
@@ -153,7 +157,7 @@ class TestCost:
         owner = next(owners)
         store(kit, owner, some_tasks(420))
         wire = Wire(kit.services)
-        page = kit.services.task_list.newest(owner, before=None, limit=25, filters={"type": "nope"})
+        page = kit.services.adapters.task_list.newest(owner, before=None, limit=25, filters={"type": "nope"})
         assert page.tasks == []
         assert page.position is not None
         assert sum(query["Limit"] for query in wire.sent("Query")) <= EXAMINED_WITH_FILTERS + 2 * BUCKETS

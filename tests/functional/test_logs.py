@@ -11,11 +11,11 @@ import pytest
 import app
 from chalicelib.domain.outcomes import NonRetryable
 from chalicelib.domain.task_types import TaskContext, TaskTypes
-from tests.functional.behind import kill_worker, send_message, take_messages
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http, LambdaContext
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Wire
+from tests.support.aws_state import kill_worker, send_message, take_messages
+from tests.support.aws_wire import Wire
+from tests.support.scripted_types import Script
 
 Printed = Callable[[], list[dict[str, Any]]]
 

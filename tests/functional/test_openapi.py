@@ -9,13 +9,13 @@ import pytest
 from chalice.test import HTTPResponse
 from jsonschema import Draft202012Validator, FormatChecker
 
-from chalicelib.openapi import document
-from chalicelib.operations import OPERATIONS
+from chalicelib.http.openapi.document import document
+from chalicelib.http.openapi.operations import OPERATIONS
 from chalicelib.settings import VERSION
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.functional.deaths import die
-from tests.functional.scripted import Script
-from tests.kit import Kit
+from tests.support.dead_letters import die
+from tests.support.scripted_types import Script
 
 DOCUMENT = document(VERSION)
 FAST = {"type": "test.fast"}

@@ -10,9 +10,9 @@ from chalice.app import Request
 from chalice.test import HTTPResponse
 
 from chalicelib.settings import Settings
-from chalicelib.web import answers
+from chalicelib.web import page_responses as answers
+from testing.kit import Kit
 from tests.functional.conftest import Http
-from tests.kit import Kit
 
 WEBSOCKET = "wss://ws.example/local"
 PROVIDER = {

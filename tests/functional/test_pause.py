@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.client import ServiceError
+from chalicelib.aws.sdk.client import ServiceError
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.outcomes import Snooze
-from chalicelib.domain.pauses import PARKED, SETTLED
+from chalicelib.domain.pauses import PARKED, RESUME_GRACE
 from chalicelib.services.pauses import FRESH, KEPT
-from tests.functional.behind import items, kill_worker, row, take_messages, woken
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Wire
+from tests.support.aws_state import items, kill_worker, row, take_messages, woken
+from tests.support.aws_wire import Wire
+from tests.support.scripted_types import Script
 
 
 def pause(admin: Http, name: str = "test.fast", **body: Any) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class TestSwitch:
         resume(admin)
         kit.clock.advance(1)
         assert pause(admin, reason="second")["paused"]["reason"] == "second"
-        kit.clock.advance(SETTLED.total_seconds() + 60)
+        kit.clock.advance(RESUME_GRACE.total_seconds() + 60)
         handlers.sweep()
         task = kit.create("test.fast")
         handlers.run(task)
@@ -85,7 +85,7 @@ class TestSwitch:
         (late,) = wire.sent("PutItem")
         resume(admin)
         with suppress(ServiceError):
-            kit.services.clients.dynamodb.put_item(**late)
+            kit.services.adapters.clients.dynamodb.put_item(**late)
         assert kit.services.pauses.now() == {}
 
     def test_a_late_copy_of_a_resume_does_not_end_the_next_pause(
@@ -98,7 +98,7 @@ class TestSwitch:
         kit.clock.advance(1)
         pause(admin)
         with suppress(ServiceError):
-            kit.services.clients.dynamodb.update_item(**late)
+            kit.services.adapters.clients.dynamodb.update_item(**late)
         assert list(kit.services.pauses.now()) == ["test.fast"]
 
     @pytest.mark.parametrize("action", ["pause", "resume"])
@@ -310,7 +310,7 @@ class TestResumed:
         resume(admin)
         handlers.sweep()
         assert len(items(kit, "tasks", "pauses")) == 1
-        kit.clock.advance(SETTLED.total_seconds())
+        kit.clock.advance(RESUME_GRACE.total_seconds())
         handlers.sweep()
         assert items(kit, "tasks", "pauses") == []
 

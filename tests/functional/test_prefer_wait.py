@@ -9,10 +9,10 @@ import pytest
 
 from chalicelib import bootstrap
 from chalicelib.domain.new_task import NewTask
+from testing.kit import Kit
 from tests.functional.conftest import FAR, Handlers, Http
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Wire
+from tests.support.aws_wire import Wire
+from tests.support.scripted_types import Script
 
 APPLIED = "Preference-Applied"
 
@@ -27,7 +27,7 @@ def meanwhile(kit: Kit) -> list[Callable[[], Any]]:
         for act in acts:
             act()
 
-    kit.services = kit.new_services(wait=wait)
+    kit.services = kit.new_services(sleep=wait)
     bootstrap.install(kit.services)
     return acts
 
@@ -193,7 +193,7 @@ class TestCap:
                 applied[number] = http.get(f"/tasks/{task['id']}", prefer="wait=20").headers.get(APPLIED)
             kit.clock.advance(20)
 
-        kit.services = kit.new_services(wait=wait)
+        kit.services = kit.new_services(sleep=wait)
         bootstrap.install(kit.services)
         http.get(f"/tasks/{task['id']}", prefer="wait=20")
         return applied

@@ -8,12 +8,12 @@ import pytest
 
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.task_types import TaskContext
-from tests.functional.behind import documents, items, row
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.sockets import SocketServer
-from tests.wire import Wire
+from tests.support.aws_state import documents, items, row
+from tests.support.aws_wire import Wire
+from tests.support.scripted_types import Script
+from tests.support.sockets import SocketServer
 
 
 def versions(tasks: list[dict[str, Any]]) -> list[int]:

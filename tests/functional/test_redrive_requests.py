@@ -10,12 +10,12 @@ from chalice.test import Client
 
 import app
 from chalicelib import bootstrap
-from tests.functional.behind import items
+from testing.kit import Kit
 from tests.functional.conftest import FAR, ROOT, Handlers, Http
-from tests.functional.redriving import FAST, counts, deaths, get, start, statuses
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Wire
+from tests.support.aws_state import items
+from tests.support.aws_wire import Wire
+from tests.support.redriving import FAST, counts, deaths, get, start, statuses
+from tests.support.scripted_types import Script
 
 
 class TestCancel:
@@ -69,7 +69,7 @@ class TestAbort:
             kit.clock.advance(seconds)
             http.post(f"/redrives/{redrive['id']}/abort")
 
-        worker = kit.new_services(wait=wait)
+        worker = kit.new_services(sleep=wait)
         worker.redrives.advance(kit.clock() + timedelta(seconds=60))
         found = get(http, redrive)
         assert (found["status"], found["changed"]) == ("aborted", 3)

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.task_list import EXAMINED_WITH_FILTERS
-from chalicelib.services.redrive_walk import LEASE
-from tests.functional.behind import row
+from chalicelib.aws.dynamodb.task_list import EXAMINED_WITH_FILTERS
+from chalicelib.services.maintenance.redrive_runner import LEASE
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.functional.deaths import die, die_unheard
-from tests.functional.redriving import FAST, counts, deaths, get, start, statuses
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Crash, Wire
+from tests.support.aws_state import row
+from tests.support.aws_wire import Crash, Wire
+from tests.support.dead_letters import die, die_unheard
+from tests.support.redriving import FAST, counts, deaths, get, start, statuses
+from tests.support.scripted_types import Script
 
 
 class TestRetry:
@@ -221,7 +221,7 @@ class TestCrash:
                 other.redrives.advance(kit.clock() + kit.services.timing.reserve + timedelta(seconds=2.5))
                 left.append(get(http, redrive))
 
-        zombie = kit.new_services(wait=stand_still)
+        zombie = kit.new_services(sleep=stand_still)
         zombie.redrives.advance(kit.clock() + timedelta(hours=1))
         assert left[0]["status"] == "running"
         assert get(http, redrive) == left[0]
@@ -239,7 +239,7 @@ class TestCrash:
 
         def take_it() -> None:
             with suppress(Crash):
-                kit.new_services(wait=die_with_it).redrives.advance(kit.clock() + timedelta(seconds=60))
+                kit.new_services(sleep=die_with_it).redrives.advance(kit.clock() + timedelta(seconds=60))
 
         wire.before("UpdateItem", take_it)
         assert kit.services.redrives.advance(kit.clock() + timedelta(seconds=60)) == 0
@@ -255,7 +255,7 @@ class TestCrash:
             kit.clock.advance(LEASE.total_seconds())
             other.redrives.advance(kit.clock() + timedelta(seconds=60))
 
-        zombie = kit.new_services(wait=take_over)
+        zombie = kit.new_services(sleep=take_over)
         zombie.redrives.advance(kit.clock() + timedelta(seconds=600))
         found = get(http, redrive)
         assert found["status"] == "done"

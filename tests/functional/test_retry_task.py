@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.formats import timestamp
 from chalicelib.domain.outcomes import NonRetryable
 from chalicelib.domain.task_types import TaskTypes
-from chalicelib.domain.task_view import timestamp
-from tests.functional.behind import row, take_messages
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Wire
+from tests.support.aws_state import row, take_messages
+from tests.support.aws_wire import Wire
+from tests.support.scripted_types import Script
 
 
 @pytest.fixture

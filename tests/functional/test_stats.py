@@ -9,10 +9,10 @@ import pytest
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.outcomes import NonRetryable
 from chalicelib.domain.task_types import TaskTypes
+from testing.kit import Kit
 from tests.functional.conftest import FAR, Handlers, Http
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Wire
+from tests.support.aws_wire import Wire
+from tests.support.scripted_types import Script
 
 NOTHING = {
     "created": 0,
@@ -131,7 +131,7 @@ def test_a_count_whose_answer_is_lost_is_added_once(http: Http, kit: Kit, handle
 
 def test_a_copy_is_known_after_other_batches_too(http: Http, kit: Kit) -> None:
     for batch in ("one", "another", "one"):
-        kit.services._rollups.add("default", kit.clock(), {"created": 1}, batch)
+        kit.services.adapters.rollup_table.add("default", kit.clock(), {"created": 1}, batch)
     assert stats(http)["totals"]["created"] == 2
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.outcomes import RetryAfter
-from chalicelib.domain.pauses import LOTS
-from tests.functional.behind import kill_worker, row, take_messages, woken
+from chalicelib.domain.pauses import PARKING_BUCKETS
+from testing.kit import Kit
 from tests.functional.conftest import Handlers
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Crash, Wire
+from tests.support.aws_state import kill_worker, row, take_messages, woken
+from tests.support.aws_wire import Crash, Wire
+from tests.support.scripted_types import Script
 
 
 def seconds_until_due(kit: Kit, task: dict[str, Any]) -> float:
@@ -29,7 +29,7 @@ class TestLostMessage:
         wire = Wire(kit.services)
         kit.clock.advance(119)
         handlers.sweep()
-        buckets = kit.settings.due_buckets * (1 + LOTS)
+        buckets = kit.settings.due_buckets * (1 + PARKING_BUCKETS)
         assert wire.counts() == {"Query": buckets + 2}  # for pauses that ended and redrives that go on, too
 
     def test_it_is_sent_again_and_looked_at_later_and_later(
@@ -137,7 +137,7 @@ class TestLongWaits:
         task = kit.create("test.fast")
         script.raises(RetryAfter(1000))
         handlers.run(task)
-        table, seen = kit.services.task_table, row(kit, task["id"])
+        table, seen = kit.services.adapters.task_table, row(kit, task["id"])
         table.replace_due(seen, seen.look_again(kit.clock(), kit.clock()))
         wire = Wire(kit.services)
         handlers.sweep()

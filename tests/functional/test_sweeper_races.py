@@ -7,12 +7,12 @@ from typing import Any
 
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.task import Progress, Task
-from tests.functional.behind import break_row, kill_worker, row, take_messages, woken
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, open_kit
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.recorded_calls import Calls
-from tests.wire import Wire
+from tests.support.aws_state import break_row, kill_worker, row, take_messages, woken
+from tests.support.aws_wire import Wire
+from tests.support.recorded_calls import Calls
+from tests.support.scripted_types import Script
 
 
 class TestSomebodyWasFaster:
@@ -45,7 +45,7 @@ class TestSomebodyWasFaster:
             kit,
             handlers,
             120,
-            lambda: other.task_table.finish(running, done, unless_cancel_requested=False),
+            lambda: other.adapters.task_table.finish(running, done, unless_cancel_requested=False),
         )
         assert kit.get(task["id"])["status"] == "canceled"
         assert row(kit, task["id"]).due_at is None
@@ -54,14 +54,14 @@ class TestSomebodyWasFaster:
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast")
-        seen, other = row(kit, task["id"]), kit.new_services().task_table
+        seen, other = row(kit, task["id"]), kit.new_services().adapters.task_table
         later = kit.clock() + timedelta(days=1)
         self._sweep(kit, handlers, 120, lambda: other.replace_due(seen, seen.look_again(kit.clock(), later)))
         assert row(kit, task["id"]).due_at == later
 
     @staticmethod
     def _renew(kit: Kit, task: Task) -> None:
-        kit.new_services().task_table.extend(
+        kit.new_services().adapters.task_table.extend(
             task, Progress(percent=1), now=kit.clock(), lease_until=kit.clock() + timedelta(seconds=75)
         )
 

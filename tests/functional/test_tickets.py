@@ -11,12 +11,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 import app
-from chalicelib.aws.client import error_type
+from chalicelib.aws.sdk.client import error_type
 from chalicelib.domain.ticket import LIFETIME
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.kit import Kit
-from tests.sockets import SocketServer
-from tests.wire import Wire
+from tests.support.aws_wire import Wire
+from tests.support.sockets import SocketServer
 
 TASK = {"type": "demo.sleep", "payload": {"seconds": 1}}
 
@@ -90,7 +90,7 @@ class TestEntering:
         assert enter(handlers, "c3", ticket) == 401
 
     def test_of_two_who_come_at_once_one_is_let_in(self, kit: Kit, http: Http) -> None:
-        ticket = kit.services.box_office.take(buy(http))
+        ticket = kit.services.ticket_issuer.verify(buy(http))
 
         def enter_at_once(number: int) -> bool:
             try:
@@ -241,7 +241,7 @@ class TestRotation:
 
         def exchange(keys: str) -> None:
             kit.client("ssm").put_parameter(Name=name, Value=keys, Type="SecureString", Overwrite=True)
-            app.services().parameters._kept.clear()
+            app.services().adapters.parameters._kept.clear()
 
         exchange(f"{'n' * 43},{old}")
         assert enter(handlers, "c1", ticket) == 200
@@ -269,4 +269,4 @@ def test_a_throttled_table_does_not_let_anybody_in(kit: Kit, http: Http, handler
     assert enter(handlers, "c1", ticket) == 503
     with pytest.raises(ClientError):
         kit.client("dynamodb").describe_table(TableName="nope")
-    assert kit.services._connection_table.watchers(kit.owner, kit.clock()) == []
+    assert kit.services.adapters.connection_table.watchers(kit.owner, kit.clock()) == []

@@ -12,14 +12,14 @@ from chalice.test import HTTPResponse
 
 import app
 from chalicelib import bootstrap
-from chalicelib.aws.redrive_table import RedriveTable
+from chalicelib.aws.dynamodb.redrive_table import RedriveTable
 from chalicelib.domain.caller import Scope
 from chalicelib.domain.ids import new_task_id
 from chalicelib.domain.redrive import Action, Redrive, RedriveFilter
-from chalicelib.operations import PAGES
-from tests.examples import KEEP, NOW
+from chalicelib.http.openapi.operations import PAGES
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.kit import Kit
+from tests.support.examples import KEEP, NOW
 
 READ, WRITE, ADMIN = Scope
 TASK = {"type": "demo.sleep", "payload": {"seconds": 1}}
@@ -187,5 +187,5 @@ class TestAdministrators:
         assert handlers.connect("c1", token=kit.token(ADMIN, owner="root"), owner="ada") == 200
         assert handlers.connect("c2", token=kit.token(READ, owner="mallory"), owner="ada") == 403
         assert handlers.connect("c3", token=kit.token(ADMIN, owner="root"), owner="a#b") == 422
-        watchers = kit.services._connection_table.watchers("ada", kit.clock())
+        watchers = kit.services.adapters.connection_table.watchers("ada", kit.clock())
         assert [(each.id, each.subject) for each in watchers] == [("c1", "root")]

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 import app
 from chalicelib import bootstrap
+from testing.kit import Kit
 from tests.functional.conftest import FAR, ROOT, Handlers, Http
-from tests.kit import Kit
-from tests.sockets import SocketServer
+from tests.support.sockets import SocketServer
 
 OWNERS = ("ada", "bob")
 TYPES = {"ada": "demo.sleep", "bob": "demo.fail"}

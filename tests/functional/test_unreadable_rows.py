@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.functional.behind import break_row
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.sockets import SocketServer
+from tests.support.aws_state import break_row
+from tests.support.scripted_types import Script
+from tests.support.sockets import SocketServer
 
 Printed = Callable[[], list[dict[str, Any]]]
 

@@ -12,13 +12,13 @@ import pytest
 from chalicelib.domain.ids import new_task_id
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.task import Attempt, ErrorKind, Task, TaskError
-from chalicelib.services.connections import SYNC_LIMIT
-from tests.functional.behind import items, row
+from chalicelib.services.live.connections import SYNC_LIMIT
+from testing.kit import Kit
 from tests.functional.conftest import Handlers
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.sockets import SocketServer
-from tests.wire import Wire
+from tests.support.aws_state import items, row
+from tests.support.aws_wire import Wire
+from tests.support.scripted_types import Script
+from tests.support.sockets import SocketServer
 
 
 class TestConnect:
@@ -305,7 +305,7 @@ class TestSync:
                 id=new_task_id(kit.clock(), number << 8 | bucket, 2),
                 attempts=() if bucket else (entry,) * 25,  # 42 rows of 27 KB, and as many small ones
             )
-            kit.services.task_table.create(task)
+            kit.services.adapters.task_table.create(task)
             created.append(task.id)
         handlers.connect("c1")
         assert sync_all(handlers, sockets, first.id, {first.id: 1}) == created
@@ -317,7 +317,7 @@ class TestSync:
         newest = kit.create("test.fast")
         slow = row(kit, newest["id"])
         slow = replace(slow, id=new_task_id(kit.clock() - timedelta(seconds=seconds), 0, 1))
-        kit.services.task_table.create(slow)
+        kit.services.adapters.task_table.create(slow)
         handlers.connect("c1")
         assert sync_all(handlers, sockets, newest["id"], {newest["id"]: 1}) == [slow.id]
 

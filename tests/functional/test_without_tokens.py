@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib import bootstrap
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.kit import Kit
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from pydantic import BaseModel
 
 from chalicelib.domain.outcomes import NonRetryable, Rejected, RetryAfter
 from chalicelib.domain.task_types import TaskTypes
-from tests.functional.behind import documents, row, take_messages
+from testing.kit import Kit
 from tests.functional.conftest import Handlers
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Crash, Wire
+from tests.support.aws_state import documents, row, take_messages
+from tests.support.aws_wire import Crash, Wire
+from tests.support.scripted_types import Script
 
 
 class TestSuccess:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from chalicelib.services.threads import Threads
-from tests.functional.behind import take_messages
+from testing.kit import Kit
 from tests.functional.conftest import Handlers, LambdaContext
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Parameters, Wire
+from tests.support.aws_state import take_messages
+from tests.support.aws_wire import Parameters, Wire
+from tests.support.scripted_types import Script
 
 
 def of(task: dict[str, Any]) -> Callable[[Parameters], bool]:
@@ -24,7 +24,7 @@ def of(task: dict[str, Any]) -> Callable[[Parameters], bool]:
 def patient(handlers: Handlers) -> None:
     """Let what ends within a second be recorded together, however busy the machine is."""
     kit = handlers.kit
-    services = kit.new_services(clients=kit.services.clients, threads=Threads(gather_seconds=1))
+    services = kit.new_services(clients=kit.services.adapters.clients, threads=Threads(gather_seconds=1))
     handlers.containers["run_tasks", kit.services] = services
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.task_types import TaskContext
-from tests.functional.behind import documents, row, take_messages
+from testing.kit import Clock, Kit
 from tests.functional.conftest import Handlers
-from tests.functional.scripted import Script
-from tests.kit import Clock, Kit
-from tests.wire import Wire
+from tests.support.aws_state import documents, row, take_messages
+from tests.support.aws_wire import Wire
+from tests.support.scripted_types import Script
 
 PATIENCE = 20  # seconds; nothing here takes as long unless it is broken
 
@@ -210,12 +210,12 @@ def test_the_sweeps_verdict_is_not_the_zombies(
     script.raises(ValueError("the zombie's"))
     task = kit.create("test.fast", max_attempts=max_attempts)
 
-    def condemn() -> None:
+    def fail_as_poison() -> None:
         kit.clock.advance(120)
         handlers.sweep()
 
     Wire(kit.services).before(
-        "UpdateItem", condemn, when=lambda request: "#attempts" in request["UpdateExpression"]
+        "UpdateItem", fail_as_poison, when=lambda request: "#attempts" in request["UpdateExpression"]
     )
     handlers.run(task)
 
@@ -261,7 +261,7 @@ def test_a_process_ends_before_another_attempt_starts_although_aws_is_silent(
     script.work = work
     quick = kit.create("test.fast", {"number": 0})
     slow = kit.create("test.fast", {"number": 1}, timeout_seconds=10.0)
-    services = kit.new_services(end_process=ended.set)
+    services = kit.new_services(exit_process=ended.set)
     wire = Wire(services)
 
     def silence() -> None:

@@ -8,11 +8,11 @@ import pytest
 
 from chalicelib.domain.outcomes import Cancel, NonRetryable, RetryAfter, Snooze
 from chalicelib.domain.task_types import TaskContext
-from tests.functional.behind import row, take_messages
+from testing.kit import Kit
 from tests.functional.conftest import Handlers
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Wire
+from tests.support.aws_state import row, take_messages
+from tests.support.aws_wire import Wire
+from tests.support.scripted_types import Script
 
 
 class TestOtherOutcomes:

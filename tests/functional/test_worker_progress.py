@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.outcomes import LeaseLost
-from chalicelib.domain.task import Progress, Refused
+from chalicelib.domain.task import Conflict, Progress
 from chalicelib.domain.task_types import TaskContext
-from tests.functional.behind import kill_worker, row, take_messages
+from testing.kit import Kit
 from tests.functional.conftest import ROOT, Handlers, LambdaContext
-from tests.functional.scripted import Script
-from tests.kit import Kit
-from tests.wire import Wire
+from tests.support.aws_state import kill_worker, row, take_messages
+from tests.support.aws_wire import Wire
+from tests.support.scripted_types import Script
 
 PATIENCE = 20  # seconds; nothing here takes as long unless it is broken
 
@@ -80,13 +80,13 @@ class TestProgress:
         kill_worker(kit, task)
         now = row(kit, task["id"])
         assert (before.lease, now.lease) == (1, 2)
-        answer = kit.services.task_table.extend(
+        answer = kit.services.adapters.task_table.extend(
             before,
             Progress(percent=50.0, message="of the run before"),
             now=kit.clock(),
             lease_until=kit.clock() + timedelta(hours=1),
         )
-        assert isinstance(answer, Refused)
+        assert isinstance(answer, Conflict)
         assert row(kit, task["id"]) == now
 
     def test_threads_of_a_run_may_report_at_once(self, kit: Kit, handlers: Handlers, script: Script) -> None:

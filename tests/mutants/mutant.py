@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-CLAIM = "chalicelib/aws/claim.py"
-TASK_CHANGE = "chalicelib/aws/task_change.py"
-TASK_TABLE = "chalicelib/aws/task_table.py"
+CLAIM = "chalicelib/aws/dynamodb/claim.py"
+TASK_CHANGE = "chalicelib/aws/dynamodb/task_change.py"
+TASK_TABLE = "chalicelib/aws/dynamodb/task_table.py"
 TASK = "chalicelib/domain/task.py"
-WORKER = "chalicelib/services/worker.py"
-RECORDER = "chalicelib/services/recorder.py"
-SWEEPER = "chalicelib/services/sweeper.py"
-DEAD_LETTERS = "chalicelib/services/dead_letters.py"
+WORKER = "chalicelib/services/worker/worker.py"
+RECORDER = "chalicelib/services/worker/recorder.py"
+SWEEPER = "chalicelib/services/maintenance/sweeper.py"
+DEAD_LETTERS = "chalicelib/services/maintenance/dead_letter_monitor.py"
 TASKS = "chalicelib/services/tasks.py"
-REALTIME = "chalicelib/services/realtime.py"
-CONNECTIONS = "chalicelib/services/connections.py"
+REALTIME = "chalicelib/services/live/updates.py"
+CONNECTIONS = "chalicelib/services/live/connections.py"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from tests.mutants.mutant import SWEEPER, WORKER, mutant
 
-WRITES = "chalicelib/aws/writes.py"
-PAUSE_TABLE = "chalicelib/aws/pause_table.py"
-REDRIVE_TABLE = "chalicelib/aws/redrive_table.py"
-REDRIVES = "chalicelib/services/redrives.py"
+WRITES = "chalicelib/aws/dynamodb/writes.py"
+PAUSE_TABLE = "chalicelib/aws/dynamodb/pause_table.py"
+REDRIVE_TABLE = "chalicelib/aws/dynamodb/redrive_table.py"
+REDRIVES = "chalicelib/services/maintenance/redrives.py"
 
 OF_BULK = (
-    # --- Pauses -----------------------------------------------------------------------------------
+    # --- PauseCache -----------------------------------------------------------------------------------
     mutant(
         "the sweep looks into the lots",
         "what is parked does not expire, and waits for good when its pause is forgotten",
         SWEEPER,
-        ("for each in (bucket, *lots_of(bucket)):", "for each in (bucket,):"),
+        ("for each in (bucket, *parking_buckets_of(bucket)):", "for each in (bucket,):"),
     ),
     mutant(
         "what the sweep acts on goes home",
-        "a task that was parked once is parked for the next pause of its lot",
+        "a task that was parked once is parked for the next pause of its parking_bucket",
         SWEEPER,
-        ("self._tasks.replace_due(seen, at_home(after))", "self._tasks.replace_due(seen, after)"),
+        ("self._tasks.replace_due(seen, unparked(after))", "self._tasks.replace_due(seen, after)"),
     ),
     mutant(
         "a worker parks only what is paused still",
@@ -33,7 +33,7 @@ OF_BULK = (
         "a pause is forgotten when all have heard of its end",
         "what a slow worker parks after a resume waits for an hour",
         SWEEPER,
-        ("ended.resumed_at + SETTLED <= now < stop_at", "ended.resumed_at <= now < stop_at"),
+        ("ended.resumed_at + RESUME_GRACE <= now < stop_at", "ended.resumed_at <= now < stop_at"),
     ),
     mutant(
         "what is known of pauses is as old as its question",
@@ -65,11 +65,11 @@ OF_BULK = (
         "a task whose message came twice at once runs twice at once",
         WORKER,
         (
-            "        wake_ups = [delivery.wake_up for delivery in deliveries]\n",
-            "        wake_ups = [delivery.wake_up for delivery in deliveries]\n"
+            "        wake_ups = [delivery.task_message for delivery in deliveries]\n",
+            "        wake_ups = [delivery.task_message for delivery in deliveries]\n"
             "        claim_id = self._claim_id()\n",
         ),
-        ("wake_up.task_id, self._claim_id())", "wake_up.task_id, claim_id)"),
+        ("task_message.task_id, self._claim_id())", "task_message.task_id, claim_id)"),
     ),
     mutant(
         "a statement that failed is not done",
@@ -103,13 +103,13 @@ OF_BULK = (
     mutant(
         "documents that DynamoDB left out are put again",
         "a task without its payload",
-        "chalicelib/aws/document_table.py",
+        "chalicelib/aws/dynamodb/document_table.py",
         ('answer["UnprocessedItems"].get(self._table, [])', "()"),
     ),
     mutant(
         "counts: each batch of the stream once",
         "a copy of a batch opens its tasks twice, and their owner may post no more",
-        "chalicelib/aws/rollup_table.py",
+        "chalicelib/aws/dynamodb/rollup_table.py",
         (
             'f"attribute_not_exists(#{place}) OR #{place} <> :{place}"',
             'f"attribute_not_exists(#{place}) OR attribute_exists(#{place}) OR #{place} <> :{place}"',

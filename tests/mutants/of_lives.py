@@ -7,10 +7,10 @@ from tests.mutants.mutant import CONNECTIONS, DEAD_LETTERS, REALTIME, TASK, TASK
 DEAD_LETTER_FIRST = """        for each in ended:
             ending = self._recorder._decided(each.run)
             if getattr(ending, "after", None) and ending.after.dead_letter_unsent:
-                self._obituary.publish(ending.after)
+                self._dead_letter_publisher.publish(ending.after)
         recorded = self._recorder.record("""
 RESULTS_LAST = """        self._documents.put_results(results)
-        stored: dict[str, Task | Refused | Exception] = {**failed}
+        stored: dict[str, Task | Conflict | Exception] = {**failed}
 """
 
 OF_LIVES = (
@@ -24,7 +24,7 @@ OF_LIVES = (
     mutant(
         "the dead letter is sent, then confirmed",
         "the process dies in between: the dead letter is lost",
-        DEAD_LETTERS,
+        "chalicelib/services/dead_letter_publisher.py",
         (
             "        self._queue.send(DeadLetter.of(task))\n"
             "        return self._tasks.confirm_dead_letter(task, task.dead_lettered(self._clock()))",
@@ -100,7 +100,7 @@ OF_LIVES = (
         "what is not ours is kept, then acknowledged",
         "a message nobody can read is gone without a trace",
         WORKER,
-        ("        self._dead_letters.quarantine(message.body, message.message_id)\n", ""),
+        ("        self._dead_letter_queue.quarantine(message.body, message.message_id)\n", ""),
     ),
     # --- A new life ---------------------------------------------------------------------------------
     mutant(
@@ -140,7 +140,7 @@ OF_LIVES = (
     mutant(
         "key and task in one transaction",
         "the process dies in between: a key without its task, or two tasks",
-        "chalicelib/aws/idempotency_keys.py",
+        "chalicelib/aws/dynamodb/idempotency_keys.py",
         (
             "        self._client.transact_write_items(\n",
             "        self._client.put_item(TableName=self._table, Item=item)\n        self._client.transact_write_items(\n",
@@ -150,7 +150,7 @@ OF_LIVES = (
     mutant(
         "the same key finds the task that is there",
         "each request makes a task",
-        "chalicelib/aws/idempotency_keys.py",
+        "chalicelib/aws/dynamodb/idempotency_keys.py",
         (
             '"attribute_not_exists(pk) OR #ttl <= :now"',
             '"attribute_not_exists(pk) OR #ttl <= :now OR attribute_exists(pk)"',
@@ -169,21 +169,21 @@ OF_LIVES = (
     mutant(
         "a result has the name of its lease",
         "a zombie overwrites the accepted result",
-        "chalicelib/aws/document_table.py",
+        "chalicelib/aws/dynamodb/document_table.py",
         ('return f"result#{task.lease}"', 'return "result"'),
     ),
     mutant(
         "the result's item, then the row",
         "the process dies in between: succeeded without a result",
         TASK_TABLE,
-        ("        stored: dict[str, Task | Refused | Exception] = {**failed}\n", RESULTS_LAST),
+        ("        stored: dict[str, Task | Conflict | Exception] = {**failed}\n", RESULTS_LAST),
         ("        failed = self._documents.put_results(\n", "        failed, results = {}, (\n"),
     ),
     # --- Clients --------------------------------------------------------------------------------------
     mutant(
         "watchers are read consistently",
         "the update of a moment ago misses the client that has just come",
-        "chalicelib/aws/connection_table.py",
+        "chalicelib/aws/dynamodb/connection_table.py",
         ("**self._live(owner, now), ConsistentRead=True)", "**self._live(owner, now))"),
     ),
     mutant(
@@ -198,7 +198,7 @@ OF_LIVES = (
     mutant(
         "a connect that arrives twice is one",
         "the second copy wipes the subscriptions",
-        "chalicelib/aws/connection_table.py",
+        "chalicelib/aws/dynamodb/connection_table.py",
         ('Item=item, ConditionExpression="attribute_not_exists(pk)"', "Item=item"),
     ),
     mutant(
@@ -212,14 +212,14 @@ OF_LIVES = (
         "its client waits for updates that never come",
         REALTIME,
         (
-            "        hang_up(self._connections, self._sockets, connection.id)\n        return True\n",
+            "        close_connection(self._connections, self._sockets, connection.id)\n        return True\n",
             "        return True\n",
         ),
     ),
     mutant(
         "a moved due time is not announced",
         "clients get frames that say nothing new",
-        REALTIME,
+        "chalicelib/domain/change.py",
         ("return self.previous is None or self.previous.version != self.task.version", "return True"),
     ),
     mutant(

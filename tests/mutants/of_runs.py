@@ -94,7 +94,7 @@ OF_RUNS = (
         WORKER,
         (
             "        started = [self._step(each, partial(self._prepare, each, task, batch)) for each, task in tasks]\n",
-            "        tasks = [each for each in tasks if each[1].lease == each[0].wake_up.lease + 1]\n"
+            "        tasks = [each for each in tasks if each[1].lease == each[0].task_message.lease + 1]\n"
             "        started = [self._step(each, partial(self._prepare, each, task, batch)) for each, task in tasks]\n",
         ),
     ),
@@ -108,18 +108,18 @@ OF_RUNS = (
         "a run that is past its deadline ends its process",
         "it goes on beside the next attempt",
         WORKER,
-        ("        self._end_process()\n", ""),
+        ("        self._runtime.exit_process()\n", ""),
     ),
     mutant(
         "progress: not of a run that is over",
         "it works on while its next attempt is on its way",
-        "chalicelib/services/run.py",
+        "chalicelib/services/worker/run.py",
         ("            if self.abandoned:  # while", "            if False:  # while"),
     ),
     mutant(
         "the deadline respects the end of the invocation",
         "a run is killed before its outcome can be recorded",
-        "chalicelib/services/run.py",
+        "chalicelib/services/worker/run.py",
         (
             "min(task.lease_until - timing.lease_margin, ends_at - timing.reserve)",
             "task.lease_until - timing.lease_margin",

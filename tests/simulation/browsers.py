@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import app
-from chalicelib.aws.transport import Response
-from tests.aws_requests import Asked
+from chalicelib.aws.sdk.transport import Response
 from tests.simulation.calls import failure
 from tests.simulation.functions import Ended, Functions
 from tests.simulation.queues import SECOND
 from tests.simulation.scheduler import Scheduler
+from tests.support.aws_requests import Asked
 
 #: A client that hears nothing for this long asks again.
 PATIENCE = 40 * SECOND

@@ -14,11 +14,11 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, Protocol
 
-from chalicelib.aws.clients import Clients
-from chalicelib.aws.transport import Request, Response, Unreachable
-from tests.aws_requests import ENVIRONMENT, Asked, Moto, OneByOne, asked
-from tests.partiql import OPERATION, failing
+from chalicelib.aws.sdk.clients import Clients
+from chalicelib.aws.sdk.transport import Request, Response, Unreachable
 from tests.simulation.scheduler import Process, Scheduler
+from tests.support.aws_requests import ENVIRONMENT, Asked, Moto, OneByOne, asked
+from tests.support.partiql import OPERATION, failing
 
 SOCKETS_URL = "https://sockets.example/test"
 

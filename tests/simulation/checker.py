@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.aws.redrive_table import _from_item as redrive_from_item
+from chalicelib.aws.dynamodb.redrive_table import _from_item as redrive_from_item
 from chalicelib.domain.pauses import PARKED
 from chalicelib.domain.redrive import RedriveStatus
 from chalicelib.domain.task import TaskStatus
-from chalicelib.domain.task_view import task_view
 from chalicelib.domain.timing import RESEND_LAST
+from chalicelib.domain.views import task_view
 from tests.simulation.calls import Fault
 from tests.simulation.functions import moment
 from tests.simulation.plans import Storm

@@ -13,8 +13,9 @@ from typing import Any
 
 import app
 from chalicelib import bootstrap
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.task_types import TaskTypes
+from chalicelib.services.runtime import Runtime
 from chalicelib.settings import Settings
 from tests.simulation.calls import clients
 from tests.simulation.queues import BEGINNING, SECOND
@@ -75,13 +76,15 @@ class Container:
         self._scheduler = scheduler
         self.services = Services(
             settings,
-            clock=self.now,
-            wait=lambda seconds: scheduler.sleep(round(seconds * 1000)),
-            draw=random.random,
-            random_bits=random.getrandbits,
-            threads=SimulatedThreads(scheduler),
+            runtime=Runtime(
+                clock=self.now,
+                sleep=lambda seconds: scheduler.sleep(round(seconds * 1000)),
+                random=random.random,
+                random_bits=random.getrandbits,
+                threads=SimulatedThreads(scheduler),  # type: ignore[arg-type]
+                exit_process=self._end,
+            ),
             poll_seconds=0,
-            end_process=self._end,
             task_types=task_types,
             clients=clients(),
         )

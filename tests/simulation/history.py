@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.aws.task_row import from_row, is_task_row, moment_of
-from chalicelib.domain.pauses import PARKED, lot_of
+from chalicelib.aws.dynamodb.task_row import from_row, is_task_row, moment_of
+from chalicelib.domain.pauses import PARKED, parking_bucket_of
 from chalicelib.domain.task import TRANSITIONS, Task, TaskStatus
 from chalicelib.domain.timing import RESEND_LAST
 from chalicelib.services.pauses import KEPT
@@ -205,7 +205,7 @@ def _parked(change: Change) -> bool:
         return False
     if old.due_bucket < 0:
         return new.due_bucket == old.due_bucket
-    return new.waiting and new.due_bucket == lot_of(old.due_bucket, new.type)
+    return new.waiting and new.due_bucket == parking_bucket_of(old.due_bucket, new.type)
 
 
 def _leased(change: Change) -> bool:

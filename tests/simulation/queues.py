@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.aws.transport import Response
-from tests.aws_requests import Asked
+from chalicelib.aws.sdk.transport import Response
 from tests.simulation.calls import answer_json, failure
 from tests.simulation.scheduler import Scheduler
+from tests.support.aws_requests import Asked
 
 MAX_RECEIVE_COUNT = 10
 SECOND = 1000

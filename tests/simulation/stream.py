@@ -9,7 +9,7 @@ from zlib import crc32
 from moto.dynamodb.models import dynamodb_backends
 
 import app
-from tests.kit import REGION
+from testing.kit import REGION
 from tests.simulation.functions import Ended, Functions
 from tests.simulation.scheduler import Scheduler
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from chalicelib.domain.outcomes import Cancel, NonRetryable, RetryAfter, Snooze
 from chalicelib.domain.task_types import Lane, TaskContext, TaskTypes
-from chalicelib.services.run import Run
+from chalicelib.services.worker.run import Run
 from tests.simulation.scheduler import Scheduler
 
 #: This long results lie in an item of their own.

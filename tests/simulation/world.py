@@ -12,14 +12,13 @@ from moto import mock_aws
 from moto.dynamodb.models import dynamodb_backends
 
 import app
-from chalicelib.aws.transport import Response
+from chalicelib.aws.sdk.transport import Response
 from chalicelib.domain.caller import Scope
 from chalicelib.domain.documents import Document
 from chalicelib.domain.task import Task
 from chalicelib.settings import Settings
 from local.tokens import mint_token
-from tests.aws_requests import REGION, Asked
-from tests.kit import SIGNING_KEY, STAGE, TOKEN_KEY, new_session, template
+from testing.kit import SIGNING_KEY, STAGE, TOKEN_KEY, new_session, template
 from tests.simulation.browsers import Browser, Gateway
 from tests.simulation.calls import SOCKETS_URL, Calls, connect
 from tests.simulation.functions import Ended, Functions, moment
@@ -30,6 +29,7 @@ from tests.simulation.scheduler import Fiber, Scheduler
 from tests.simulation.stream import ACCOUNT, Stream
 from tests.simulation.users import Api, User
 from tests.simulation.work import Work
+from tests.support.aws_requests import REGION, Asked
 
 OWNER = "ada"
 MINUTE, HOUR = 60 * SECOND, 3600 * SECOND

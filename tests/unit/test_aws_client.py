@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.alerts import Alerts
-from chalicelib.aws.client import ServiceError, error_type
-from chalicelib.aws.clients import Clients
-from chalicelib.aws.transport import Request, Response, Unreachable
-from tests.aws_requests import ENVIRONMENT, OneByOne
+from chalicelib.aws.sdk.client import ServiceError, error_type
+from chalicelib.aws.sdk.clients import Clients
+from chalicelib.aws.sdk.transport import Request, Response, Unreachable
+from chalicelib.aws.sns import Alerts
+from tests.support.aws_requests import ENVIRONMENT, OneByOne
 
 Reply = Response | Unreachable
 

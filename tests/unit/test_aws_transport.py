@@ -14,7 +14,7 @@ from threading import Barrier, Event
 import pytest
 
 from benchmarks.certificates import Certificates, make_certificates
-from chalicelib.aws.transport import (
+from chalicelib.aws.sdk.transport import (
     AMAZONS_ROOTS,
     WINDOW,
     KeptConnections,
@@ -23,7 +23,7 @@ from chalicelib.aws.transport import (
     Response,
     Unreachable,
 )
-from tests.http_server import Answer, HttpServer, RawServer
+from tests.support.http_server import Answer, HttpServer, RawServer
 
 FINE = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 PATIENCE = 20
@@ -221,7 +221,7 @@ class Answered(KeptConnections):
             end.close()
 
 
-class Refused(KeptConnections):
+class Conflict(KeptConnections):
     """Counts the connections that are tried; none can be made."""
 
     tried = 0
@@ -233,7 +233,7 @@ class Refused(KeptConnections):
 
 class TestMany:
     def test_where_no_connection_can_be_made_one_is_tried(self) -> None:
-        wire = Refused(connect_seconds=5, read_seconds=5)
+        wire = Conflict(connect_seconds=5, read_seconds=5)
         found = wire.send_all([post("http://127.0.0.1:9")] * 10)
         assert [type(each) for each in found] == [NoConnection] * 10
         assert wire.tried == 1

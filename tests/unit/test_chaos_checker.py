@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.formats import timestamp
 from chalicelib.domain.ids import new_task_id
 from chalicelib.domain.task import Attempt, ErrorKind, Task, TaskError, TaskStatus
-from chalicelib.domain.task_view import timestamp
 from tests.chaos.checker import Evidence, View, judge
 from tests.chaos.history import History, Update
 from tests.chaos.orders import Order
 from tests.chaos.soak import LIMIT_MIB_PER_HOUR, Sample, lines_of, slope
-from tests.examples import ERROR, LATER, NOW, a_task
+from tests.support.examples import ERROR, LATER, NOW, a_task
 
 GOOD, DEAD, CALLED = (new_task_id(NOW, number << 8, 4) for number in range(3))
 

@@ -20,7 +20,7 @@ from task_service_client import (
 from task_service_client.effects import Response
 from task_service_client.errors import refusal
 from task_service_client.retries import retry_after
-from tests.outside import TASK_ID, Outside, ok, problem, task
+from tests.support.effect_player import TASK_ID, Outside, ok, problem, task
 
 LOST_REPLY = Unreachable("scripted")
 NEVER_SENT = Unreachable("scripted", unsent=True)

@@ -17,7 +17,7 @@ from task_service_client import (
     WaitTimeout,
 )
 from task_service_client.known import FINISHED_LIMIT, Known
-from tests.outside import (
+from tests.support.effect_player import (
     LOST,
     OTHER_ID,
     SILENCE,

@@ -12,10 +12,10 @@ import pytest
 
 from task_service_client import AsyncClient, Client, Retries, Unreachable, WaitTimeout
 from task_service_client.shell import Operations
-from tests.http_server import Answer, HttpServer, RawServer, raw
-from tests.outside import SYNCED, TASK_ID, frame, task
-from tests.shells import opened
-from tests.socket_scripts import HEAR, STAY, ScriptedSockets
+from tests.support.effect_player import SYNCED, TASK_ID, frame, task
+from tests.support.http_server import Answer, HttpServer, RawServer, raw
+from tests.support.shells import opened
+from tests.support.socket_scripts import HEAR, STAY, ScriptedSockets
 
 FAST = Retries(tries=2, base_seconds=0.01)
 

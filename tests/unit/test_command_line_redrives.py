@@ -11,7 +11,7 @@ import pytest
 
 from task_service_client import Client, Retries
 from task_service_client.command_line import main
-from tests.outside import TASK_ID, task
+from tests.support.effect_player import TASK_ID, task
 
 RUNNING = {"id": "r1", "action": "retry", "filter": {"type": "a"}, "status": "running", "matched": 3}
 DONE = {**RUNNING, "status": "done", "changed": 3, "skipped": 0, "failed": 0}

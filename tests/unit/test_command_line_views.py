@@ -22,7 +22,7 @@ from task_service_client.command_line.rendering import (
     task_types_table,
     tasks_table,
 )
-from tests.outside import OTHER_ID, TASK_ID, task
+from tests.support.effect_player import OTHER_ID, TASK_ID, task
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 BOOM = {"kind": "exception", "type": "Boom", "message": "no"}

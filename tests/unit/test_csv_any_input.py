@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.outcomes import Rejected
-from tests.csv_profiles import column, profile
+from tests.support.csv_profiles import column, profile
 
 #: Cells at the edge of a type.
 NOTABLE = (

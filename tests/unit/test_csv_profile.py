@@ -14,8 +14,8 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.outcomes import Cancel, Rejected
 from chalicelib.domain.task_types import TASK_TYPES
 from chalicelib.task_types.csv_profile import CsvProfile, csv_profile
-from tests.csv_profiles import column, profile
-from tests.recording_context import RecordingContext
+from tests.support.csv_profiles import column, profile
+from tests.support.recording_context import RecordingContext
 
 LARGEST = sys.float_info.max
 KEYS = ["name", "type", "count", "nulls", "distinct", "min", "max", "mean"]

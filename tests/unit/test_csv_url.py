@@ -9,8 +9,8 @@ import pytest
 from chalicelib.domain.outcomes import Cancel, NonRetryable, Rejected
 from chalicelib.fetching import FetchError
 from chalicelib.task_types.csv_profile import CsvProfile, Profile, csv_profile
-from tests.http_server import Answer, HttpServer, RawServer, raw
-from tests.recording_context import RecordingContext
+from tests.support.http_server import Answer, HttpServer, RawServer, raw
+from tests.support.recording_context import RecordingContext
 
 
 class TestAUrl:

@@ -19,7 +19,7 @@ from chalicelib.domain.dead_letters import (
 )
 from chalicelib.domain.documents import Document
 from chalicelib.domain.task import Task
-from tests.examples import ERROR, KEEP, LATER, NOW, TASK_ID, a_running_task, errors, json_values
+from tests.support.examples import ERROR, KEEP, LATER, NOW, TASK_ID, a_running_task, errors, json_values
 
 
 def a_death(**fields: Any) -> Task:

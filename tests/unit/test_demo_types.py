@@ -11,7 +11,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.outcomes import Cancel
 from chalicelib.domain.task_types import TASK_TYPES
 from chalicelib.task_types.demo import Fail, FailedOnPurpose, Sleep, fail, sleep
-from tests.recording_context import RecordingContext
+from tests.support.recording_context import RecordingContext
 
 
 class TestSleep:

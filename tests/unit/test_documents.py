@@ -15,7 +15,7 @@ from chalicelib.domain.documents import (
     nested_too_deep,
     to_json,
 )
-from tests.examples import json_text, json_values
+from tests.support.examples import json_text, json_values
 
 
 def nested(levels: int, kind: str = "list") -> Any:

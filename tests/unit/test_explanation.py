@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.domain.explanation import Reason, explain
 from chalicelib.domain.task import Attempt, Task, TaskStatus
-from tests.examples import ERROR, LATER, NOW, a_running_task, a_task
+from tests.support.examples import ERROR, LATER, NOW, a_running_task, a_task
 
 PAST = NOW - timedelta(seconds=1)
 ENDED: dict[str, Any] = {"finished_at": NOW, "due_at": None, "ttl": LATER}

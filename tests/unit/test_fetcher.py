@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.outcomes import NonRetryable
 from chalicelib.fetching import Fetcher, FetchError, Request, Response
-from tests.fetches import LOCAL, get
-from tests.http_server import Answer, HttpServer, RawServer, raw
+from tests.support.fetches import LOCAL, get
+from tests.support.http_server import Answer, HttpServer, RawServer, raw
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 
 from chalicelib.domain.outcomes import NonRetryable, Rejected
 from chalicelib.fetching import FetchError, Request
-from tests.fetches import LOCAL, get
-from tests.http_server import Answer, HttpServer, RawServer
+from tests.support.fetches import LOCAL, get
+from tests.support.http_server import Answer, HttpServer, RawServer
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 from chalicelib.domain.outcomes import Rejected
 from chalicelib.fetching import Fetcher, FetchError, Target, guarded
 from chalicelib.fetching.addresses import is_public
-from tests.fetches import PUBLIC, Internet, get, never
-from tests.http_server import Answer, HttpServer
+from tests.support.fetches import PUBLIC, Internet, get, never
+from tests.support.http_server import Answer, HttpServer
 
 
 @pytest.fixture

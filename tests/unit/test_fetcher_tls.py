@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from chalicelib.fetching import Fetcher, FetchError, Request, Response
-from tests.http_server import Answer, HttpServer, RawServer
+from tests.support.http_server import Answer, HttpServer, RawServer
 
 PUBLIC = "93.184.215.14"
 

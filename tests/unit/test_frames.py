@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.documents import Document
 from chalicelib.domain.task import ErrorKind, Task, TaskError, TaskStatus
-from chalicelib.domain.task_view import task_view
-from chalicelib.services.frames import (
+from chalicelib.domain.views import task_view
+from chalicelib.services.live.frames import (
     FRAME_LIMIT_BYTES,
     Frames,
     error_frame,
     fits_a_frame,
 )
-from tests.examples import KEEP, LATER, TASK_ID, a_running_task, a_task, tasks
+from tests.support.examples import KEEP, LATER, TASK_ID, a_running_task, a_task, tasks
 
 
 def sized(payload: int, result: int = 0) -> Task:

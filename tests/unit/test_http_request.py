@@ -17,8 +17,8 @@ import pytest
 from chalicelib.domain.outcomes import NonRetryable, Rejected, RetryAfter
 from chalicelib.fetching import FetchError, Response, expect_success
 from chalicelib.task_types.http_request import HttpRequest, HttpResult, http_request, signature
-from tests.http_server import Answer, HttpServer
-from tests.recording_context import RecordingContext
+from tests.support.http_server import Answer, HttpServer
+from tests.support.recording_context import RecordingContext
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

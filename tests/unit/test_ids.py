@@ -17,7 +17,7 @@ from chalicelib.domain.ids import (
     is_task_id,
     new_task_id,
 )
-from tests.examples import NOW, moments
+from tests.support.examples import NOW, moments
 
 random_bits = st.integers(0, 2**74 - 1)
 buckets = st.integers(1, 256)

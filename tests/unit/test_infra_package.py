@@ -60,7 +60,7 @@ def test_it_holds_the_app_and_the_part_of_chalice_that_runs_it(project: Path) ->
     web = PROJECT / "chalicelib" / "web"
     files = {
         *(PROJECT / "chalicelib").rglob("*.py"),
-        PROJECT / "chalicelib" / "aws" / "roots.pem",
+        PROJECT / "chalicelib" / "aws" / "sdk" / "roots.pem",
         *(file for file in web.rglob("*.*") if file.suffix != ".pyc"),
     }
     sources = {str(file.relative_to(PROJECT)) for file in files | set(web.glob("vendor/LICENSE-*"))}

@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 
 from infra.parameters import put_signing_keys, put_websocket_endpoint
-from tests.kit import shared_session
+from testing.kit import shared_session
 
 KEYS = "/task-service/dev/signing-keys"
 ENDPOINT = "/task-service/dev/websocket-endpoint"

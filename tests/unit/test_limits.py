@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from chalicelib.aws.limit_table import LimitTable, Usage
+from chalicelib.aws.dynamodb.limit_table import LimitTable, Usage
 from chalicelib.domain.errors import TooMany
 from chalicelib.services.limits import Limits, Quota
-from tests.examples import NOW
-from tests.kit import Clock, Kit
-from tests.wire import Wire
+from testing.kit import Clock, Kit
+from tests.support.aws_wire import Wire
+from tests.support.examples import NOW
 
 PATIENCE = 20  # seconds; nothing here takes as long unless it is broken
 
@@ -33,7 +33,7 @@ class Table(LimitTable):
     """A limit table of its own for each test: its owners are nobody else's."""
 
     def __init__(self, kit: Kit, name: str) -> None:
-        super().__init__(kit.services.clients.dynamodb, kit.settings.resource("rollups"))
+        super().__init__(kit.services.adapters.clients.dynamodb, kit.settings.resource("rollups"))
         self._name = name
         self.kit = kit
 
@@ -42,7 +42,9 @@ class Table(LimitTable):
 
     def open_tasks(self, owner: str, count: int) -> None:
         """Let the stream handler have counted `count` more open tasks."""
-        self.kit.services._rollups.add_open(f"{self._name}/{owner}", count, f"{self._name}-{count}")
+        self.kit.services.adapters.rollup_table.add_open(
+            f"{self._name}/{owner}", count, f"{self._name}-{count}"
+        )
 
 
 @pytest.fixture

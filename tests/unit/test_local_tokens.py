@@ -11,13 +11,13 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from chalicelib.auth.tokens import TokenRules, Tokens
 from chalicelib.domain.caller import Caller, Scope
-from chalicelib.tokens import TokenRules, Tokens
 from infra import emulator_environment
 from infra.parameters import put_token_keys
 from local import tokens
 from local.tokens import LIFETIME, mint_token
-from tests.examples import NOW
+from tests.support.examples import NOW
 
 ENDPOINT = "https://ssm.us-east-1.amazonaws.com"  # where moto listens
 KEY = "a shared key for tests, long enough"

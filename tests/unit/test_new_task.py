@@ -14,7 +14,7 @@ from chalicelib.domain.new_task import DELAY_LIMIT, NewTask
 from chalicelib.domain.task import Task, TaskStatus
 from chalicelib.domain.task_types import TaskContext, TaskTypes
 from chalicelib.domain.timing import SEND_AHEAD, Timing
-from tests.examples import NOW, TASK_ID
+from tests.support.examples import NOW, TASK_ID
 
 TIMING = Timing()
 MINUTE = timedelta(minutes=1)

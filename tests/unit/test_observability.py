@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.observability import NAMESPACE, Log, Metrics, bound, carried, log
+from chalicelib.observability import NAMESPACE, Log, Metrics, log, log_context, with_log_context
 
 Printed = Callable[[], list[dict[str, Any]]]
 
@@ -30,22 +30,22 @@ class TestLogs:
         getattr(log, level)("Something happened")
         assert printed()[0]["level"] == level.upper()
 
-    def test_bound_fields_are_on_every_line_of_the_block(self, printed: Printed) -> None:
-        with bound(request_id="r1", function="api"):
+    def test_log_context_fields_are_on_every_line_of_the_block(self, printed: Printed) -> None:
+        with log_context(request_id="r1", function="api"):
             log.info("Inside")
-            with bound(request_id="r2"):
+            with log_context(request_id="r2"):
                 log.info("Deeper")
             log.info("Back")
         log.info("Outside")
         assert [line.get("request_id") for line in printed()] == ["r1", "r2", "r1", None]
 
-    def test_bound_fields_are_this_threads_own_unless_they_are_carried(self, printed: Printed) -> None:
-        with bound(request_id="r1"), ThreadPoolExecutor(1) as threads:
+    def test_log_context_fields_are_this_threads_own_unless_they_are_carried(self, printed: Printed) -> None:
+        with log_context(request_id="r1"), ThreadPoolExecutor(1) as threads:
             threads.submit(log.info, "Alone").result()
-            list(threads.map(carried(log.info), ["Carried"]))
+            list(threads.map(with_log_context(log.info), ["Carried"]))
         assert [line.get("request_id") for line in printed()] == [None, "r1"]
 
-    def test_a_bound_logger_carries_its_fields_anywhere(self, printed: Printed) -> None:
+    def test_a_log_context_logger_carries_its_fields_anywhere(self, printed: Printed) -> None:
         logger = Log(task_id="t1").bind(attempt=2)
         with ThreadPoolExecutor(1) as threads:
             threads.submit(logger.info, "Started", attempt=3).result()

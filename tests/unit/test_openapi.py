@@ -9,8 +9,8 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 import app
-from chalicelib.openapi import document, text
-from chalicelib.operations import OPERATIONS, PAGES, Operation
+from chalicelib.http.openapi.document import document, text
+from chalicelib.http.openapi.operations import OPERATIONS, PAGES, Operation
 from chalicelib.settings import VERSION
 
 DOCUMENT = document(VERSION)

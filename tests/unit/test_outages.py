@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.aws.client import ServiceError, error_type, is_outage
-from chalicelib.aws.transport import Unreachable
+from chalicelib.aws.sdk.client import ServiceError, error_type, is_outage
+from chalicelib.aws.sdk.transport import Unreachable
 
 
 def refusal(status: int, code: str) -> ServiceError:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
-from chalicelib.aws.parameters import KEPT_SECONDS, Parameters
-from chalicelib.aws.transport import Request, Response, Unreachable
+from chalicelib.aws.sdk.transport import Request, Response, Unreachable
+from chalicelib.aws.ssm.parameters import KEPT_SECONDS, Parameters
 from chalicelib.domain.errors import Unavailable
-from tests.aws_requests import MotoClients, Send, asked
+from tests.support.aws_requests import MotoClients, Send, asked
 
 OLD, NEW = "o" * 32, "n" * 32
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.claim import claim_request
-from chalicelib.aws.partiql import ABSENT, statement
-from chalicelib.aws.task_change import change_request
-from chalicelib.aws.task_row import row_key, to_row
-from tests.examples import KEEP, LATER, NOW, a_running_task, a_task
-from tests.partiql import answer_batch, plain
+from chalicelib.aws.dynamodb.claim import claim_request
+from chalicelib.aws.dynamodb.partiql import ABSENT, statement
+from chalicelib.aws.dynamodb.task_change import change_request
+from chalicelib.aws.dynamodb.task_row import row_key, to_row
+from tests.support.examples import KEEP, LATER, NOW, a_running_task, a_task
+from tests.support.partiql import answer_batch, plain
 
 TASK = a_task()
 PUT = {"TableName": "tasks", "Item": to_row(TASK), "ConditionExpression": ABSENT}

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from chalicelib.aws.secrets import KEPT_SECONDS, Secrets
-from chalicelib.aws.transport import Request, Response
+from chalicelib.aws.sdk.transport import Request, Response
+from chalicelib.aws.ssm.secrets import KEPT_SECONDS, Secrets
 from chalicelib.domain.outcomes import Rejected
 from chalicelib.settings import Settings
-from tests.aws_requests import MotoClients, Send, asked
+from tests.support.aws_requests import MotoClients, Send, asked
 
 SETTINGS = Settings(stage="test")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.signing import sign, verified
+from chalicelib.auth.signing import sign, verified
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 bodies = st.text(st.characters(exclude_categories=["Cs"]), max_size=500)

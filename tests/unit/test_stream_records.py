@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.task_row import Row, to_row
+from chalicelib.aws.dynamodb.task_row import Row, to_row
 from chalicelib.domain.task import Task
-from chalicelib.events import changes
-from tests.examples import a_running_task, a_task
+from chalicelib.lambda_events import changes
+from tests.support.examples import a_running_task, a_task
 
 
 def a_record(old: Row | None, new: Row | None) -> dict[str, Any]:

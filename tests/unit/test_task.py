@@ -21,7 +21,7 @@ from chalicelib.domain.task import (
     TaskError,
     TaskStatus,
 )
-from tests.examples import CLAIMED, ERROR, KEEP, LATER, NOW, a_running_task, a_task
+from tests.support.examples import CLAIMED, ERROR, KEEP, LATER, NOW, a_running_task, a_task
 
 GRACE = timedelta(seconds=120)
 WAIT = timedelta(seconds=5)
@@ -241,7 +241,7 @@ class TestSweepAndMonitor:
     @pytest.mark.parametrize("status", sorted(WAITING))
     def test_a_poisoned_task_fails_without_a_run(self, status: TaskStatus) -> None:
         task = a_task(status)
-        after = task.condemn(LATER, ERROR, KEEP)
+        after = task.fail_as_poison(LATER, ERROR, KEEP)
         assert changes(task, after) == {
             "status": S.FAILED,
             "error": ERROR,

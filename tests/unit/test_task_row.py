@@ -10,7 +10,7 @@ import pytest
 from boto3.dynamodb.types import TypeDeserializer
 from hypothesis import given
 
-from chalicelib.aws.task_row import (
+from chalicelib.aws.dynamodb.task_row import (
     Row,
     attributes,
     from_row,
@@ -23,7 +23,7 @@ from chalicelib.aws.task_row import (
 )
 from chalicelib.domain.documents import Document
 from chalicelib.domain.task import Progress, Task, TaskStatus
-from tests.examples import ERROR, KEEP, NOW, TASK_ID, a_running_task, a_task, tasks
+from tests.support.examples import ERROR, KEEP, NOW, TASK_ID, a_running_task, a_task, tasks
 
 #: What a row cannot be read without; everything else has a default.
 NEEDED = {

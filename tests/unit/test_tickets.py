@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.cursors import sign_cursor
+from chalicelib.auth.tickets import read_ticket, sign_ticket
 from chalicelib.domain.caller import is_owner
 from chalicelib.domain.errors import Unauthorized
 from chalicelib.domain.ticket import LIFETIME, Ticket
-from chalicelib.tickets import read_ticket, sign_ticket
-from tests.examples import NOW, TASK_ID
+from chalicelib.http.pagination import sign_cursor
+from tests.support.examples import NOW, TASK_ID
 
 KEYS = [b"k" * 32]
 TICKET = Ticket(id="t1", subject="ada", owner="acme", watch="all", connect_by=NOW + LIFETIME)

@@ -10,12 +10,12 @@ from typing import Any
 import jwt
 import pytest
 
+from chalicelib.auth.jwks import KeySet
+from chalicelib.auth.tokens import TOKEN_LIMIT_CHARACTERS, TokenRules, Tokens
 from chalicelib.domain.caller import Scope
 from chalicelib.domain.errors import Unauthorized
-from chalicelib.key_set import KeySet
-from chalicelib.tokens import TOKEN_LIMIT_CHARACTERS, TokenRules, Tokens
-from tests.examples import NOW
-from tests.forgery import (
+from tests.support.examples import NOW
+from tests.support.forgery import (
     EC_KID,
     RSA_KID,
     ec_key,

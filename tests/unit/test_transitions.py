@@ -14,7 +14,7 @@ import pytest
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import TransitionNotAllowed
 from chalicelib.domain.task import TERMINAL, TRANSITIONS, WAITING, Task, TaskStatus
-from tests.examples import ERROR, KEEP, LATER, a_running_task
+from tests.support.examples import ERROR, KEEP, LATER, a_running_task
 
 STATES = Path(__file__).parents[2] / "docs" / "states.md"
 GRACE = timedelta(seconds=120)
@@ -39,7 +39,7 @@ WORKER: tuple[Callable[[Task], Task], ...] = (
 SWEEP: tuple[Callable[[Task], Task], ...] = (
     lambda task: task.expire(LATER, KEEP),
     lambda task: task.look_again(LATER, LATER + GRACE),
-    lambda task: task.condemn(LATER, ERROR, KEEP),
+    lambda task: task.fail_as_poison(LATER, ERROR, KEEP),
     lambda task: replace(task, status=S.RUNNING),
 )
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.client import error_type
-from chalicelib.aws.document_table import DocumentTable
-from chalicelib.aws.transport import Unreachable
-from chalicelib.aws.writes import Answer, Writes
-from tests.examples import a_task
+from chalicelib.aws.dynamodb.document_table import DocumentTable
+from chalicelib.aws.dynamodb.writes import Answer, Writes
+from chalicelib.aws.sdk.client import error_type
+from chalicelib.aws.sdk.transport import Unreachable
+from tests.support.examples import a_task
 
 Refusal = error_type("ConditionalCheckFailedException")
 

@@ -1,0 +1,1 @@
+"""Authentication: tokens of providers, tickets to the WebSocket API, signed text."""

@@ -1,0 +1,1 @@
+"""The DynamoDB tables and indexes, one file each."""

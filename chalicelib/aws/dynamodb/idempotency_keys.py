@@ -1,0 +1,122 @@
+"""Idempotency keys: one transaction stores a key and the task that it makes, or neither."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from chalicelib.aws.dynamodb.document_table import DocumentTable
+from chalicelib.aws.dynamodb.task_row import Row, encode, to_row
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.task import Task
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+#: How long a key is remembered.
+KEPT = timedelta(hours=24)
+#: Posts of one key at the same moment conflict; each try waits a little longer.
+_TRIES = 8
+_FIRST_WAIT_SECONDS = 0.02
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyUse:
+    """What a key was used for."""
+
+    task_id: str
+    fingerprint: str  #: hash of the body
+
+
+class IdempotencyKeys:
+    """The keys of all owners; they lie in the tasks table, where a transaction reaches both."""
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table: str,
+        documents: DocumentTable,
+        wait: Callable[[float], None],
+        draw: Callable[[], float],
+    ) -> None:
+        self._client = client
+        self._table = table
+        self._documents = documents
+        self._wait = wait
+        self._draw = draw
+
+    def create(self, task: Task, key: str, fingerprint: str, now: datetime) -> KeyUse | None:
+        """Store `task` under `key`; or answer what the key was used for before, and store nothing.
+
+        Raises: Unavailable when too many posts of the same key met.
+        """
+        if task.payload.stored_apart:
+            self._documents.put_payload(task)
+        for number in range(_TRIES):
+            try:
+                self._store(task, key, fingerprint, now)
+            except self._client.exceptions.TransactionCanceledException as canceled:
+                codes = [reason.get("Code") for reason in canceled.response.get("CancellationReasons", [])]
+                if (
+                    codes[:1] == ["ConditionalCheckFailed"]
+                    and (used := self.find(task.owner, key, now)) is not None
+                ):
+                    return self._settle(task, used)
+                # Two transactions met on the key: the other one is about to be readable.
+                self._wait(_FIRST_WAIT_SECONDS * 2**number * (0.5 + self._draw()))
+            else:
+                return None
+        self._documents.delete(task)
+        raise Unavailable("Too many requests with this Idempotency-Key at the same time: send it again.")
+
+    def find(self, owner: str, key: str, now: datetime) -> KeyUse | None:
+        """What the key was used for in the last 24 hours."""
+        answer = self._client.get_item(TableName=self._table, Key=_key_of(owner, key), ConsistentRead=True)
+        item = answer.get("Item")
+        if item is None or int(item["ttl"]["N"]) <= now.timestamp():
+            return None
+        return KeyUse(task_id=item["task_id"]["S"], fingerprint=item["fingerprint"]["S"])
+
+    def _settle(self, task: Task, used: KeyUse) -> KeyUse | None:
+        if used.task_id == task.id:
+            return None  # our own first copy, whose answer was lost
+        self._documents.delete(task)
+        return used
+
+    def _store(self, task: Task, key: str, fingerprint: str, now: datetime) -> None:
+        item = {
+            **_key_of(task.owner, key),
+            "task_id": {"S": task.id},
+            "fingerprint": {"S": fingerprint},
+            "ttl": encode("ttl", now + KEPT),
+        }
+        self._client.transact_write_items(
+            ClientRequestToken=task.id,
+            TransactItems=[
+                {
+                    "Put": {
+                        "TableName": self._table,
+                        "Item": item,
+                        # TTL removes late: a key past its time counts as absent.
+                        "ConditionExpression": "attribute_not_exists(pk) OR #ttl <= :now",
+                        "ExpressionAttributeNames": {"#ttl": "ttl"},
+                        "ExpressionAttributeValues": {":now": encode("ttl", now)},
+                    }
+                },
+                {
+                    "Put": {
+                        "TableName": self._table,
+                        "Item": to_row(task),
+                        "ConditionExpression": "attribute_not_exists(pk)",
+                    }
+                },
+            ],
+        )
+
+
+def _key_of(owner: str, key: str) -> Row:
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return {"pk": {"S": f"key#{owner}#{digest}"}, "sk": {"S": "key"}}

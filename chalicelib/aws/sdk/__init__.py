@@ -1,0 +1,1 @@
+"""A small AWS client: requests signed and sent, answers read, errors named."""

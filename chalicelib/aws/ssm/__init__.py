@@ -1,0 +1,1 @@
+"""What a stage keeps in SSM: its keys, its addresses and the owners' secrets."""

@@ -1,0 +1,113 @@
+"""Errors as RFC 9457 problem+json: what callers did wrong, told; what went wrong inside, kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
+
+from chalice.app import Response
+
+from chalicelib.aws.sdk.client import is_outage
+from chalicelib.domain import errors
+from chalicelib.domain.errors import Invalid, TaskServiceError, TooMany
+from chalicelib.observability import log
+
+P = ParamSpec("P")
+Headers = dict[str, str | list[str]]
+
+#: The status of each error; an error that is not here has its parent's.
+_STATUS: dict[type[TaskServiceError], int] = {
+    errors.Malformed: 400,
+    errors.Unauthorized: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.TransitionNotAllowed: 409,
+    errors.TooLarge: 413,
+    errors.UnsupportedMediaType: 415,
+    errors.Invalid: 422,
+    errors.TooMany: 429,
+    errors.Unavailable: 503,
+}
+TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    409: "Conflict",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+#: Refusals that somebody who guards the service wants to see, one line each.
+_REFUSALS = (errors.Unauthorized, errors.Forbidden, errors.TooMany, errors.Unavailable)
+
+
+def view(function: Callable[P, Response]) -> Callable[P, Response]:
+    """Turn every exception of a view into a problem; nothing of what went wrong inside leaves."""
+
+    @wraps(function)
+    def answer(*args: P.args, **kwargs: P.kwargs) -> Response:
+        try:
+            return function(*args, **kwargs)
+        except TaskServiceError as error:
+            if isinstance(error, _REFUSALS):
+                log.warning("Request refused", action="request_refused", code=error.code, reason=str(error))
+            document = problem(error)
+            return Response(document, _headers(error, document["status"]), document["status"])
+        except Exception as error:
+            document = unexpected(error)
+            return Response(document, _headers(error, document["status"]), document["status"])
+
+    return answer
+
+
+def status_of(error: type[TaskServiceError]) -> int:
+    """The HTTP status of an error, by the nearest of its classes in the table."""
+    return next(_STATUS[parent] for parent in error.__mro__ if parent in _STATUS)
+
+
+def problem(error: TaskServiceError, prefix: str = "") -> dict[str, Any]:
+    """The problem document of an error; its pointers start with `prefix`."""
+    status = status_of(type(error))
+    document: dict[str, Any] = {
+        "type": "about:blank",
+        "title": TITLES[status],
+        "status": status,
+        "detail": error.detail,
+        "code": error.code,
+    }
+    if isinstance(error, Invalid) and error.errors:
+        document["errors"] = [
+            {"pointer": prefix + each.pointer, "message": each.message} for each in error.errors
+        ]
+    return document
+
+
+def unexpected(error: Exception) -> dict[str, Any]:
+    """The problem document of anything else: 503 when AWS failed, which may pass, else 500."""
+    if is_outage(error):
+        log.exception("AWS refused", action="aws_refused")
+        return problem(errors.Unavailable("A service behind this one did not answer: try again in a moment."))
+    log.exception("Request failed", action="request_failed")
+    detail = "This is our fault, and it is in our logs."
+    return {"type": "about:blank", "title": TITLES[500], "status": 500, "detail": detail, "code": "internal"}
+
+
+def _headers(error: Exception, status: int) -> Headers:
+    headers: Headers = {"Content-Type": "application/problem+json"}
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="tasks"'
+    if status == 503:
+        headers["Retry-After"] = "1"
+    if isinstance(error, TooMany):
+        # draft-ietf-httpapi-ratelimit-headers
+        seconds = max(1, math.ceil(error.retry_after_seconds))
+        headers["Retry-After"] = str(seconds)
+        headers["RateLimit-Policy"] = f'"{error.limit}";q={error.quota}'
+        headers["RateLimit"] = f'"{error.limit}";r=0;t={seconds}'
+    return headers

@@ -1,0 +1,14 @@
+"""Live updates: WebSocket connections, and the frames that the table's stream brings them."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from chalicelib.cold_start import lazy_module
+
+#: Only the function that pushes updates needs this.
+_LAZY = frozenset({"updates"})
+
+
+def __getattr__(name: str) -> ModuleType:
+    return lazy_module(__name__, name, _LAZY)

@@ -1,0 +1,235 @@
+"""Bringing back whatever stopped: the one place that acts when nothing has happened.
+
+Every live task has a due time, and every minute the sweep looks at what is due, row by row:
+
+    S1  waiting, past its expires_at     expired
+    S2  waiting, may start               its message was lost: send again, look again later and later
+    S3  waiting, starts soon             send with an exact delay; not so soon: look again shortly before
+    S4  running, lease out               its worker is gone: retrying, failed or canceled
+    S5  running, lease held              look again when the lease ends
+    S6  failed, dead letter not sent     send it
+
+A task that waits and whose type is paused is parked instead of sent; what was parked comes back by itself
+once its type is resumed.
+
+Each write asks that the row is still as it was read, so sweeps may overlap. The row is written first and
+the message sent second: a crash in between leaves a due row, never a lost one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from chalicelib.domain.pauses import (
+    PARKED,
+    RESUME_GRACE,
+    parked,
+    parking_bucket_of,
+    parking_buckets_of,
+    unparked,
+)
+from chalicelib.domain.task import Conflict, ErrorKind, Task, TaskError
+from chalicelib.domain.timing import SEND_AHEAD, Timing
+from chalicelib.observability import Metrics, log, with_log_context
+from chalicelib.services.dead_letter_publisher import DeadLetterPublisher
+from chalicelib.services.reading import read_many
+
+if TYPE_CHECKING:
+    from chalicelib.aws.dynamodb.due_index import DueIndex
+    from chalicelib.aws.dynamodb.task_table import TaskTable
+    from chalicelib.aws.queues import TaskQueue
+    from chalicelib.domain.task_types import TaskTypes
+    from chalicelib.services.pauses import PauseCache
+    from chalicelib.services.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class _Wake:
+    """A message to send once the row is written."""
+
+    task: Task
+    delay: timedelta
+
+
+class Sweeper:
+    """Looks at every due task."""
+
+    def __init__(
+        self,
+        *,
+        tasks: TaskTable,
+        due: DueIndex,
+        queue: TaskQueue,
+        dead_letter_publisher: DeadLetterPublisher,
+        task_types: TaskTypes,
+        pauses: PauseCache,
+        timing: Timing,
+        metrics: Metrics,
+        runtime: Runtime,
+        due_buckets: int,
+    ) -> None:
+        self._tasks = tasks
+        self._due = due
+        self._queue = queue
+        self._dead_letter_publisher = dead_letter_publisher
+        self._task_types = task_types
+        self._pauses = pauses
+        self._timing = timing
+        self._metrics = metrics
+        self._threads = runtime.aws_threads
+        #: Threads of their own: the work of a bucket waits for `_threads`.
+        self._bucket_threads = runtime.threads.pool(due_buckets, "bucket")
+        self._due_buckets = due_buckets
+        self._clock = runtime.clock
+        self._random = runtime.random
+
+    def sweep(self, ends_at: datetime) -> int:
+        """Act on everything that is due, buckets side by side, until caught up or out of time.
+
+        Answers the number of tasks acted on.
+        """
+        stop_at = min(self._clock() + self._timing.sweep, ends_at - self._timing.reserve)
+        acted = self._in_buckets(lambda bucket: self._sweep_bucket(bucket, stop_at))
+        for ended in self._pauses.ended():
+            acted += (back := self.bring_back(ended.task_type, stop_at))
+            now = self._clock()
+            if not back and ended.resumed_at is not None and ended.resumed_at + RESUME_GRACE <= now < stop_at:
+                self._pauses.forget(ended)
+        self._metrics.add("SweepActed", acted)  # at the end of every sweep: its silence rings
+        log.info("Sweep finished", action="sweep_finished", acted=acted)
+        return acted
+
+    def bring_back(self, task_type: str, stop_at: datetime) -> int:
+        """Send parked tasks of a type that is no longer paused, until `stop_at`; how many is answered."""
+        return self._in_buckets(
+            lambda bucket: self._empty(parking_bucket_of(bucket, task_type), task_type, stop_at)
+        )
+
+    def _in_buckets(self, act: Callable[[int], int]) -> int:
+        return sum(self._bucket_threads.map(with_log_context(act), range(self._due_buckets)))
+
+    def _sweep_bucket(self, bucket: int, stop_at: datetime) -> int:
+        acted = 0
+        for each in (bucket, *parking_buckets_of(bucket)):
+            for names in self._due.until(each, self._clock()):
+                if self._clock() >= stop_at:
+                    log.warning("Sweep ran out of time", action="sweep_cut", bucket=each)
+                    return acted
+                acted += self._sweep_rows(read_many(self._tasks, names))
+        return acted
+
+    def _empty(self, parking_bucket: int, task_type: str, stop_at: datetime) -> int:
+        """Send the tasks of a type that are parked in a parking_bucket."""
+        acted = 0
+        for names in self._due.until(parking_bucket, self._clock() + PARKED + RESUME_GRACE):
+            if self._clock() >= stop_at:
+                break
+            rows = read_many(self._tasks, names)
+            tasks = [task for task in rows if task.waiting and task.type == task_type]
+            acted += self._act_on(tasks, self._clock())
+        return acted
+
+    def _sweep_rows(self, tasks: Sequence[Task]) -> int:
+        """Act on those of a page of rows that are due."""
+        now = self._clock()
+        due = [task for task in tasks if task.due_at is not None and task.due_at <= now]
+        if not due:
+            return 0
+        lag = max((now - task.due_at).total_seconds() for task in due if task.due_at is not None)
+        self._metrics.add("SweepLag", lag, "Seconds")
+        return self._act_on(due, now)
+
+    def _act_on(self, tasks: Sequence[Task], now: datetime) -> int:
+        """Act on tasks, whenever they are due: all writes, then the messages; how many is answered."""
+        self._pauses.paused()  # asked once, and not by each thread
+        wakes = [
+            wake
+            for wake in self._threads.map(with_log_context(lambda task: self._act(task, now)), tasks)
+            if wake is not None
+        ]
+        if wakes:
+            failed = self._queue.send_many(
+                [
+                    (wake.task, self._task_types.lane_of(wake.task.type), wake.delay.total_seconds())
+                    for wake in wakes
+                ]
+            )
+            for wake in wakes:
+                log.about(wake.task).info(
+                    "Task woken", action="task_woken", delay_seconds=wake.delay.total_seconds()
+                )
+            if failed:
+                log.warning("Messages not sent", action="send_failed", count=failed)
+        return len(tasks)
+
+    def _act(self, task: Task, now: datetime) -> _Wake | None:
+        """The first case that fits. One row's trouble must not stop the sweep: it stays due."""
+        try:
+            if task.waiting:
+                return self._wake(task, now)
+            if task.dead_letter_unsent:
+                self._dead_letter_publisher.publish(task)
+            elif task.lease_until is not None and task.lease_until > now:
+                self._write(task, task.look_again(now, task.lease_until))
+            elif task.lease_until is not None:
+                return self._rescue(task, now)
+        except Exception:
+            self._metrics.add("SweepErrors")
+            log.about(task).exception("Sweep of a task failed", action="sweep_failed")
+        return None
+
+    def _wake(self, task: Task, now: datetime) -> _Wake | None:
+        """S1, S2, S3: a task that waits."""
+        if task.expires_at is not None and task.expires_at <= now:
+            self._note(self._write(task, task.expire(now, self._timing.keep)), "TasksExpired")
+            return None
+        wait = task.run_at - now
+        if wait > self._timing.lookahead:
+            self._write(task, task.look_again(now, task.due(task.run_at - self._timing.lookahead)))
+            return None
+        if task.type in self._pauses.paused():
+            self._tasks.replace_due(task, parked(task, now))
+            return None
+        if wait > timedelta(0):
+            return self._sent(
+                self._write(task, task.look_again(now, task.due(task.run_at + self._timing.grace))), wait
+            )
+        due_at = task.due(now + self._timing.resend_after(-wait))
+        return self._sent(self._write(task, task.look_again(now, due_at)), timedelta(0))
+
+    def _rescue(self, task: Task, now: datetime) -> _Wake | None:
+        """S4: the verdict on a worker that vanished."""
+        error = TaskError.of(
+            ErrorKind.CRASHED, "The worker vanished: its lease ran out and nothing was recorded."
+        )
+        if task.cancel_requested:
+            self._note(self._write(task, task.stop(now, self._timing.keep, error)), "TasksCanceled")
+            return None
+        if task.attempt >= task.max_attempts:
+            stored = self._write(task, task.fail(now, error, self._timing.keep))
+            self._note(stored, "TasksFailed")
+            if stored is not None:
+                self._dead_letter_publisher.publish(stored)
+            return None
+        wait = timedelta(seconds=self._timing.retry.backoff(task.attempt, self._random))
+        wake_after = self._timing.wake_after(wait, SEND_AHEAD)
+        stored = self._write(task, task.retry_later(now, error, wait, wake_after))
+        self._note(stored, "TasksRetried")
+        return self._sent(stored, wait) if wait <= SEND_AHEAD else None
+
+    def _write(self, seen: Task, after: Task) -> Task | None:
+        """The stored task; None when somebody moved it since it was read, who then looks after it."""
+        stored = self._tasks.replace_due(seen, unparked(after))
+        return None if isinstance(stored, Conflict) else stored
+
+    @staticmethod
+    def _sent(stored: Task | None, delay: timedelta) -> _Wake | None:
+        return None if stored is None else _Wake(stored, delay)
+
+    def _note(self, stored: Task | None, metric: str) -> None:
+        if stored is not None:
+            self._metrics.add(metric, 1, TaskType=stored.type)
+            log.about(stored).info("Task swept", action=f"task_{stored.status.value}")

@@ -1,0 +1,1 @@
+"""Running tasks: a delivery of messages claimed, run and recorded."""

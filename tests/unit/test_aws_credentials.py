@@ -1,0 +1,57 @@
+"""As whom the service speaks: as the environment says, else as the AWS command line would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chalicelib.aws.sdk.credentials import Identity
+from chalicelib.aws.sdk.sigv4 import Credentials
+from chalicelib.settings import AwsEnvironment
+
+VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_PROFILE")
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with a profile of its own, and nothing in the environment."""
+    for name in (*VARIABLES, "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "credentials").write_text(
+        "[default]\naws_access_key_id = mine\naws_secret_access_key = hush\n"
+    )
+    (tmp_path / "config").write_text("[default]\nregion = eu-west-1\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return tmp_path
+
+
+def test_the_environment_says_it_all_on_lambda(machine: Path) -> None:
+    said = AwsEnvironment(region="us-west-2", access_key="key", secret_key="secret", session_token="token")
+    identity = Identity.of(said)
+    assert identity.region == "us-west-2"
+    assert identity.credentials() == Credentials("key", "secret", "token")
+
+
+def test_where_it_does_not_the_profile_of_the_machine_counts(machine: Path) -> None:
+    identity = Identity.of(AwsEnvironment())
+    assert (identity.region, identity.credentials()) == ("eu-west-1", Credentials("mine", "hush", None))
+
+
+def test_a_region_of_the_environment_goes_before_the_profiles(machine: Path) -> None:
+    assert Identity.of(AwsEnvironment(region="us-west-2")).region == "us-west-2"
+
+
+def test_what_is_missing_is_named(machine: Path) -> None:
+    (machine / "config").write_text("")
+    with pytest.raises(LookupError, match=r"region \(AWS_REGION\)"):
+        Identity.of(AwsEnvironment())
+    (machine / "credentials").write_text("")
+    with pytest.raises(LookupError, match="credentials"):
+        Identity.of(AwsEnvironment(region="us-west-2"))
+
+
+def test_no_secret_is_shown() -> None:
+    assert "hush" not in repr(Credentials("key", "hush", "hush"))
