@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from dataclasses import astuple, fields
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 
 from chalicelib.settings import VERSION, AwsEnvironment, Settings, SettingsError
 
-README = Path(__file__).parents[2] / "README.md"
 NUMBERS = [field.name for field in fields(Settings) if str(field.type) in ("int", "float")]
 SIGN_IN = {
     "JWKS_URL": "https://id.example/keys",
@@ -42,13 +40,6 @@ class TestDefaults:
 
 
 class TestVariables:
-    def test_the_readme_names_no_other(self) -> None:
-        chapter = README.read_text().partition("## Configuration")[2].partition("\n## ")[0]
-        rows = [row.split("|")[1] for row in chapter.splitlines() if row.startswith("| `")]
-        named = {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row)}
-        assert len(named) > 20
-        assert named <= Settings.variables()
-
     def test_where_it_runs_is_not_among_them(self) -> None:
         assert not Settings.variables() & {"STAGE", "AWS_ENDPOINT_URL", "ENDPOINT_URL"}
 
