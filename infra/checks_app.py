@@ -78,7 +78,7 @@ def policies(stage: Patient) -> Iterator[str]:
             yield f"The policy of {function} is not that of {stage.config_of(function).iam_policy_file}."
 
 
-@check("functions can check tokens and sign", "`make up STAGE={stage}`, and see README.md on tokens.")
+@check("functions can check tokens and sign", "`make up STAGE={stage}`, and see docs/how-to/rotate-keys.md.")
 def secrets(stage: Patient) -> Iterator[str]:
     settings = read_settings(stage.stage, stage.config.environment_variables)
     if read_parameter(stage.target.clients, settings.parameter("signing-keys")) is None:
