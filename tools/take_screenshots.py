@@ -19,7 +19,6 @@ from typing import Any, Final
 
 from botocore.session import get_session
 from playwright.sync_api import Browser, Page
-from tests.support.http_server import Answer, HttpServer
 
 from chalicelib.domain.caller import Scope
 from infra import emulator_environment
@@ -28,6 +27,7 @@ from local.supervisor import ENDPOINTS
 from local.tokens import stage_token
 from task_service_client import Client
 from tests.e2e.browser import chromium
+from tests.support.http_server import Answer, HttpServer
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
 IMAGES: Final = DOCS / "images"

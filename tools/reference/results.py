@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.rows import RESULTS
-from tools.markdown import table
+from tools.reference.markdown import table
 
-PERFORMANCE: Final = Path(__file__).parents[1] / "docs" / "explanation" / "performance.md"
+PERFORMANCE: Final = Path(__file__).parents[2] / "docs" / "explanation" / "performance.md"
 
 
 def performance() -> str:
