@@ -13,7 +13,7 @@ SITE := $(BIN)/zensical build --clean
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help up deploy doctor rollback down token test check audit fuzz simulate mutants chaos soak bench lint format policies \
+.PHONY: help up deploy doctor rollback down token setup hooks test check audit fuzz simulate mutants chaos soak bench lint format policies \
   reference docs lock clean
 
 help: ## Show this list
@@ -29,7 +29,7 @@ up: $(INSTALLED) ## Run the whole service here until Ctrl-C (PORT=4567 make up: 
 deploy: $(INSTALLED) ## Make the app live on AWS, after `make up STAGE=dev` (make deploy STAGE=dev FUNCTION=sweep YES=1)
 	@$(ON_AWS) $(if $(FUNCTION),--function $(FUNCTION))
 
-doctor: $(INSTALLED) ## Look a stage on AWS over (make doctor STAGE=dev JSON=1 TEMPLATE=infra/template.yaml)
+doctor: $(INSTALLED) ## Look a stage on AWS over (make doctor STAGE=dev JSON=1 TEMPLATE=infra/stacks/data.yaml)
 	@$(ON_AWS) $(if $(JSON),--json) $(if $(TEMPLATE),--template $(TEMPLATE))
 
 rollback: $(INSTALLED) ## Return to the code that was live on AWS before (make rollback STAGE=dev)
@@ -40,6 +40,11 @@ down: $(INSTALLED) ## Take the app off AWS; its data stays (make down STAGE=dev)
 
 token: $(INSTALLED) ## Print a token for the running stage (make -s token SCOPE=tasks:read OWNER=alice)
 	@$(BIN)/python -m local.tokens
+
+setup: $(INSTALLED) $(WSCAT) $(AXE) ## Install everything that `make test` needs
+
+hooks: $(INSTALLED) ## Check each commit from now on, by a Git hook with the tools of `make lint`
+	@$(BIN)/pre-commit install
 
 test: lint $(WSCAT) $(AXE) ## Check and test everything, from a fresh clone too
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -74,7 +79,7 @@ lint: $(INSTALLED)
 	@$(BIN)/ruff check --quiet $(SOURCES)
 	@$(BIN)/ruff format --quiet --check $(SOURCES)
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/cfn-lint infra/template.yaml
+	@$(BIN)/cfn-lint infra/stacks/data.yaml
 	@$(SITE) --strict >/dev/null
 
 format: $(INSTALLED) ## Format the code and mend what can be mended
@@ -83,7 +88,7 @@ format: $(INSTALLED) ## Format the code and mend what can be mended
 
 policies: $(INSTALLED) ## Record which calls each function makes in the functional tests, and write its IAM policies
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/functional --record-calls
-	@$(BIN)/python -m infra.policies
+	@$(BIN)/python -m infra.iam
 
 reference: $(INSTALLED) ## Write the pages of docs/reference that are made from the code, and the tables of results
 	@$(BIN)/python -m tools.reference
@@ -99,7 +104,7 @@ lock: $(INSTALLED) ## Pin what pyproject.toml asks for anew (UPGRADE=--upgrade: 
 	  $(COMPILE) $(UPGRADE) --output-file=benchmarks/peers/$$peer.txt benchmarks/peers/$$peer.in || exit 1; done
 
 clean: ## Remove the local stage with its data, and what tools left behind (not .venv)
-	@[ ! -e .local/lock ] || $(PYTHON) -m local.only_one
+	@[ ! -e .local/lock ] || $(PYTHON) -m local.single_instance
 	@rm -rf .local .tools .chalice/deployed/local.json .chalice/deployments .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis .cache site
 	@find app.py chalicelib client infra local testing tests tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 

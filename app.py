@@ -27,7 +27,7 @@ from chalicelib.web.routes import pages
 
 if Settings.deploying():
     # Only on the machine that deploys: infra/ is not in the zip.
-    import infra.chalice_extension  # noqa: F401
+    import infra.deployer.chalice_patches  # noqa: F401
 
 settings = Settings.current()
 app = Chalice(app_name=APP_NAME)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from infra.roots import BUNDLE, ROOTS, roots_in
+from tools.ca_roots import BUNDLE, ROOTS, roots_in
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,12 @@ from benchmarks import prices
 from benchmarks.exchanges import Exchange, read_units, tally
 from benchmarks.hooks import NotingClients
 from chalicelib import bootstrap
-from infra.stack import put_stack
-from local.emulator import Emulator, free_port
+from infra.stacks.stack import put_stack
+from local.emulator import Emulator
 from testing.kit import SIGNING_KEY, STAGE, TOKEN_KEY, Kit
-from tests.functional.conftest import ROOT, Handlers
+from tests.functional.conftest import ROOT
+from tests.support.emulators import free_port
+from tests.support.handlers import Handlers
 from tests.support.scripted_types import Script
 from tests.support.sockets import SocketServer
 

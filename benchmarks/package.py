@@ -20,8 +20,8 @@ _RUNTIME: Final = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "s
 #: In a process of its own, because the extension that a deploy loads changes Chalice's classes for good.
 _BUILD: Final = """
 import sys
-import infra.chalice_extension
-from infra.bytecode import VERSION
+import infra.deployer.chalice_patches
+from infra.deployer.bytecode import VERSION
 from chalice.deploy.packager import DependencyBuilder, LambdaDeploymentPackager
 from chalice.utils import OSUtils, UI
 packager = LambdaDeploymentPackager(OSUtils(), DependencyBuilder(OSUtils()), UI())

@@ -16,10 +16,11 @@ from chalicelib.aws.sdk.clients import Clients
 from chalicelib.bootstrap.services import Services
 from chalicelib.domain.caller import Scope
 from chalicelib.settings import APP_NAME, LOCAL_STAGE, Settings
-from infra.parameters import put_signing_keys, put_token_keys, put_websocket_endpoint
-from infra.stack import put_stack
-from local.emulator import Emulator, free_port
+from infra.stacks.ssm_parameters import put_signing_keys, put_token_keys, put_websocket_endpoint
+from infra.stacks.stack import put_stack
+from local.emulator import Emulator
 from local.tokens import stage_token
+from tests.support.emulators import free_port
 
 OWNER: Final = "bench"
 TASKS: Final = f"{APP_NAME}-{LOCAL_STAGE}-tasks"

@@ -1,4 +1,4 @@
-"""How the service gets onto AWS, or onto its emulator. Nothing of this is in the deployment package."""
+"""Deploys the service to AWS, or to its emulator. The deployment package contains nothing of this."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -6,12 +6,12 @@ from typing import Any, Final
 APP_NAME: Final = "task-service"
 LOCAL_STAGE: Final = "local"
 
-#: Makes the client of a service by its name, like boto3.client.
+#: Returns the client of the AWS service of that name, like boto3.client.
 Clients = Callable[[str], Any]
 
 
 def emulator_environment(endpoint: str) -> dict[str, str]:
-    """Environment variables with which AWS clients talk to the emulator at `endpoint` and to nothing else."""
+    """Return environment variables that direct AWS clients to the emulator at `endpoint` only."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": "test",

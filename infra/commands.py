@@ -1,94 +1,64 @@
-"""What `python -m infra` does, step by step: look, show the plan, ask, do."""
+"""The commands of `python -m infra`. Each reads the current state, shows a plan, asks, and applies it."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
-
-from chalice.utils import UI
+from pathlib import Path
+from typing import Final
 
 from infra import APP_NAME
-from infra.blueprint import Blueprint
-from infra.changes import Change
-from infra.checks import CHECKS, ON_PAPER
-from infra.deployment import deploy_app, deploy_function
-from infra.doctor import Check, Finding, examine
-from infra.emulated import complete_tables
+from infra.deployer.deployment import deploy_app, deploy_function
+from infra.deployer.deployment_lock import lock_stage
+from infra.deployer.preconditions import require_stack
+from infra.deployer.removal import Removal
+from infra.deployer.ui import PlanFirstUI
+from infra.deployer.versions import plan_rollback, read_history, roll_back
+from infra.doctor.all_checks import CHECKS, TEMPLATE_CHECKS
+from infra.doctor.check import Check, run_checks
+from infra.doctor.deployed_stage import DeployedStage
+from infra.doctor.report import json_report, summary, table_report
+from infra.doctor.template_stage import TemplateStage
 from infra.errors import BadInput
-from infra.functions import FUNCTIONS, function_name
-from infra.monitoring import monitoring_stack
-from infra.parameters import put_signing_keys
-from infra.patient import Patient
-from infra.preconditions import require_stack
-from infra.removal import Removal
-from infra.stack import Stack, data_stack
+from infra.names import FUNCTIONS, function_name
+from infra.plan import Change
+from infra.stacks.emulator_gaps import complete_tables
+from infra.stacks.monitoring import monitoring_stack
+from infra.stacks.ssm_parameters import put_signing_keys
+from infra.stacks.stack import Stack, data_stack
 from infra.target import Target
 from infra.terminal import Terminal
-from infra.turn import take
-from infra.versions import go_back, history, way_back
 
 PRODUCTION: Final = "prod"
 
 
-class PlanFirst(UI):
-    """Chalice's words, and the plan before the first of them that matters."""
+def check_template(project: Path, stage: str, template: Path, terminal: Terminal, *, as_json: bool) -> bool:
+    """Run the doctor on a template, without AWS; return True when all checks are green.
 
-    def __init__(self, terminal: Terminal, title: str) -> None:
-        super().__init__()
-        self._terminal = terminal
-        self._title = title
-        self.changed = False
-
-    def write(self, msg: str) -> None:
-        self._terminal.progress(msg.strip())
-
-    def approve(self, changes: list[Change]) -> None:
-        """Raises: Declined."""
-        self.changed = bool(changes)
-        if changes:
-            self._terminal.plan(self._title, changes)
+    Raises: BadInput for a missing stage, or a file that is not a template.
+    """
+    return _run_doctor(TemplateStage(project, stage, template), TEMPLATE_CHECKS, terminal, as_json=as_json)
 
 
-def _report(stage: str, findings: Sequence[Finding]) -> str:
-    """For machines."""
-    checks = [
-        {
-            "check": each.check.title,
-            "healthy": each.is_healthy,
-            "problems": list(each.problems),
-            **({} if each.is_healthy else {"advice": each.check.advice.format(stage=stage)}),
-        }
-        for each in findings
-    ]
-    healthy = all(each.is_healthy for each in findings)
-    return json.dumps({"stage": stage, "healthy": healthy, "checks": checks}, indent=2)
-
-
-def look_over(blueprint: Blueprint, terminal: Terminal, *, as_json: bool) -> bool:
-    """The doctor for what is not deployed yet; True when all is well."""
-    return _tell(blueprint, ON_PAPER, terminal, as_json=as_json)
-
-
-def _tell(patient: Patient, checks: Sequence[Check], terminal: Terminal, *, as_json: bool) -> bool:
-    findings = list(examine(patient, checks))
+def _run_doctor(stage: DeployedStage, checks: Sequence[Check], terminal: Terminal, *, as_json: bool) -> bool:
+    findings = list(run_checks(stage, checks))
     if as_json:
-        terminal.say(_report(patient.stage, findings))
+        terminal.line(json_report(stage.stage, findings))
     else:
-        terminal.findings(patient.place, patient.stage, findings)
+        terminal.show(table_report(stage.title, stage.stage, findings))
+        terminal.line(summary(findings))
     return all(each.is_healthy for each in findings)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Commands:
-    """The commands for one stage. Each can be repeated: what is done already is left alone."""
+    """The commands for one stage. Each can be repeated: it skips what is done already."""
 
     target: Target
     terminal: Terminal
 
     def up(self, alert_email: str | None = None) -> None:
-        """Create what the stage keeps and what watches it, or bring it up to date."""
+        """Create or update the stacks of data and monitoring."""
         target = self.target
         stacks = [
             data_stack(target.clients, target.stage, alert_email),
@@ -98,93 +68,94 @@ class Commands:
         if target.emulated:
             complete_tables(target.clients, target.stage)
         put_signing_keys(target.clients, target.stage)
-        self.terminal.say(f"{'Up' if any(changed) else 'Nothing changed'}: {target.place}")
+        self.terminal.line(f"{'Up' if any(changed) else 'Nothing changed'}: {target.title}")
 
     def deploy(self, function: str | None = None) -> None:
-        """Make this checkout's app live: all of it, or the code of one function."""
+        """Deploy this checkout's app, or the code of one function only."""
         target = self.target
         if function is not None:
             self._deploy_function(function)
             return
-        ui = PlanFirst(self.terminal, f"Deploy to {target.place}")
+        ui = PlanFirstUI(self.terminal, f"Deploy to {target.title}")
         with self.terminal.working("Building and comparing ..."):
             apis = deploy_app(target.project, target.stage, environment={}, ui=ui)
-        self.terminal.say(f"{'Deployed' if ui.changed else 'Nothing changed'}: {target.place}")
-        self.terminal.say(f"HTTP       {target.api_address(apis.rest_api_id)}")
-        self.terminal.say(f"WebSocket  {target.api_address(apis.websocket_api_id, 'wss')}")
+        self.terminal.line(f"{'Deployed' if ui.changed else 'Nothing changed'}: {target.title}")
+        self.terminal.line(f"HTTP       {target.api_address(apis.rest_api_id)}")
+        self.terminal.line(f"WebSocket  {target.api_address(apis.websocket_api_id, 'wss')}")
 
     def rollback(self) -> None:
         """Return to the code that was live before the last deployment."""
         target = self.target
-        functions = target.clients("lambda")
-        take(target.clients("dynamodb"), target.stage, target.project)
-        histories = [history(functions, name) for name in self._deployed_functions()]
-        returns = way_back(histories)
-        self.terminal.plan(f"Roll back {target.place}", [each.change for each in returns])
-        with self.terminal.working("Returning ..."):
-            go_back(functions, returns, target.project / ".chalice" / "deployments")
-        self.terminal.say(f"Rolled back: {target.place}")
+        lambda_client = target.clients("lambda")
+        lock_stage(target.clients("dynamodb"), target.stage, target.project)
+        histories = [read_history(lambda_client, name) for name in self._deployed_functions()]
+        rollbacks = plan_rollback(histories)
+        self.terminal.confirm_plan(f"Roll back {target.title}", [each.change for each in rollbacks])
+        with self.terminal.working("Rolling back ..."):
+            roll_back(lambda_client, rollbacks, target.project / ".chalice" / "deployments")
+        self.terminal.line(f"Rolled back: {target.title}")
 
     def down(self) -> None:
-        """Remove the app and what watches it. Tables, queues, topic, logs and secrets stay."""
+        """Remove the app and its monitoring. Tables, queues, topic, logs and secrets stay."""
         target = self.target
         if target.stage == PRODUCTION and not self.terminal.yes:
-            raise BadInput(f"This would remove the app from {target.place}: say --yes if you mean it.")
-        take(target.clients("dynamodb"), target.stage, target.project)
-        removal = Removal(target.stage, PlanFirst(self.terminal, ""))
+            raise BadInput(f"This would remove the app from {target.title}: confirm it with --yes.")
+        lock_stage(target.clients("dynamodb"), target.stage, target.project)
+        removal = Removal(target.stage, PlanFirstUI(self.terminal, ""))
         monitoring = monitoring_stack(target.clients, target.stage, emulated=target.emulated)
         changes = list(removal.changes)
         has_monitoring = monitoring.state() is not None
         if has_monitoring:
             changes.append(Change(verb="delete", kind="stack", name=monitoring.name))
         if not changes:
-            self.terminal.say(f"Nothing to remove: {target.place}")
+            self.terminal.line(f"Nothing to remove: {target.title}")
             return
-        self.terminal.plan(f"Remove from {target.place}", changes)
+        self.terminal.confirm_plan(f"Remove from {target.title}", changes)
         with self.terminal.working("Removing ..."):
-            if has_monitoring:  # first, so that nobody is woken by the silence
+            if has_monitoring:  # first, so that no alarm rings because the app is gone
                 monitoring.delete(self.terminal.progress)
-            removal.carry_out()
-        self.terminal.say(
-            f"Removed: {target.place}. Its data stays, and `make up STAGE={target.stage}` works."
+            removal.execute()
+        self.terminal.line(
+            f"Removed: {target.title}. Its data stays. `make up STAGE={target.stage}` restores the stage."
         )
 
     def doctor(self, *, as_json: bool) -> bool:
-        """Look the stage over; True when all is well. Raises: BadInput when there is no such stage."""
+        """Check the stage; return True when all checks are green. Raises: BadInput for a missing stage."""
         require_stack(self.target.clients, self.target.stage)
-        return _tell(Patient(self.target), CHECKS, self.terminal, as_json=as_json)
+        return _run_doctor(DeployedStage(self.target), CHECKS, self.terminal, as_json=as_json)
 
     # --- Steps ----------------------------------------------------------------------------------
 
     def _put(self, stack: Stack) -> bool:
+        """Create or update a stack; return whether anything changed."""
         changed = False
         while True:
             with self.terminal.working(f"Comparing the stack {stack.name} ..."):
-                changes = stack.plan()
-            if changes is None:
+                change_set = stack.plan()
+            if change_set is None:
                 return changed
             try:
-                self.terminal.plan(f"Stack {stack.name}, {self.target.place}", changes.changes)
+                self.terminal.confirm_plan(f"Stack {stack.name}, {self.target.title}", change_set.changes)
             except BaseException:
-                stack.drop(changes)
+                stack.drop(change_set)
                 raise
             with self.terminal.working(f"Changing the stack {stack.name} ..."):
-                stack.apply(changes, self.terminal.progress)
+                stack.apply(change_set, self.terminal.progress)
             changed = True
-            if not changes.is_import:
+            if not change_set.is_import:
                 return changed
 
     def _deploy_function(self, name: str) -> None:
-        self.terminal.confirm(f"Deploy {name} to {self.target.place}?")
+        self.terminal.confirm(f"Deploy {name} to {self.target.title}?")
         with self.terminal.working(f"Deploying {name} ..."):
-            ui = PlanFirst(self.terminal, "")
+            ui = PlanFirstUI(self.terminal, "")
             changed = deploy_function(self.target.project, self.target.stage, name, ui)
-        self.terminal.say(f"{'Deployed' if changed else 'Nothing changed'}: {name}, {self.target.place}")
+        self.terminal.line(f"{'Deployed' if changed else 'Nothing changed'}: {name}, {self.target.title}")
 
     def _deployed_functions(self) -> list[str]:
         pages = self.target.clients("lambda").get_paginator("list_functions").paginate()
-        there: set[Any] = {each["FunctionName"] for page in pages for each in page["Functions"]}
+        deployed = {each["FunctionName"] for page in pages for each in page["Functions"]}
         names = [function_name(self.target.stage, each) for each in FUNCTIONS]
-        if not there & set(names):
-            raise BadInput(f"{APP_NAME} is not deployed to {self.target.place}.")
-        return [name for name in names if name in there]
+        if not deployed & set(names):
+            raise BadInput(f"{APP_NAME} is not deployed to {self.target.title}.")
+        return [name for name in names if name in deployed]

@@ -1,26 +1,26 @@
-"""Why a command ends early, in words for the person who gave it."""
+"""Errors that end a command early. Each message is written for the person who ran the command."""
 
 from click import ClickException
 
 
 class DeploymentError(ClickException):
-    """Something was not deployed; the message says why. What was done stays, and the next run goes on.
+    """A deployment failed; the message gives the reason. Finished steps stay, and the next run continues.
 
-    Chalice's own commands show it as one line, too.
+    Chalice's own commands show the message as one line, too.
     """
 
     exit_code = 1
 
 
 class AppImportError(DeploymentError):
-    """app.py, or something it imports, cannot be imported; the message is what Python says about it."""
+    """app.py, or a module it imports, cannot be imported; the message is Python's own."""
 
 
 class Declined(DeploymentError):
-    """The person said no to the plan. Nothing was changed."""
+    """The user declined the plan. Nothing was changed."""
 
 
 class BadInput(DeploymentError):
-    """The command cannot begin: nothing was changed, and the message says what to change first."""
+    """The command cannot begin. Nothing was changed, and the message names what to correct."""
 
     exit_code = 2

@@ -1,4 +1,4 @@
-"""Which stage in which account and region a command is about, known before it does anything."""
+"""The target of a command: a stage in an account and a region, resolved before anything is changed."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from infra import LOCAL_STAGE, Clients
 from infra.errors import BadInput
 
 
-class _OfFunctions(BaseModel, strict=True):
-    """What AWS would refuse, or Chalice stumble over, in the middle of a deployment."""
+class _FunctionSettings(BaseModel, strict=True):
+    """Settings with values that AWS would refuse in the middle of a deployment."""
 
     lambda_timeout: int | None = Field(default=None, ge=1, le=900)
     lambda_memory_size: int | None = Field(default=None, ge=128, le=10_240)
@@ -36,42 +36,42 @@ class _OfFunctions(BaseModel, strict=True):
     iam_policy_file: str | None = None
 
 
-class _OfStage(_OfFunctions):
-    lambda_functions: dict[str, _OfFunctions] = {}
+class _StageSettings(_FunctionSettings):
+    lambda_functions: dict[str, _FunctionSettings] = {}
 
 
-class _Configuration(_OfStage):
-    stages: dict[str, _OfStage]
+class _Configuration(_StageSettings):
+    stages: dict[str, _StageSettings]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A stage, and the AWS that it lives on."""
+    """A stage on AWS or on an emulator."""
 
     stage: str
     region: str
     account: str
     project: Path
-    clients: Clients  #: each client is made once
-    endpoint: str | None = None  #: where an emulated AWS listens
+    clients: Clients  #: creates each client once
+    endpoint: str | None = None  #: the URL of the emulator
 
     @property
     def emulated(self) -> bool:
         return self.endpoint is not None
 
     @property
-    def place(self) -> str:
-        """Where changes will happen, for a person."""
-        where = f" on {self.endpoint}" if self.endpoint else ""
-        return f"stage {self.stage}, account {self.account}, region {self.region}{where}"
+    def title(self) -> str:
+        """Stage, account and region, for a person."""
+        emulator = f" on {self.endpoint}" if self.endpoint else ""
+        return f"stage {self.stage}, account {self.account}, region {self.region}{emulator}"
 
     def api_address(self, api_id: str, scheme: str = "https") -> str:
-        """Where an API of the stage is reached."""
+        """Return the URL of one of the stage's APIs."""
         return api_address(self.endpoint, self.region, self.stage, api_id, scheme)
 
 
 def api_address(endpoint: str | None, region: str, stage: str, api_id: str, scheme: str = "https") -> str:
-    """Where an API is reached, on AWS or on its emulator at `endpoint`. `scheme` is https or wss."""
+    """Return an API's URL, on AWS or on the emulator at `endpoint`. `scheme` is https or wss."""
     if endpoint:
         base = f"{endpoint}/_aws/execute-api/{api_id}/{stage}"
         return base.replace("http", scheme.removesuffix("s"), 1) if scheme == "wss" else base
@@ -80,19 +80,19 @@ def api_address(endpoint: str | None, region: str, stage: str, api_id: str, sche
 
 
 def emulator_endpoint(environ: Mapping[str, str]) -> str | None:
-    """Where AWS's emulator listens, if that is where `environ` sends all calls: on this machine."""
+    """Return the emulator's URL if `environ` directs all calls to one on this machine, else None."""
     endpoint = environ.get("AWS_ENDPOINT_URL")
     if endpoint and urlsplit(endpoint).hostname in ("127.0.0.1", "localhost", "::1"):
         return endpoint
     return None
 
 
-def aim(project: Path, stage: str) -> Target:
-    """The target that the environment and the project's configuration describe.
+def resolve_target(project: Path, stage: str) -> Target:
+    """Resolve the target from the environment and the project's configuration.
 
-    Raises: BadInput when the stage, the credentials or the region are no good.
+    Raises: BadInput when the stage, the credentials or the region are invalid.
     """
-    check_stage(stages(project), stage)
+    check_stage(read_stages(project), stage)
     session = Session()
     try:
         region = _region(session)
@@ -111,8 +111,8 @@ def aim(project: Path, stage: str) -> Target:
     )
 
 
-def stages(project: Path) -> dict[str, Any]:
-    """The stages in .chalice/config.json. Raises: BadInput when it cannot be read."""
+def read_stages(project: Path) -> dict[str, Any]:
+    """Return the stages in .chalice/config.json. Raises: BadInput when the file is invalid."""
     file = project / ".chalice" / "config.json"
     try:
         content = json.loads(file.read_text())
@@ -126,43 +126,43 @@ def stages(project: Path) -> dict[str, Any]:
         _Configuration.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise BadInput(f".chalice/config.json{place and f', {place}'}: {first['msg']}.") from error
-    found: dict[str, Any] = content["stages"]
-    return found
+        path = ".".join(map(str, first["loc"]))
+        raise BadInput(f".chalice/config.json{path and f', {path}'}: {first['msg']}.") from error
+    stages: dict[str, Any] = content["stages"]
+    return stages
 
 
-def check_stage(known: Mapping[str, Any], stage: str) -> None:
-    """Raises: BadInput when it is not one of those that are deployed to AWS."""
+def check_stage(stages: Mapping[str, Any], stage: str) -> None:
+    """Raises: BadInput when the stage is not one that is deployed to AWS."""
     if stage == LOCAL_STAGE:
-        raise BadInput("The local stage is brought up by `make up`.")
-    if stage not in known:
-        names = ", ".join(name for name in known if name != LOCAL_STAGE)
-        raise BadInput(f"There is no stage {stage!r} in .chalice/config.json. It has {names}.")
+        raise BadInput("The local stage is started by `make up`.")
+    if stage not in stages:
+        names = ", ".join(name for name in stages if name != LOCAL_STAGE)
+        raise BadInput(f"There is no stage {stage!r} in .chalice/config.json. Its stages are {names}.")
 
 
 def _region(session: Session) -> str:
     region = session.get_config_variable("region")
     if not region:
-        region = os.environ.get("AWS_REGION")  # which botocore does not read
+        region = os.environ.get("AWS_REGION")  # botocore ignores it
         if not region:
             raise BadInput("No region: set AWS_DEFAULT_REGION, or `region` of your AWS profile.")
         os.environ["AWS_DEFAULT_REGION"] = region
         session.set_config_variable("region", region)
-    known = [
+    regions = [
         name
         for partition in session.get_available_partitions()
         for name in session.get_available_regions("lambda", partition)
     ]
-    if region not in known:
-        near = difflib.get_close_matches(region, known, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+    if region not in regions:
+        matches = difflib.get_close_matches(region, regions, n=1)
+        hint = f" Did you mean {matches[0]}?" if matches else ""
         raise BadInput(f"There is no region {region!r}.{hint}")
     return str(region)
 
 
 def _account(session: Session) -> str:
-    """The account of the credentials: the first call, which shows whether they are good."""
+    """Return the account of the credentials. This first call to AWS verifies them."""
     advice = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
     try:
         if session.get_credentials() is None:
@@ -176,7 +176,7 @@ def _account(session: Session) -> str:
         raise BadInput(f"No AWS credentials. {advice}") from error
     except ClientError as error:
         reason = error.response["Error"].get("Message", str(error))
-        raise BadInput(f"AWS does not take these credentials: {reason}") from error
+        raise BadInput(f"AWS refuses these credentials: {reason}") from error
     except BotoCoreError as error:
-        raise BadInput(f"AWS cannot be asked who you are: {error}") from error
+        raise BadInput(f"AWS cannot be reached to verify the credentials: {error}") from error
     return str(identity["Account"])

@@ -1,19 +1,18 @@
-"""What the commands say: plans, progress, questions and answers, for a person or for a log."""
+"""The terminal output of the commands: plans, progress and questions, for a person or for a log."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.prompt import Confirm
 from rich.status import Status
 from rich.table import Table
 
-from infra.changes import Change
-from infra.doctor import Finding
 from infra.errors import Declined
+from infra.plan import Change
 
 _SIGNS = {
     "create": "[green]+",
@@ -25,7 +24,7 @@ _SIGNS = {
 
 
 class Terminal:
-    """Asks only where somebody can answer: on a terminal, and without `--yes`."""
+    """Prints to a console. It asks questions on an interactive terminal only, and not with `--yes`."""
 
     def __init__(self, console: Console, *, yes: bool) -> None:
         self._console = console
@@ -34,13 +33,13 @@ class Terminal:
         self._status: Status | None = None
 
     @contextmanager
-    def working(self, sentence: str) -> Iterator[None]:
-        """Show that something is going on, and what (see `progress`)."""
+    def working(self, activity: str) -> Iterator[None]:
+        """Show a spinner with this text while the block runs."""
         if not self._console.is_terminal:
-            self.say(sentence)
+            self.line(activity)
             yield
             return
-        with self._console.status(escape(sentence)) as status:
+        with self._console.status(escape(activity)) as status:
             self._status = status
             try:
                 yield
@@ -48,26 +47,31 @@ class Terminal:
                 self._status = None
 
     def progress(self, line: str) -> None:
-        """One step of what is going on."""
+        """Print one finished step of the current activity."""
         self._console.print(f"  [dim]{escape(line)}", highlight=False, soft_wrap=True)
 
-    def say(self, sentence: str) -> None:
-        self._console.print(escape(sentence), highlight=False, soft_wrap=True)
+    def line(self, text: str) -> None:
+        """Print a line of text as it is."""
+        self._console.print(escape(text), highlight=False, soft_wrap=True)
 
-    def plan(self, title: str, changes: Sequence[Change]) -> None:
-        """Show what is about to change and ask for it. Raises: Declined."""
+    def show(self, renderable: RenderableType) -> None:
+        """Print a table or another object of rich."""
+        self._console.print(renderable)
+
+    def confirm_plan(self, title: str, changes: Sequence[Change]) -> None:
+        """Print the planned changes and ask for approval. Raises: Declined."""
         table = Table(title=escape(title), title_justify="left", box=None, show_header=False, pad_edge=False)
         for _ in range(4):
             table.add_column(overflow="fold")
         for change in changes:
             sign = _SIGNS[change.verb]
-            words = (change.kind, change.name, ", ".join(change.details))
-            table.add_row(f"{sign} {change.verb}", *map(escape, words))
-        self._console.print(table)
-        self.confirm("Carry this out?")
+            cells = (change.kind, change.name, ", ".join(change.details))
+            table.add_row(f"{sign} {change.verb}", *map(escape, cells))
+        self.show(table)
+        self.confirm("Apply this plan?")
 
     def confirm(self, question: str) -> None:
-        """Raises: Declined when the answer is no."""
+        """Ask a question. Raises: Declined when the answer is no."""
         if not self._asks:
             return
         if self._status is not None:
@@ -77,20 +81,6 @@ class Terminal:
         if self._status is not None:
             self._status.start()
 
-    def findings(self, place: str, stage: str, findings: Sequence[Finding]) -> None:
-        """A line for each check, and below a red one what was found and what to do."""
-        table = Table(title=escape(place), title_justify="left", box=None, show_header=False, pad_edge=False)
-        table.add_column()
-        table.add_column(overflow="fold")
-        for each in findings:
-            table.add_row("[green]ok" if each.is_healthy else "[bold red]RED", escape(each.check.title))
-            for problem in each.problems:
-                table.add_row("", f"[red]{escape(problem)}")
-            if not each.is_healthy:
-                table.add_row("", f"[dim]{escape(each.check.advice.format(stage=stage))}")
-        self._console.print(table)
-        red = sum(not each.is_healthy for each in findings)
-        self.say(f"{red} of {len(findings)} checks are red." if red else "All is well.")
-
     def error(self, message: str) -> None:
+        """Print an error message."""
         self._console.print(escape(message), style="bold red", highlight=False, soft_wrap=True)

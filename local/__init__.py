@@ -1,5 +1,5 @@
-"""The whole service on one machine: the app that goes to AWS, deployed to an embedded AWS (MiniStack)."""
+"""Runs the whole service on one machine: the same app, deployed to an embedded AWS (MiniStack)."""
 
 
 class LocalStageError(Exception):
-    """The local stage cannot run, or cannot go on; the message says why and what to do, for a person."""
+    """The local stage cannot start or continue; the message gives the reason and the remedy."""

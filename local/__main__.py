@@ -7,6 +7,6 @@ import sys
 from importlib import import_module
 
 if __name__ == "__main__":
-    # The imports take half a second. Until there is something to stop, Ctrl-C just ends us.
+    # The imports take half a second. Ctrl-C ends the process at once until there is something to stop.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(import_module("local.supervisor").main())

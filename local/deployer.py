@@ -1,7 +1,7 @@
-"""Deployments in processes of their own, so that what app.py does on import stays out of this one.
+"""Deploys in a separate process, so that the side effects of importing app.py stay out of this one.
 
-The processes are forked from a server that has Chalice and botocore loaded already: that saves most of a
-second each time.
+The process is forked from a server that has loaded Chalice and botocore: that saves most of a second each
+time.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from pathlib import Path
 from typing import Final
 
 from infra import LOCAL_STAGE, emulator_environment
-from infra.deployment import DeployedApis, deploy_app
+from infra.deployer.deployment import DeployedApis, deploy_app
 from infra.errors import DeploymentError
 
 TIMEOUT_SECONDS: Final = 120.0
 
 _context: Final = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["infra.deployment"])
+_context.set_forkserver_preload(["infra.deployer.deployment"])
 
 
 def load_deployer() -> None:
-    """Start the server that deploying processes are forked from, if it does not run yet.
+    """Start the server that deploying processes are forked from, unless it runs already.
 
-    Neither it nor they hear Ctrl-C, which a terminal sends to all: we end them.
+    The server and the processes ignore Ctrl-C, which a terminal sends to all of them: the caller ends them.
     """
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -45,8 +45,8 @@ def load_deployer() -> None:
 class Deployer:
     """Deploys the app in `source` to the emulator at `endpoint`.
 
-    `home` holds the project as it is deployed, and `records` what Chalice remembers of the last deployment.
-    The `environment` is added to the functions' own.
+    `home` contains the deployed project, and `records` Chalice's record of the last deployment. The
+    `environment` is added to the functions' own.
     """
 
     source: Path
@@ -56,7 +56,10 @@ class Deployer:
     environment: Mapping[str, str]
 
     def deploy(self) -> DeployedApis:
-        """Raises: DeploymentError; after an AppImportError the old code is live and untouched."""
+        """Return the ids of the deployed APIs.
+
+        Raises: DeploymentError; after an AppImportError the old code is live and unchanged.
+        """
         load_deployer()
         receiver, sender = _context.Pipe(duplex=False)
         process = _context.Process(target=_deploy, args=(self, sender), daemon=True)
@@ -65,12 +68,12 @@ class Deployer:
         try:
             if not receiver.poll(TIMEOUT_SECONDS):
                 raise DeploymentError(
-                    f"No end after {TIMEOUT_SECONDS:.0f} s: does app.py wait for something?"
+                    f"No result after {TIMEOUT_SECONDS:.0f} s: does app.py wait for something?"
                 )
             outcome = receiver.recv()
         except EOFError:
             raise DeploymentError(
-                f"The deploying process ended without an answer. See {self.log_file}"
+                f"The deploying process ended without a result. See {self.log_file}"
             ) from None
         finally:
             process.kill()
@@ -89,36 +92,38 @@ class Deployer:
         return self.home / "app"
 
 
-def _deploy(order: Deployer, answers: Connection) -> None:
-    """In the deploying process: carry out the order, answer with the APIs' ids or with what went wrong."""
-    with order.log_file.open("a") as log:
+def _deploy(deployer: Deployer, results: Connection) -> None:
+    """Run in the deploying process: deploy, and send the APIs' ids or the error."""
+    with deployer.log_file.open("a") as log:
         os.dup2(log.fileno(), sys.stdout.fileno())
         os.dup2(log.fileno(), sys.stderr.fileno())
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
-    os.environ.update(emulator_environment(order.endpoint))
+    os.environ.update(emulator_environment(deployer.endpoint))
     try:
-        _lay_out_project(order)
-        answers.send(asdict(deploy_app(order.project, LOCAL_STAGE, order.environment)))
+        _lay_out_project(deployer)
+        results.send(asdict(deploy_app(deployer.project, LOCAL_STAGE, deployer.environment)))
     except DeploymentError as error:
-        answers.send(error)
+        results.send(error)
     except Exception as error:
         traceback.print_exc()
-        answers.send(DeploymentError(f"{type(error).__name__}: {error}\nThe details are in {order.log_file}"))
+        results.send(
+            DeploymentError(f"{type(error).__name__}: {error}\nThe details are in {deployer.log_file}")
+        )
 
 
-def _lay_out_project(order: Deployer) -> None:
-    """A project directory as Chalice wants one, made of links to the source files.
+def _lay_out_project(deployer: Deployer) -> None:
+    """Create a project directory for Chalice, made of links to the source files.
 
-    It has no requirements.txt, so Chalice looks for no wheels: the functions run on this interpreter, which
-    has them. And Chalice keeps its record of the deployment where `records` says.
+    It has no requirements.txt, so Chalice downloads no wheels: the functions run on this interpreter, which
+    has the packages installed. Chalice's record of the deployment is stored in `records`.
     """
-    shutil.rmtree(order.project, ignore_errors=True)
-    settings = order.project / ".chalice"
+    shutil.rmtree(deployer.project, ignore_errors=True)
+    settings = deployer.project / ".chalice"
     settings.mkdir(parents=True)
-    order.records.mkdir(parents=True, exist_ok=True)
-    (settings / "deployed").symlink_to(order.records)
-    for file in (order.source / ".chalice").glob("*.json"):
+    deployer.records.mkdir(parents=True, exist_ok=True)
+    (settings / "deployed").symlink_to(deployer.records)
+    for file in (deployer.source / ".chalice").glob("*.json"):
         (settings / file.name).symlink_to(file)
     for name in ("app.py", "chalicelib"):
-        (order.project / name).symlink_to(order.source / name)
+        (deployer.project / name).symlink_to(deployer.source / name)

@@ -1,4 +1,4 @@
-"""MiniStack as a child process: started clean, watched, and stopped with everything it started itself."""
+"""MiniStack as a child process: started in a clean environment, and stopped with all its own processes."""
 
 from __future__ import annotations
 
@@ -25,24 +25,17 @@ HOST: Final = "127.0.0.1"
 START_SECONDS: Final = 30.0
 
 
-def free_port() -> int:
-    """A port that nothing listened on a moment ago."""
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        return int(listener.getsockname()[1])
-
-
 class Emulator:
-    """One MiniStack on one port, its files in `home`. With `persist`, its state outlives a clean stop."""
+    """One MiniStack on one port with its files in `home`. With `persist`, a clean stop saves its state."""
 
     def __init__(self, port: int, home: Path, *, persist: bool) -> None:
         self.endpoint = f"http://{HOST}:{port}"
         self._port = port
         self._home = home
         self._persist = persist
-        # The server knows its queues by URL, so a state is of use on the port it was made on only.
+        # The state contains the URLs of queues, so it is valid for the port it was created on only.
         self._state = home / "state" / str(port)
-        self.has_past = persist and self._state.exists()  #: it goes on from where a clean stop left it
+        self.has_saved_state = persist and self._state.exists()  #: an earlier run stopped cleanly
         self._process: subprocess.Popen[bytes] | None = None
         self._session = Session()
         self._session.set_config_variable("region", "us-east-1")
@@ -53,36 +46,32 @@ class Emulator:
         return self._home / "ministack.log"
 
     @property
-    def process_id(self) -> int | None:
-        return self._process.pid if self._process else None
-
-    @property
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Return when the server answers. Raises: LocalStageError when it cannot, or the port is taken."""
-        with socket.socket() as probe:
-            if probe.connect_ex((HOST, self._port)) == 0:
+        """Start the server and wait until it responds. Raises: LocalStageError."""
+        with socket.socket() as client:
+            if client.connect_ex((HOST, self._port)) == 0:
                 raise LocalStageError(
-                    f"Port {self._port} is taken by another program.\n"
-                    f"Stop that one, or choose another port: PORT={self._port + 1} make up"
+                    f"Port {self._port} is in use by another program.\n"
+                    f"Stop it, or choose another port: PORT={self._port + 1} make up"
                 )
         self._scratch.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "local.guard"],
+                [sys.executable, "-m", "local.ministack_patched"],
                 cwd=ROOT,
                 env=self._environment(),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for us: we stop the server when all else has stopped
+                start_new_session=True,  # Ctrl-C must not reach the server: this process stops it last
             )
         self._wait_until_healthy()
 
     def stop(self) -> None:
-        """End the server, its state saved, and every function it runs. Nothing happens when none runs."""
+        """Stop the server, which saves its state, and every function that it runs. Can be called twice."""
         if self._process is None:
             return
         stop_group(self._process.pid, has_ended=lambda: not self.is_running)
@@ -92,22 +81,22 @@ class Emulator:
         self._process = None
         shutil.rmtree(self._scratch, ignore_errors=True)
 
-    def check(self, patience_seconds: float = 0) -> None:
-        """Raises: LocalStageError with the server's last words when it has ended, or ends while we wait."""
+    def check(self, timeout_seconds: float = 0) -> None:
+        """Raises: LocalStageError with the end of the server's log when it has ended, or ends meanwhile."""
         if self._process is None:
             return
         try:
-            code = self._process.wait(patience_seconds)
+            code = self._process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
             return
         ending = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        words = "\n".join(self.log_file.read_text(errors="replace").splitlines()[-5:])
+        last_lines = "\n".join(self.log_file.read_text(errors="replace").splitlines()[-5:])
         raise LocalStageError(
-            f"MiniStack, the embedded AWS, {ending}. Its last words ({self.log_file}):\n\n{words}"
+            f"MiniStack, the embedded AWS, {ending}. The end of its log ({self.log_file}):\n\n{last_lines}"
         )
 
     def client(self, service: str, *, read_timeout_seconds: float = 60.0) -> Any:
-        """A client of one AWS service that talks to this server and to nothing else."""
+        """Return a client of an AWS service that calls this server only."""
         return self._session.create_client(
             service,
             endpoint_url=self.endpoint,
@@ -119,7 +108,7 @@ class Emulator:
         return self._home / "tmp"
 
     def _environment(self) -> dict[str, str]:
-        """Nothing of ours: the server hands its environment on to the functions."""
+        """Return a minimal environment, because the functions inherit it from the server."""
         return {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self._scratch),
@@ -127,8 +116,8 @@ class Emulator:
             "GATEWAY_PORT": str(self._port),
             "BIND_HOST": HOST,
             "AWS_DEFAULT_REGION": "us-east-1",
-            # Each function may do what its policy allows, as on AWS. The functions inherit the name, which
-            # is that of a setting of ours: config.json gives it a value for every stage.
+            # Enforces the functions' policies, as on AWS. The service has a setting of the same name, and the
+            # functions inherit this one: config.json sets it for every stage.
             "AUTH": "true",
             "PERSIST_STATE": "1" if self._persist else "0",
             "STATE_DIR": str(self._state),
@@ -141,10 +130,10 @@ class Emulator:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             self.check()
-            server = http.client.HTTPConnection(HOST, self._port, timeout=1)
-            with contextlib.suppress(OSError), contextlib.closing(server):
-                server.request("GET", "/_ministack/health")
-                if server.getresponse().status == http.HTTPStatus.OK:
+            connection = http.client.HTTPConnection(HOST, self._port, timeout=1)
+            with contextlib.suppress(OSError), contextlib.closing(connection):
+                connection.request("GET", "/_ministack/health")
+                if connection.getresponse().status == http.HTTPStatus.OK:
                     return
             time.sleep(0.05)
-        raise LocalStageError(f"MiniStack did not answer within {START_SECONDS:.0f} s. See {self.log_file}")
+        raise LocalStageError(f"MiniStack did not respond within {START_SECONDS:.0f} s. See {self.log_file}")

@@ -1,4 +1,4 @@
-"""The functions' logs on the terminal, also while the server that keeps them has no time for us."""
+"""Prints the functions' logs, and tolerates a server that is too busy to return them."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.display import Display
 from local.emulator import Emulator
 from local.log_stream import LOG_GROUPS, LogStream
-from local.terminal import Terminal
 
-#: A server that is this late with its logs is busy; saved files must not wait for it any longer.
+#: A server that needs longer is busy; the deployment of saved files must not wait for it.
 READ_TIMEOUT_SECONDS: Final = 5.0
 
 
 class LogFollower:
-    """Shows each line that the functions log from now on."""
+    """Prints each line that the functions log from now on."""
 
     def __init__(
-        self, emulator: Emulator, terminal: Terminal, read_timeout_seconds: float = READ_TIMEOUT_SECONDS
+        self, emulator: Emulator, display: Display, read_timeout_seconds: float = READ_TIMEOUT_SECONDS
     ) -> None:
         logs = emulator.client("logs", read_timeout_seconds=read_timeout_seconds)
         self._lines = LogStream(logs, LOG_GROUPS)
         self._emulator = emulator
-        self._terminal = terminal
+        self._display = display
         self._is_late = False
 
     def show_new(self) -> None:
-        """Show what is new. What cannot be read now is shown by a later call, as long as the server runs.
+        """Print new lines. A later call prints the lines that a busy server did not return.
 
         Raises: LocalStageError when the server has ended.
         """
         try:
             for line in self._lines.read_new():
-                self._terminal.log(line)
+                self._display.log(line)
         except BotoCoreError as error:
-            self._emulator.check(patience_seconds=0.3)
+            self._emulator.check(timeout_seconds=0.3)
             self._note_late(error)
-        except ClientError as error:  # its logs change while it reads them; the next look shows these lines
+        except ClientError as error:  # the server read logs that were changing; the next call prints them
             if error.response["Error"]["Code"] != "InternalError":
                 raise
         else:
@@ -45,5 +45,5 @@ class LogFollower:
 
     def _note_late(self, error: BotoCoreError) -> None:
         if not self._is_late:
-            self._terminal.step(f"The embedded AWS does not answer; its logs will come later ({error})")
+            self._display.step(f"The embedded AWS does not respond; its logs will appear later ({error})")
         self._is_late = True

@@ -1,4 +1,4 @@
-"""The functions' log lines as a person reads them: when, who, what, and then the details."""
+"""Formats the functions' log lines for a person: time, function, message, then the details."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _LEVEL_STYLES: Final = {
     "CRITICAL": "bold white on red",
 }
 _PLATFORM_LINES: Final = ("START RequestId: ", "END RequestId: ", "REPORT RequestId: ", "INIT_START ")
-_IN_FRONT: Final = ("timestamp", "level", "function", "message", "action")
-_FAR_BACK: Final = ("request_id", "correlation_id")
+_HEAD_FIELDS: Final = ("timestamp", "level", "function", "message", "action")
+_LAST_FIELDS: Final = ("request_id", "correlation_id")
 _FUNCTION_WIDTH: Final = 20
 
 
 def render(function: str, line: str, written_at: datetime) -> Text | None:
-    """One log line for the terminal, or None for a line that tells a person nothing.
+    """Return a log line for the terminal, or None for one that is useless to a person.
 
-    Left out are what Lambda itself writes around an invocation, and metrics in the embedded format. Anything
-    that is not one of our JSON lines is shown as it is.
+    Lambda's own lines around an invocation and metrics in the embedded format are left out. A line that is
+    not JSON of the app is returned unformatted.
     """
     if not line.strip() or line.startswith(_PLATFORM_LINES):
         return None
@@ -49,7 +49,7 @@ def render(function: str, line: str, written_at: datetime) -> Text | None:
     text.append(str(entry.get("message", "")), style=_LEVEL_STYLES.get(level, "default"))
     if "action" in entry:
         text.append(f"  {entry['action']}", style="dim italic")
-    _append_details(text, {name: value for name, value in entry.items() if name not in _IN_FRONT})
+    _append_details(text, {name: value for name, value in entry.items() if name not in _HEAD_FIELDS})
     return text
 
 
@@ -62,7 +62,7 @@ def _parse(line: str) -> dict[str, Any] | None:
 
 
 def _own_time(entry: dict[str, Any]) -> datetime | None:
-    """When our code wrote the line: Lambda stamps all lines of an invocation with its end."""
+    """Return the time in the app's line. Lambda dates all lines of an invocation at its end."""
     try:
         return datetime.fromisoformat(entry["timestamp"])
     except (KeyError, TypeError, ValueError):
@@ -80,15 +80,15 @@ def _head(function: str, written_at: datetime) -> Text:
 
 
 def _append_details(text: Text, details: dict[str, Any]) -> None:
-    """Short values behind the message, the long ids last; those of several lines (stack traces) below it."""
+    """Append values after the message, long ids last. Values of several lines (tracebacks) go below it."""
     blocks = []
-    for name in sorted(details, key=_FAR_BACK.__contains__):
+    for name in sorted(details, key=_LAST_FIELDS.__contains__):
         value = details[name]
         shown = value if isinstance(value, str) else json.dumps(value, default=str)
         if "\n" in shown:
             blocks.append(shown.rstrip())
         else:
             text.append(f"  {name}=", style="dim")
-            text.append(shown, style="dim" if name in _FAR_BACK else "default")
+            text.append(shown, style="dim" if name in _LAST_FIELDS else "default")
     for block in blocks:
         text.append(f"\n{block}", style="red")

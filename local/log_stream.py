@@ -1,4 +1,4 @@
-"""All functions' logs in one stream, in the order in which they were written."""
+"""Merges the logs of all functions into one stream, ordered by time."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from infra import APP_NAME, LOCAL_STAGE
 
-#: What the names of the stage's log groups begin with.
+#: The prefix of the stage's log groups.
 LOG_GROUPS: Final = f"/aws/lambda/{APP_NAME}-{LOCAL_STAGE}"
-#: Lines may appear a little later than they are stamped: so far back is looked again.
+#: A line may appear a little after its timestamp: each read starts this much earlier.
 OVERLAP_MS: Final = 3000
 
 
@@ -26,20 +26,20 @@ class LogLine:
 
 
 class LogStream:
-    """What the functions whose log groups begin with `prefix` write from now on."""
+    """Reads the lines that functions write from now on to log groups with this prefix."""
 
     def __init__(self, logs: Any, prefix: str, clock: Callable[[], float] = time.time) -> None:
         self._logs = logs
         self._prefix = prefix
         self._clock = clock
-        self._begun = self._since = int(clock() * 1000)
+        self._started = self._since = int(clock() * 1000)
         self._shown: dict[str, int] = {}
 
     def read_new(self) -> Iterator[LogLine]:
-        """The lines that no earlier call has returned, oldest first.
+        """Yield the lines that no earlier call has returned, oldest first.
 
-        The emulator writes an invocation's lines at once and into a log stream of their own: one that was
-        seen has no more to say.
+        The emulator writes all lines of an invocation at once to a log stream of their own: a stream that
+        was read once is complete.
         """
         start, now = self._since, int(self._clock() * 1000)
         events = [
@@ -48,16 +48,16 @@ class LogStream:
             for event in self._logs.filter_log_events(logGroupName=group, startTime=start)["events"]
             if event["logStreamName"] not in self._shown
         ]
-        self._since = max(self._begun, now - OVERLAP_MS)  # not before everything was read
+        self._since = max(self._started, now - OVERLAP_MS)  # only after everything was read
         self._shown = {name: at for name, at in self._shown.items() if at >= start}
-        for event, function in sorted(events, key=lambda found: int(found[0]["timestamp"])):
+        for event, function in sorted(events, key=lambda pair: int(pair[0]["timestamp"])):
             self._shown[event["logStreamName"]] = int(event["timestamp"])
             written_at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
             yield LogLine(function=function, text=event["message"].rstrip(), written_at=written_at)
 
     def _groups(self) -> list[str]:
-        found = self._logs.describe_log_groups(logGroupNamePrefix=self._prefix)["logGroups"]
-        return [group["logGroupName"] for group in found]
+        groups = self._logs.describe_log_groups(logGroupNamePrefix=self._prefix)["logGroups"]
+        return [group["logGroupName"] for group in groups]
 
     def _function(self, group: str) -> str:
         return group.removeprefix(self._prefix).lstrip("-") or "api"

@@ -1,4 +1,4 @@
-"""The emulator's process group: the server that leads it, and the functions that it runs."""
+"""Stops the emulator's process group: the server, which leads it, and the functions that it runs."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-#: A server that is killed while it saves its state loses it, and saving takes long on a busy machine.
+#: A server that is killed while it saves its state loses the state, and saving is slow on a busy machine.
 STOP_SECONDS: Final = 60.0
 
 
-def stop_group(leader: int, has_ended: Callable[[], bool], patience_seconds: float = STOP_SECONDS) -> None:
-    """End the group that process `leader` leads, politely until it `has_ended` or our patience does.
+def stop_group(leader: int, has_ended: Callable[[], bool], timeout_seconds: float = STOP_SECONDS) -> None:
+    """Terminate the group of process `leader`, and kill it when it `has_ended` or after the timeout.
 
-    The functions are asked as well, since one that calls a closing server keeps it from closing; and again
-    and again, since a message or a lost connection may start another meanwhile.
+    The signal goes to the functions, too: a function that calls a closing server would keep it open. It is
+    repeated, because a message or a lost connection may start another function meanwhile.
     """
-    deadline = time.monotonic() + patience_seconds
+    deadline = time.monotonic() + timeout_seconds
     with contextlib.suppress(ProcessLookupError):
         while not has_ended() and time.monotonic() < deadline:
             os.killpg(leader, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Saved files, noticed."""
+"""Watches the source files, and reports saved ones."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ DEBOUNCE_MS: Final = 100
 
 
 class SourceWatcher:
-    """Watches what goes into the deployment package: app.py and everything in chalicelib/."""
+    """Watches the files of the deployment package: app.py and everything in chalicelib/."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._saved: queue.SimpleQueue[set[Path]] = queue.SimpleQueue()
         self._stopping = threading.Event()
-        # Directories, because many editors replace a file to save it, and a watch on the old one would end.
+        # Watch directories: many editors replace a file to save it, which ends a watch on the file.
         self._threads = [
-            self._start(root, recursive=False, watched=_AppFile()),
-            self._start(root / "chalicelib", recursive=True, watched=DefaultFilter()),
+            self._start(root, recursive=False, watch_filter=_AppFile()),
+            self._start(root / "chalicelib", recursive=True, watch_filter=DefaultFilter()),
         ]
 
     def wait(self, seconds: float) -> set[Path]:
-        """The files saved, relative to the root, as soon as there are any; none when the time is up."""
+        """Return saved files, relative to the root, as soon as there are any; none after the timeout."""
         try:
             saved = self._saved.get(timeout=seconds)
         except queue.Empty:
@@ -45,12 +45,12 @@ class SourceWatcher:
             thread.join()
 
     def _start(
-        self, path: Path, *, recursive: bool, watched: Callable[[Change, str], bool]
+        self, path: Path, *, recursive: bool, watch_filter: Callable[[Change, str], bool]
     ) -> threading.Thread:
         def forward() -> None:
             changes = watch(
                 path,
-                watch_filter=watched,
+                watch_filter=watch_filter,
                 debounce=DEBOUNCE_MS,
                 step=DEBOUNCE_MS // 2,
                 stop_event=self._stopping,
@@ -59,7 +59,7 @@ class SourceWatcher:
                 raise_interrupt=False,
             )
             for files in changes:
-                if saved := _lasting(files):
+                if saved := _existing(files):
                     self._saved.put({file.relative_to(self._root) for file in saved})
 
         thread = threading.Thread(target=forward, daemon=True)
@@ -67,8 +67,8 @@ class SourceWatcher:
         return thread
 
 
-def _lasting(changes: Iterable[tuple[Change, str]]) -> set[Path]:
-    """The files that changed, without those that only came and went: some editors save by way of one."""
+def _existing(changes: Iterable[tuple[Change, str]]) -> set[Path]:
+    """Return the changed files without temporary ones, which some editors create and delete to save."""
     changes = list(changes)
     added = {file for change, file in changes if change is Change.added}
     return {Path(file) for _, file in changes if file not in added or Path(file).exists()}

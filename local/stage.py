@@ -1,4 +1,4 @@
-"""The local stage brought up on a running emulator, in the order in which its parts need each other."""
+"""Brings up the local stage on a running emulator, ordered by the dependencies of its parts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from chalicelib.domain.caller import Scope
 from infra import APP_NAME, LOCAL_STAGE
-from infra.emulated import complete_tables
-from infra.parameters import put_signing_keys, put_token_keys
-from infra.stack import put_stack
+from infra.stacks.emulator_gaps import complete_tables
+from infra.stacks.ssm_parameters import put_signing_keys, put_token_keys
+from infra.stacks.stack import put_stack
 from local.deployer import Deployer
 from local.emulator import Emulator
 from local.log_stream import LOG_GROUPS
@@ -29,7 +29,7 @@ DRAIN_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoints:
-    """Where the running service is reached."""
+    """Addresses of the running service."""
 
     http: str
     websocket: str
@@ -38,11 +38,11 @@ class Endpoints:
 
     @property
     def dashboard(self) -> str:
-        """A link that signs in: what is behind the # stays in the browser."""
+        """A link that signs in. The browser does not send the part after the #."""
         return f"{self.http}/#token={self.token}"
 
     def write(self, file: Path) -> None:
-        """Put them into `file` at once: who reads it sees all of it or none."""
+        """Write them to `file` atomically: a reader never sees half of the file."""
         draft = file.with_suffix(".tmp")
         draft.touch(mode=0o600)  # it holds a token
         draft.write_text(json.dumps(asdict(self), indent=2) + "\n")
@@ -57,7 +57,7 @@ class LocalStage:
         self._deployer = deployer
 
     def bring_up(self) -> Endpoints:
-        """Create, or bring up to date, everything of the stage.
+        """Create or update all resources of the stage.
 
         Raises: DeploymentError.
         """
@@ -65,12 +65,12 @@ class LocalStage:
         put_signing_keys(self._emulator.client, LOCAL_STAGE)
         put_token_keys(self._emulator.client, LOCAL_STAGE)
         complete_tables(self._emulator.client, LOCAL_STAGE)
-        self._forget_stream_mappings()
-        self._forget_logs()
+        self._delete_stream_mappings()
+        self._delete_logs()
         return self.deploy()
 
     def deploy(self) -> Endpoints:
-        """Make the code of this checkout live. Raises: DeploymentError."""
+        """Deploy the code of this checkout. Raises: DeploymentError."""
         apis = self._deployer.deploy()
         base = f"{self._emulator.endpoint}/_aws/execute-api"
         websocket = f"{base}/{apis.websocket_api_id}/{LOCAL_STAGE}"
@@ -82,11 +82,11 @@ class LocalStage:
         )
 
     def token(self, owner: str, scopes: Iterable[str]) -> str:
-        """A token of `owner`, signed with the stage's key."""
+        """Return a token of `owner`, signed with the stage's key."""
         return stage_token(self._emulator.client, owner, scopes)
 
     def sweep(self) -> None:
-        """Look now after what became due while nothing ran; the schedule's first time is a minute away."""
+        """Run the sweep for tasks that became due while nothing ran. The schedule starts a minute later."""
         event: dict[str, Any] = {"version": "0", "account": "", "region": "", "detail": {}, "resources": []}
         event |= {"detail-type": "Scheduled Event", "source": "aws.events", "time": "", "id": "start"}
         self._emulator.client("lambda").invoke(
@@ -94,9 +94,9 @@ class LocalStage:
         )
 
     def drain_stream(self) -> None:
-        """Return when push_updates has had nothing to do for a moment, or after `DRAIN_SECONDS`.
+        """Wait until push_updates has been idle for a moment, or for `DRAIN_SECONDS`.
 
-        A stopped emulator forgets how far it has read the stream.
+        A stopped emulator loses its position in the stream.
         """
         logs = self._emulator.client("logs")
         deadline = time.monotonic() + DRAIN_SECONDS
@@ -111,16 +111,15 @@ class LocalStage:
                 return
             time.sleep(0.1)
 
-    def _forget_stream_mappings(self) -> None:
-        """A restarted emulator skips records of a mapping it had; the deployment makes a new one."""
-        functions = self._emulator.client("lambda")
-        for mapping in functions.list_event_source_mappings(FunctionName=PUSH_FUNCTION)[
-            "EventSourceMappings"
-        ]:
-            functions.delete_event_source_mapping(UUID=mapping["UUID"])
+    def _delete_stream_mappings(self) -> None:
+        """Delete the stream mapping: a restarted emulator skips its records. The deployment adds another."""
+        lambda_client = self._emulator.client("lambda")
+        response = lambda_client.list_event_source_mappings(FunctionName=PUSH_FUNCTION)
+        for mapping in response["EventSourceMappings"]:
+            lambda_client.delete_event_source_mapping(UUID=mapping["UUID"])
 
-    def _forget_logs(self) -> None:
-        """Begin with empty logs: the emulator reads all of them whenever some are asked for."""
+    def _delete_logs(self) -> None:
+        """Delete old logs: the emulator reads all of them for every request."""
         logs = self._emulator.client("logs")
         for group in logs.describe_log_groups(logGroupNamePrefix=LOG_GROUPS)["logGroups"]:
             logs.delete_log_group(logGroupName=group["logGroupName"])

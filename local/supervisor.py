@@ -1,4 +1,4 @@
-"""The whole service on this machine, from its start to Ctrl-C."""
+"""Runs the whole service on this machine from its start to Ctrl-C."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ from chalicelib.settings import LOCAL_STAGE, Settings, SettingsError
 from infra.errors import AppImportError, DeploymentError
 from local import LocalStageError
 from local.deployer import Deployer, load_deployer
+from local.display import Display
 from local.emulator import Emulator
 from local.log_follower import LogFollower
 from local.log_stream import LOG_GROUPS, LogStream
-from local.only_one import only_one
-from local.probe import run_probe
+from local.single_instance import single_instance
+from local.smoke_test import run_smoke_test
 from local.sources import SourceWatcher
 from local.stage import Endpoints, LocalStage
-from local.terminal import Terminal
 
 ROOT: Final = Path(__file__).parents[1]
 HOME: Final = ROOT / ".local"
 ENDPOINTS: Final = HOME / "endpoints.json"
-LOOK_SECONDS: Final = 0.3
+POLL_SECONDS: Final = 0.3
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> int:
-    """The exit code: 0 after Ctrl-C, 1 after anything that made going on impossible."""
-    terminal = Terminal(Console(highlight=False))
+    """Run the service; return the exit code: 0 after Ctrl-C, 1 after an error."""
+    display = Display(Console(highlight=False))
     for number in STOP_SIGNALS:
         signal.signal(number, signal.default_int_handler)
     try:
         port = _port(os.environ)
-        with only_one(HOME):
-            _run(port, terminal)
+        with single_instance(HOME):
+            _run(port, display)
     except LocalStageError as error:
-        terminal.problem("The local stage cannot run", str(error))
+        display.problem("The local stage cannot run", str(error))
     except DeploymentError as error:
-        terminal.problem("The app cannot be deployed", str(error))
+        display.problem("The app cannot be deployed", str(error))
     except (BotoCoreError, ClientError) as error:
-        terminal.problem("The embedded AWS refused", f"{error}\n\nIts log is {HOME / 'ministack.log'}")
+        display.problem("The embedded AWS refused", f"{error}\n\nIts log is {HOME / 'ministack.log'}")
     except KeyboardInterrupt:
         return 0
     return 1
@@ -55,24 +55,24 @@ def main() -> int:
 def _port(environ: Mapping[str, str]) -> int:
     text = environ.get("PORT") or "4566"
     if not text.isdecimal() or not 1024 <= int(text) <= 65535:
-        raise LocalStageError(f"PORT={text}: a number from 1024 to 65535 is needed.")
+        raise LocalStageError(f"PORT={text} is not a number from 1024 to 65535.")
     return int(text)
 
 
 def _settings(environ: Mapping[str, str]) -> dict[str, str]:
-    """Settings in our own environment: their values, even empty ones, replace the local stage's.
+    """Return the settings in this process's environment. They replace the local stage's, even empty ones.
 
-    Raises: LocalStageError, naming the one that cannot be used.
+    Raises: LocalStageError, naming the invalid one.
     """
-    given = {name: environ[name] for name in sorted(Settings.variables()) if name in environ}
+    settings = {name: environ[name] for name in sorted(Settings.variables()) if name in environ}
     try:
-        Settings.from_env({**given, "STAGE": LOCAL_STAGE})
+        Settings.from_env({**settings, "STAGE": LOCAL_STAGE})
     except SettingsError as error:
         raise LocalStageError(str(error)) from None
-    return given
+    return settings
 
 
-def _run(port: int, terminal: Terminal) -> None:
+def _run(port: int, display: Display) -> None:
     emulator = Emulator(port, HOME, persist=True)
     deployer = Deployer(
         source=ROOT,
@@ -84,71 +84,71 @@ def _run(port: int, terminal: Terminal) -> None:
     stage = LocalStage(emulator, deployer)
     is_ready = False
     try:
-        with SourceWatcher(ROOT) as watcher:  # from before the first deployment, so that no save is missed
-            _start(emulator, stage, terminal)
+        with SourceWatcher(
+            ROOT
+        ) as watcher:  # starts before the first deployment, so that no saved file is missed
+            _start(emulator, stage, display)
             is_ready = True
-            _follow(emulator, stage, watcher, terminal)
+            _follow(emulator, stage, watcher, display)
     finally:
-        _stop(emulator, stage if is_ready else None, terminal)
+        _stop(emulator, stage if is_ready else None, display)
 
 
-def _start(emulator: Emulator, stage: LocalStage, terminal: Terminal) -> None:
+def _start(emulator: Emulator, stage: LocalStage, display: Display) -> None:
     started = time.monotonic()
-    ENDPOINTS.unlink(missing_ok=True)  # of a run that was killed
-    terminal.step("Starting the embedded AWS ...")
-    load_deployer()  # beside the server, it is needed when that answers
+    ENDPOINTS.unlink(missing_ok=True)  # a killed run left it
+    display.step("Starting the embedded AWS ...")
+    load_deployer()  # it loads while the server starts
     emulator.start()
-    terminal.step("Creating tables and queues, deploying the app ...")
+    display.step("Creating tables and queues, deploying the app ...")
     endpoints = stage.bring_up()
-    terminal.step("Sending a first task through ...")
-    probe_seconds = _probe(emulator, endpoints, terminal)
+    display.step("Running a first task ...")
+    task_seconds = _smoke_test(emulator, endpoints, display)
     endpoints.write(ENDPOINTS)
-    if emulator.has_past:
+    if emulator.has_saved_state:
         stage.sweep()
-    terminal.ready(endpoints, time.monotonic() - started, probe_seconds)
+    display.ready(endpoints, time.monotonic() - started, task_seconds)
 
 
-def _probe(emulator: Emulator, endpoints: Endpoints, terminal: Terminal) -> float:
-    """How long a task takes once every function is warm. What they logged is shown if it fails."""
+def _smoke_test(emulator: Emulator, endpoints: Endpoints, display: Display) -> float:
+    """Return the seconds that a task takes when every function is warm. Print the logs if it fails."""
     logs = LogStream(emulator.client("logs"), LOG_GROUPS)
     try:
-        run_probe(endpoints)
-        return run_probe(endpoints)
+        run_smoke_test(endpoints)
+        return run_smoke_test(endpoints)
     except LocalStageError:
         for line in logs.read_new():
-            terminal.log(line)
+            display.log(line)
         raise
 
 
-def _follow(emulator: Emulator, stage: LocalStage, watcher: SourceWatcher, terminal: Terminal) -> None:
-    """Show what the functions log and deploy what is saved, until a signal or the server's end."""
-    logs = LogFollower(emulator, terminal)
+def _follow(emulator: Emulator, stage: LocalStage, watcher: SourceWatcher, display: Display) -> None:
+    """Print the functions' logs and deploy saved files, until a signal or the end of the server."""
+    logs = LogFollower(emulator, display)
     while True:
-        if saved := watcher.wait(LOOK_SECONDS):
-            _redeploy(saved, stage, terminal)
+        if saved := watcher.wait(POLL_SECONDS):
+            _redeploy(saved, stage, display)
         logs.show_new()
         emulator.check()
 
 
-def _redeploy(saved: set[Path], stage: LocalStage, terminal: Terminal) -> None:
+def _redeploy(saved: set[Path], stage: LocalStage, display: Display) -> None:
     started = time.monotonic()
     try:
         stage.deploy()
     except AppImportError as error:
-        terminal.problem("Not deployed: the code before this one stays live", str(error))
+        display.problem("Not deployed: the previous code stays live", str(error))
     except DeploymentError as error:
-        terminal.problem("The deployment failed", str(error))
+        display.problem("The deployment failed", str(error))
     else:
-        terminal.redeployed(saved, time.monotonic() - started)
+        display.redeployed(saved, time.monotonic() - started)
 
 
-def _stop(emulator: Emulator, stage: LocalStage | None, terminal: Terminal) -> None:
-    """Stop the emulator; the stream is drained first if the `stage` on it was ready."""
+def _stop(emulator: Emulator, stage: LocalStage | None, display: Display) -> None:
+    """Stop the emulator. If its `stage` was ready, drain the stream first."""
     for number in STOP_SIGNALS:
-        signal.signal(
-            number, signal.SIG_IGN
-        )  # stopping takes a second or two; impatience must not cost the state
-    terminal.step("\nStopping ...")
+        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would lose the state that is being saved
+    display.step("\nStopping ...")
     ENDPOINTS.unlink(missing_ok=True)
     try:
         if stage and emulator.is_running:

@@ -8,7 +8,7 @@
             assert task["status"] == "succeeded"
             assert task["result"] == "Hello, Ada"
 
-AWS is moto, the stack is infra/template.yaml, and time stands still until a test moves it: a task that
+AWS is moto, the stack is infra/stacks/data.yaml, and time stands still until a test moves it: a task that
 waits an hour for its retry is run as soon as `drain` has moved the clock there.
 """
 
@@ -38,7 +38,7 @@ from chalicelib.domain.task_types import TaskTypes
 from chalicelib.domain.views import task_view
 from chalicelib.services.runtime import Runtime
 from chalicelib.settings import Settings
-from infra.templates import DATA, load
+from infra.stacks.templates import DATA, load
 from local.tokens import mint_token
 from tests.support.aws_requests import REGION, MotoClients
 
@@ -59,7 +59,7 @@ RESPONSES_METHODS.clear()
 
 @cache
 def template() -> str:
-    """infra/template.yaml, as far as the service needs it.
+    """infra/stacks/data.yaml, as far as the service needs it.
 
     Without encryption: the RSA key that moto makes for it is most of a kit's time. With a tab, which JSON
     allows and YAML does not: moto tries its slow YAML reader first, which so gives up at once.

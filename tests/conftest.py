@@ -23,9 +23,11 @@ pytest_plugins = ["tests.support.recorded_calls"]
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+Printed = Callable[[], list[dict[str, Any]]]
+
 
 @pytest.fixture
-def printed(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
+def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
     """The JSON lines that the service printed since the last call: its logs and metrics."""
     from chalicelib.observability import configure  # noqa: PLC0415 - after the environment is set
 

@@ -18,6 +18,7 @@ ALL = [
     *TESTS,
     *sorted((ROOT / "infra").rglob("*.py")),
     *sorted((ROOT / "local").rglob("*.py")),
+    *sorted((ROOT / "tools").rglob("*.py")),
 ]
 
 MODULE_LIMIT_LINES = 400
@@ -213,7 +214,7 @@ class TestArrows:
             if isinstance(node, ast.If) and ast.unparse(node.test) == "Settings.deploying()"
         ]
         assert [ast.unparse(statement) for node in guarded for statement in node.body] == [
-            "import infra.chalice_extension"
+            "import infra.deployer.chalice_patches"
         ]
         unguarded = [node for node in app.body if isinstance(node, ast.Import | ast.ImportFrom)]
         assert not [node for node in unguarded if "infra" in ast.unparse(node)]

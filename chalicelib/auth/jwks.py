@@ -34,10 +34,10 @@ Keys = dict[tuple[str, str], Any]
 
 
 def fetch_key_set(url: str) -> bytes:
-    """The body behind a provider's URL, by the guarded fetcher: bounded in time and size."""
-    from chalicelib.fetching import Request, expect_success, guarded  # noqa: PLC0415 - few stages need it
+    """The body behind a provider's URL, within limits of time and size."""
+    from chalicelib.fetching import Request, expect_success, fetch  # noqa: PLC0415 - few stages need it
 
-    response = guarded().fetch(Request(url=url), timeout_seconds=3, limit_bytes=_BODY_LIMIT_BYTES)
+    response = fetch(Request(url=url), timeout_seconds=3, limit_bytes=_BODY_LIMIT_BYTES)
     expect_success(response)
     return response.body
 

@@ -1,4 +1,4 @@
-"""One HTTP exchange over a connected socket, bounded in bytes and in time as a whole."""
+"""One HTTP exchange over a connected socket, with a limit of bytes and one deadline for all of it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _FOLD = re.compile(r"\s*[\r\n]+\s*")
 
 
 class Deadline:
-    """The end of an exchange, whatever its parts take."""
+    """The moment at which an exchange ends, however its time was spent."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._end = time.monotonic() + seconds
 
     def remaining(self) -> float:
-        """The seconds left, above 0. Raises: TimeoutError when there are none."""
+        """The seconds left, above 0. Raises: TimeoutError after the deadline."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise TimeoutError
@@ -36,26 +36,26 @@ class Deadline:
 
 
 class HeadersTooLarge(HTTPException):
-    """More came before the body than HEADERS_LIMIT_BYTES."""
+    """The status line and headers are longer than HEADERS_LIMIT_BYTES."""
 
 
 def exchange(
     sock: socket.socket, target: Target, request: Request, deadline: Deadline, limit_bytes: int
 ) -> Response:
-    """Send the request and read its answer, of the body at most `limit_bytes`.
+    """Send the request and return its response, with at most `limit_bytes` of the body.
 
-    Raises: OSError (TimeoutError after the deadline) and HTTPException when no whole answer came.
+    Raises: OSError (TimeoutError after the deadline) and HTTPException without a complete response.
     """
-    wire = _Wire(sock, deadline)
+    bounded = _BoundedSocket(sock, deadline)
     connection = HTTPConnection(target.host, target.port)
-    connection.sock = cast(socket.socket, wire)  # http.client uses no more of a socket than _Wire has
-    # No Accept-Encoding but this one: a few compressed kilobytes could unpack to gigabytes.
-    own = {"host": target.host_header, "accept-encoding": "identity", "connection": "close"}
+    connection.sock = cast(socket.socket, bounded)  # http.client uses these methods only
+    # No compression: a few compressed kilobytes could unpack to gigabytes.
+    fixed = {"host": target.host_header, "accept-encoding": "identity", "connection": "close"}
     connection.request(
-        request.method, target.path, request.body, {"user-agent": USER_AGENT, **request.headers, **own}
+        request.method, target.path, request.body, {"user-agent": USER_AGENT, **request.headers, **fixed}
     )
     with connection.getresponse() as response:
-        wire.headers_are_over()
+        bounded.end_of_headers()
         body = _body(response, limit_bytes)
         return Response(
             status=response.status,
@@ -67,7 +67,7 @@ def exchange(
 
 def _body(response: HTTPResponse, limit_bytes: int) -> bytes:
     body = response.read(limit_bytes + 1)
-    # read(n) takes an early end of the connection for the end of the body.
+    # read(n) treats a connection that closes early as the end of the body.
     if response.length and len(body) <= limit_bytes:
         raise IncompleteRead(body, response.length)
     return body
@@ -82,10 +82,10 @@ def _headers(response: HTTPResponse) -> dict[str, str]:
     return headers
 
 
-class _Wire:
-    """The part of a socket that http.client uses, where every wait ends at the deadline.
+class _BoundedSocket:
+    """The methods of a socket that http.client uses. Every wait ends at the deadline.
 
-    A socket's own timeout starts anew with each byte: a server that sends one a second would never end.
+    A socket's own timeout restarts with each byte, so a server that sends one byte a second would never end.
     """
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
@@ -103,18 +103,18 @@ class _Wire:
         assert mode == "rb"
         return io.BufferedReader(self._reader)
 
-    def headers_are_over(self) -> None:
+    def end_of_headers(self) -> None:
         self._reader.allowance = None
 
     def close(self) -> None:
-        """Leave the socket open: whoever connected it closes it, after the body was read."""
+        """Leave the socket open: the fetcher closes it after the body is read."""
 
 
 class _Reader(io.RawIOBase):
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._sock = sock
         self._deadline = deadline
-        self.allowance: int | None = HEADERS_LIMIT_BYTES  #: bytes that may still come; None: any number
+        self.allowance: int | None = HEADERS_LIMIT_BYTES  #: bytes still accepted; None: any number
 
     def readable(self) -> bool:
         return True

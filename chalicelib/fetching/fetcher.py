@@ -1,4 +1,4 @@
-"""The one way out: names resolved once, every address checked, everything bounded."""
+"""Fetches URLs: each name is resolved once, each address is checked, time and size have limits."""
 
 from __future__ import annotations
 
@@ -22,22 +22,26 @@ from chalicelib.settings import Settings
 MAX_REDIRECTS = 5
 _RESERVE_SECONDS = 1.0
 
+#: getaddrinfo's errors for a name that does not exist, and for a name without an address (Linux).
+#: Others, such as EAI_AGAIN of a resolver that does not respond, can be different on the next attempt.
+_NO_ADDRESS = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+
 Resolve = Callable[..., list[tuple[Any, ...]]]
 Connect = Callable[[tuple[str, int], float], socket.socket]
 
 
 @cache
 def _system_tls() -> ssl.SSLContext:
-    """The system's certificate authorities; reading them takes longer than most requests."""
+    """A context with the system's certificate authorities; reading them takes longer than most requests."""
     return ssl.create_default_context()
 
 
 class Fetcher:
     """Fetches URLs that users wrote.
 
-    Only addresses of the public internet are connected to, whatever a name resolves to and however a number
-    is spelled; `allowed_hosts` (as written in the URL, in lower case) are trusted to be anywhere. A proxy
-    named by the environment is not used.
+    It connects to addresses of the public internet only, in any notation and after name resolution. The
+    `allowed_hosts`, compared with the host in the URL, may have any address. Proxy variables of the
+    environment are ignored.
     """
 
     def __init__(
@@ -48,7 +52,7 @@ class Fetcher:
         connect: Connect = socket.create_connection,
         tls: Callable[[], ssl.SSLContext] = _system_tls,
     ) -> None:
-        self._allowed_hosts = frozenset(host.lower().strip("[]") for host in allowed_hosts)
+        self._allowed_hosts = frozenset(host.lower().strip("[]").removesuffix(".") for host in allowed_hosts)
         self._resolve = resolve
         self._connect = connect
         self._tls = tls
@@ -56,11 +60,11 @@ class Fetcher:
     def fetch(
         self, request: Request, *, timeout_seconds: float, limit_bytes: int, follow_redirects: bool = False
     ) -> Response:
-        """The answer to a request, within `timeout_seconds` in all, with at most `limit_bytes` of its body.
+        """The response, within `timeout_seconds` in all, with at most `limit_bytes` of its body.
 
-        Redirects are answers like any other, unless they are to be followed: then up to MAX_REDIRECTS, each
-        judged like the first URL. Raises: Rejected for what is not fetched; FetchError when no answer came;
-        NonRetryable after too many redirects.
+        `follow_redirects` follows up to MAX_REDIRECTS, each checked like the first URL; without it a redirect
+        is returned. Raises: Rejected for a URL that is not fetched and for a host without an address;
+        FetchError without a complete response; NonRetryable after too many redirects.
         """
         deadline = Deadline(timeout_seconds)
         for _ in range(MAX_REDIRECTS + 1):
@@ -80,27 +84,32 @@ class Fetcher:
 
     def _addresses(self, target: Target, deadline: Deadline) -> list[str]:
         """The addresses of the target's host, all of them public. Raises: Rejected, OSError."""
-        found = [str(sockaddr[0]) for *_, sockaddr in self._look_up(target, deadline)]
-        # One private address among public ones is refused too: it is a trick, or will not work anyway.
-        if target.host not in self._allowed_hosts and not all(map(is_public, found)):
+        try:
+            addresses = [str(sockaddr[0]) for *_, sockaddr in self._resolved(target, deadline)]
+        except socket.gaierror as error:
+            if error.errno not in _NO_ADDRESS:
+                raise
+            raise Rejected(f"{target.host} cannot be resolved: {error.strerror}") from error
+        # One private address among public ones is refused too: it is an attack, or it does not work anyway.
+        if target.host not in self._allowed_hosts and not all(map(is_public, addresses)):
             raise Rejected(f"{target.host} leads to an address that is not public")
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(addresses))
 
-    def _look_up(self, target: Target, deadline: Deadline) -> list[tuple[Any, ...]]:
-        """What getaddrinfo says, within the deadline: it takes no timeout, and a name's owner can be slow."""
-        answer: Future[list[tuple[Any, ...]]] = Future()
+    def _resolved(self, target: Target, deadline: Deadline) -> list[tuple[Any, ...]]:
+        """getaddrinfo's result, within the deadline: it has no timeout, and a name server can be slow."""
+        result: Future[list[tuple[Any, ...]]] = Future()
 
-        def ask() -> None:
+        def resolve() -> None:
             try:
-                answer.set_result(self._resolve(target.host, target.port, type=socket.SOCK_STREAM))
+                result.set_result(self._resolve(target.host, target.port, type=socket.SOCK_STREAM))
             except (OSError, UnicodeError) as error:
-                answer.set_exception(error)
+                result.set_exception(error)
 
-        Thread(target=ask, name="name look-up", daemon=True).start()
-        return answer.result(deadline.remaining())
+        Thread(target=resolve, name="name resolution", daemon=True).start()
+        return result.result(deadline.remaining())
 
     def _connected(self, target: Target, addresses: list[str], deadline: Deadline) -> socket.socket:
-        """A connection to the first address that takes one; each gets its share of the time that is left."""
+        """A connection to the first address that accepts one; each gets an equal share of the time left."""
         failure: OSError = OSError("the name has no address")
         for index, address in enumerate(addresses):
             try:
@@ -114,24 +123,31 @@ class Fetcher:
     def _secured(self, sock: socket.socket, target: Target, deadline: Deadline) -> socket.socket:
         try:
             sock.settimeout(deadline.remaining())
-            return self._tls().wrap_socket(sock, server_hostname=target.host.rstrip("."))
+            return self._tls().wrap_socket(sock, server_hostname=target.host)
         except BaseException:
             sock.close()
             raise
 
 
-def guarded() -> Fetcher:
-    """A fetcher that allows what this stage's settings allow."""
-    return Fetcher(allowed_hosts=Settings.current().fetch_allowed_hosts)
+def fetch(
+    request: Request, *, timeout_seconds: float, limit_bytes: int, follow_redirects: bool = False
+) -> Response:
+    """The response, as `Fetcher.fetch` returns it, with the private hosts that the settings allow."""
+    return Fetcher(allowed_hosts=Settings.current().fetch_allowed_hosts).fetch(
+        request,
+        timeout_seconds=timeout_seconds,
+        limit_bytes=limit_bytes,
+        follow_redirects=follow_redirects,
+    )
 
 
 def time_left(context: TaskContext) -> float:
-    """The seconds that a fetch may take, so that its task can still say how it ended."""
+    """The seconds that a fetch may take, with the time for recording the outcome subtracted."""
     return max(context.remaining_seconds() - _RESERVE_SECONDS, 0.0)
 
 
 def _reason(error: OSError | HTTPException, target: Target, deadline: Deadline) -> str:
-    """What went wrong in words that hold nothing of the request but host and port."""
+    """The failure in words, with nothing of the request but host and port."""
     if isinstance(error, TimeoutError):
         return f"{target} did not answer within {deadline.seconds:g} s"
     if isinstance(error, HTTPException):

@@ -1,4 +1,4 @@
-"""A request, its response, and why there is none."""
+"""A request, its response, and the error of a fetch without a response."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from chalicelib.fetching import charset
 from chalicelib.fetching.target import Target, join
 
-# Another origin gets only what is known to hold no secret: an API key can be in a header of any name.
-_SENT_TO_ANY_ORIGIN = frozenset(
+# Another origin gets only headers that never hold a secret: an API key can be in a header of any name.
+_SAFE_FOR_ANY_ORIGIN = frozenset(
     {
         "accept",
         "accept-language",
@@ -20,20 +20,20 @@ _SENT_TO_ANY_ORIGIN = frozenset(
         "webhook-timestamp",
     }
 )
-# Headers that speak of a body, and so go with it.
-_OF_THE_BODY = frozenset(
+# Headers that describe a body; they are dropped with it.
+_BODY_HEADERS = frozenset(
     {"content-encoding", "content-language", "content-type", "webhook-signature", "webhook-timestamp"}
 )
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class FetchError(Exception):
-    """No usable answer came, this time: the message tells host, port and reason, no more of the URL."""
+    """No usable response this time. The message has host, port and reason, and no more of the URL."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """What to send."""
+    """An HTTP request."""
 
     url: str
     method: str = "GET"
@@ -41,37 +41,38 @@ class Request:
     body: bytes | None = None
 
     def redirected(self, status: int, location: str) -> Request:
-        """The request that a redirect of this one asks for.
+        """The request that follows a redirect of this one.
 
         303, and 301 and 302 after a POST, become a GET without a body (RFC 9110, 15.4). Headers that can hold
-        a secret stay behind when the origin changes. Raises: Rejected when `location` is not fetched.
+        a secret are dropped when the origin changes. Raises: Rejected for a `location` that is not fetched.
         """
-        after = replace(self, url=join(self.url, location))
+        request = replace(self, url=join(self.url, location))
         if (status == 303 and self.method != "HEAD") or (status in (301, 302) and self.method == "POST"):
-            after = replace(after, method="GET", body=None, headers=_without(self.headers, _OF_THE_BODY))
-        if Target.parse(after.url).origin != Target.parse(self.url).origin:
-            kept = {name: value for name, value in after.headers.items() if name in _SENT_TO_ANY_ORIGIN}
-            after = replace(after, headers=kept)
-        return after
+            headers = _without(self.headers, _BODY_HEADERS)
+            request = replace(request, method="GET", body=None, headers=headers)
+        if Target.parse(request.url).origin != Target.parse(self.url).origin:
+            safe = {name: value for name, value in request.headers.items() if name in _SAFE_FOR_ANY_ORIGIN}
+            request = replace(request, headers=safe)
+        return request
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Response:
-    """What was answered."""
+    """An HTTP response."""
 
     status: int
-    headers: Mapping[str, str]  #: names in lower case; a repeated one's values are joined by ", "
+    headers: Mapping[str, str]  #: names in lower case; repeated values are joined by ", "
     body: bytes
-    truncated: bool  #: the body was longer than asked for
+    truncated: bool  #: the body was longer than `limit_bytes`
 
     @property
     def location(self) -> str | None:
-        """Where the answer redirects to, if it does."""
+        """The target of a redirect; None without one."""
         return (self.headers.get("location") or None) if self.status in _REDIRECTS else None
 
     @property
     def text(self) -> str:
-        """The body in the charset it declares, else UTF-8, with U+FFFD for what cannot be read."""
+        """The body in its declared charset, else UTF-8, with U+FFFD for undecodable bytes."""
         return charset.decode(self.body, self.headers.get("content-type", ""), cut=self.truncated)
 
 

@@ -1,4 +1,4 @@
-"""Where a URL leads."""
+"""Parses a URL into the parts that are checked and connected to."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from chalicelib.domain.outcomes import Rejected
 URL_LIMIT_CHARACTERS = 4096
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
-# What is no URL anywhere: urlsplit drops some of these in silence, and a request line must not hold them.
+# Never valid in a URL: urlsplit silently drops some of these, and a request line must not contain them.
 _NOT_IN_A_URL = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 _ASCII = string.ascii_letters + string.digits + string.punctuation
 
 
 def _without_controls(url: str) -> str:
-    if found := _NOT_IN_A_URL.search(url):
+    if match := _NOT_IN_A_URL.search(url):
         raise PydanticCustomError(
             "url_characters",
             "character {position} cannot be in a URL: percent-encode it",
-            {"position": found.start() + 1},
+            {"position": match.start() + 1},
         )
     return url
 
 
-#: A URL in a payload. Where it leads is judged when it is fetched: a name may lead elsewhere by then.
+#: A URL in a payload. Its address is checked on each fetch, since a name can resolve differently by then.
 Url = Annotated[
     str, StringConstraints(min_length=1, max_length=URL_LIMIT_CHARACTERS), AfterValidator(_without_controls)
 ]
@@ -40,23 +40,23 @@ Url = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A URL in its parts: whatever checks or connects reads these and never parses the URL again."""
+    """The parts of a URL. Checks and connections use these parts; nothing parses the URL again."""
 
     scheme: str  #: http or https
-    host: str  #: as written, in lower case, without brackets
+    host: str  #: in lower case, without brackets and without a trailing dot
     port: int
     path: str  #: with the query, percent-encoded
 
     @classmethod
     def parse(cls, url: str) -> Target:
-        """Raises: Rejected when it is no URL, or not one that is fetched."""
+        """The parts of `url`. Raises: Rejected for an invalid URL and for one that is not fetched."""
         if _NOT_IN_A_URL.search(url):
-            raise Rejected("the URL holds a space or a control character: percent-encode it")
+            raise Rejected("the URL contains a space or a control character: percent-encode it")
         try:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
-            raise Rejected(f"the URL cannot be read: {error}") from None
+            raise Rejected(f"the URL is not valid: {error}") from None
         if parts.scheme not in _DEFAULT_PORTS:
             raise Rejected(
                 f"only http and https are fetched, not {parts.scheme[:20] or 'a URL without a scheme'}"
@@ -69,12 +69,12 @@ class Target:
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """What two URLs share when the same server answers them."""
+        """Equal for two URLs of the same origin (RFC 6454)."""
         return self.scheme, self.host, self.port
 
     @property
     def host_header(self) -> str:
-        """The value of the Host header; it names the port only where it is not the scheme's own."""
+        """The value of the Host header, with the port unless it is the scheme's default."""
         return self._bracketed if self.port == _DEFAULT_PORTS[self.scheme] else str(self)
 
     @property
@@ -82,18 +82,18 @@ class Target:
         return f"[{self.host}]" if ":" in self.host else self.host
 
     def __str__(self) -> str:
-        """Host and port: what may be told and logged of a URL, for path and query can hold secrets."""
+        """Host and port, for messages and logs: path and query can hold secrets."""
         return f"{self._bracketed}:{self.port}"
 
 
 def join(base: str, location: str) -> str:
-    """The URL that a Location header names, seen from `base`. Raises: Rejected when it names none."""
-    # http.client reads headers as latin-1; servers that send other characters mean UTF-8.
+    """The absolute URL of a Location header. Raises: Rejected when it is not valid."""
+    # http.client decodes headers as latin-1; servers send other characters as UTF-8.
     encoded = quote(location, safe=_ASCII, encoding="latin-1", errors="replace")
     try:
         return urljoin(base, encoded)
     except ValueError as error:
-        raise Rejected(f"the answer redirects to what is no URL: {error}") from None
+        raise Rejected(f"the response redirects to a URL that is not valid: {error}") from None
 
 
 def _host(parts: SplitResult) -> str:
@@ -101,8 +101,8 @@ def _host(parts: SplitResult) -> str:
     if "[" in parts.netloc:
         return _ipv6(host)
     try:
-        # Also turns look-alikes (full-width digits and dots) into what a resolver would make of them.
-        host = host.encode("idna").decode("ascii").lower()
+        # This also maps look-alikes (full-width digits and dots) as a resolver would.
+        host = host.encode("idna").decode("ascii").lower().removesuffix(".")
     except UnicodeError:
         raise Rejected("the URL's host is not a valid name") from None
     if not _HOST.fullmatch(host):

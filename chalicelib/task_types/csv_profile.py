@@ -1,4 +1,4 @@
-"""`csv.profile`: what a CSV holds, column by column."""
+"""`csv.profile`: the types and ranges of a CSV's columns."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from chalicelib import fetching
 from chalicelib.domain.outcomes import Cancel, Rejected
 from chalicelib.domain.task_types import Lane, TaskContext, task_type
 from chalicelib.fetching import Request, Url, expect_success
-from chalicelib.task_types.csv_columns import Column, ColumnProfile
-from chalicelib.task_types.csv_source import Source
+from chalicelib.task_types._csv_columns import Column, ColumnProfile
+from chalicelib.task_types._csv_source import Source
 
 TEXT_LIMIT_CHARACTERS = 262_144
 URL_LIMIT_BYTES = 10_000_000
@@ -22,7 +22,7 @@ PROGRESS_ROWS = 1000
 
 
 class CsvProfile(BaseModel):
-    """The CSV itself, or where it is."""
+    """The CSV itself, or its URL."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -37,16 +37,16 @@ class CsvProfile(BaseModel):
 
 
 class Profile(TypedDict):
-    """How many rows are below the header, and what each column holds."""
+    """The number of rows below the header, and the profile of each column."""
 
     rows: int
     columns: list[ColumnProfile]
 
 
-# One at a time: ten CSVs of 10 MB side by side would share one processor and all run late.
+# The long lane runs one task at a time: ten CSVs of 10 MB on one processor would all be late.
 @task_type("csv.profile", payload=CsvProfile, lane=Lane.LONG, max_attempts=5, timeout_seconds=120)
 def csv_profile(payload: CsvProfile, context: TaskContext) -> Profile | Cancel:
-    """Tell the type, range, mean and number of different values of each column of a CSV.
+    """Return the type, range, mean and number of different values of each column of a CSV.
 
     The first line names the columns; comma, semicolon, tab or "|" separates them; blank lines are skipped.
     A column is a string as soon as one of its values is.
@@ -75,7 +75,7 @@ def csv_profile(payload: CsvProfile, context: TaskContext) -> Profile | Cancel:
 
 
 def _fetched(url: str, context: TaskContext) -> Source:
-    response = fetching.guarded().fetch(
+    response = fetching.fetch(
         Request(url=url, headers={"accept": "text/csv, */*;q=0.5"}),
         timeout_seconds=min(URL_TIMEOUT_SECONDS, fetching.time_left(context)),
         limit_bytes=URL_LIMIT_BYTES,

@@ -1,4 +1,4 @@
-"""Task types for trying the service out: one that takes time, one that fails."""
+"""Task types to try the service with: one takes time, one fails."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ from chalicelib.domain.task_types import Lane, TaskContext, task_type
 
 
 class Sleep(BaseModel):
-    """How long, and in how many steps."""
+    """The duration and the number of steps."""
 
     model_config = ConfigDict(extra="forbid")
 
-    seconds: float = Field(ge=0, le=100, allow_inf_nan=False, description="As long as the fast lane allows.")
+    seconds: float = Field(
+        ge=0, le=100, allow_inf_nan=False, description="At most what the fast lane allows."
+    )
     steps: int = Field(default=10, ge=1, le=100)
 
 
 class Slept(TypedDict):
-    """How long it was."""
+    """The duration."""
 
     slept_seconds: float
 
 
 @task_type("demo.sleep", payload=Sleep, lane=Lane.FAST, max_attempts=3, timeout_seconds=100)
 def sleep(payload: Sleep, context: TaskContext) -> Slept | Cancel:
-    """Sleep in steps, with progress after each; a cancel ends it after the step it came in."""
+    """Sleep in steps and report progress after each; a cancel request ends the task after its step."""
     for step in range(1, payload.steps + 1):
         time.sleep(payload.seconds / payload.steps)
         context.progress(100 * step / payload.steps, f"step {step} of {payload.steps}")
@@ -38,12 +40,12 @@ def sleep(payload: Sleep, context: TaskContext) -> Slept | Cancel:
 
 
 class Fail(BaseModel):
-    """With which words, and how often."""
+    """The error message, and the number of failures."""
 
     model_config = ConfigDict(extra="forbid")
 
     message: str = Field(default="This task fails on purpose.", max_length=1000)
-    times: int | None = Field(default=None, ge=0, description="Attempts that fail; all when null.")
+    times: int | None = Field(default=None, ge=0, description="Number of attempts that fail; null fails all.")
 
 
 class Survived(TypedDict):
@@ -53,7 +55,7 @@ class Survived(TypedDict):
 
 
 class FailedOnPurpose(Exception):
-    """What the task was asked to do."""
+    """The failure that the payload requests."""
 
 
 @task_type("demo.fail", payload=Fail, max_attempts=3)

@@ -1,4 +1,4 @@
-"""`http.request`: call an HTTP endpoint, again until it answers well."""
+"""`http.request`: call an HTTP endpoint, with retries."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from chalicelib.domain.task_types import TaskContext, task_type
 from chalicelib.fetching import Request, Response, Target, Url, expect_success
 
 BODY_LIMIT_BYTES = 65_536
-_SECRET_PREFIX = "whsec_"  # noqa: S105 - how Standard Webhooks marks a secret
+_SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix of secrets in Standard Webhooks
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _NOT_IN_A_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
-#: What the connection is made of: two opinions about where a request ends are a smuggled second request.
+#: Headers of the connection: a second opinion about the end of a request would allow request smuggling.
 _SET_BY_THE_SERVICE = frozenset(
     {
         "accept-encoding",
@@ -40,13 +40,13 @@ _SET_BY_THE_SERVICE = frozenset(
         "upgrade",
     }
 )
-# A body that is a file would be mostly control characters, each of them six bytes of JSON.
+# A binary body would be mostly control characters, each of which is six bytes of JSON.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def _header_name(name: str) -> str:
     if not _NAME.fullmatch(name):
-        raise PydanticCustomError("header_name", "this is not the name of a header")
+        raise PydanticCustomError("header_name", "this is not a valid header name")
     if name.lower() in _SET_BY_THE_SERVICE or name.lower().startswith("webhook-"):
         raise PydanticCustomError("header_name", "this header is set by the service")
     return name
@@ -55,14 +55,14 @@ def _header_name(name: str) -> str:
 def _header_value(value: str) -> str:
     if _NOT_IN_A_VALUE.search(value):
         raise PydanticCustomError(
-            "header_value", "a header holds no line breaks or other control characters, and only latin-1"
+            "header_value", "a header value is latin-1 without line breaks or other control characters"
         )
     return value
 
 
 def _each_once(headers: dict[str, str]) -> dict[str, str]:
     if len({name.lower() for name in headers}) < len(headers):
-        raise PydanticCustomError("header_twice", "a header is given twice, in upper and lower case")
+        raise PydanticCustomError("header_twice", "the same header is given twice in different case")
     return headers
 
 
@@ -71,7 +71,9 @@ def _encodable(body: JsonValue) -> JsonValue:
         try:
             body.encode()
         except UnicodeEncodeError:
-            raise PydanticCustomError("body_text", "half a surrogate pair cannot be sent as text") from None
+            raise PydanticCustomError(
+                "body_text", "text with half a surrogate pair cannot be encoded"
+            ) from None
     return body
 
 
@@ -81,7 +83,7 @@ Headers = Annotated[dict[HeaderName, HeaderValue], Field(max_length=50), AfterVa
 
 
 class HttpRequest(BaseModel):
-    """The request to make."""
+    """The request to send."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -89,19 +91,19 @@ class HttpRequest(BaseModel):
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = "GET"
     headers: Headers = Field(default_factory=dict)
     body: Annotated[JsonValue, AfterValidator(_encodable)] = Field(
-        default=None, description="Text is sent as it is, other values as JSON; null sends no body."
+        default=None, description="A string is sent as it is, another value as JSON; null sends no body."
     )
     timeout_seconds: float = Field(default=10, gt=0, le=60, allow_inf_nan=False)
     secret: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9_.-]{1,64}$",
-        description="The name of the secret that signs the request (Standard Webhooks).",
+        description="Name of the secret that signs the request (Standard Webhooks).",
     )
     follow_redirects: bool = False
 
 
 class HttpResult(TypedDict):
-    """What was answered."""
+    """The response."""
 
     status: int
     headers: dict[str, str]  #: names in lower case
@@ -111,11 +113,11 @@ class HttpResult(TypedDict):
 
 @task_type("http.request", payload=HttpRequest, max_attempts=5, timeout_seconds=70)
 def http_request(payload: HttpRequest, context: TaskContext) -> HttpResult:
-    """Call an HTTP endpoint; 2xx succeeds, 408, 429 and 5xx are tried again, anything else fails.
+    """Call an HTTP endpoint: 2xx succeeds, 408, 429 and 5xx are retried, anything else fails.
 
-    Every attempt carries the task's id as `webhook-id`, so that a receiver can tell a repeat.
+    Every attempt sends the task's id as `webhook-id`, so that a receiver can detect a repeated request.
     """
-    response = fetching.guarded().fetch(
+    response = fetching.fetch(
         _request(payload, context),
         timeout_seconds=min(payload.timeout_seconds, fetching.time_left(context)),
         limit_bytes=BODY_LIMIT_BYTES,
@@ -144,9 +146,9 @@ def _encoded(body: Any) -> tuple[bytes | None, dict[str, str]]:
 
 
 def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """The headers that prove a body's sender and time (Standard Webhooks, symmetric).
+    """The headers that authenticate a body and its time (Standard Webhooks, symmetric).
 
-    Raises: Rejected when the secret is not "whsec_" and base64.
+    Raises: Rejected when the secret is not "whsec_" followed by base64.
     """
     try:
         key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)

@@ -6,11 +6,14 @@
         task = client.run("demo.sleep", {"seconds": 2})
         print(task.status, task.result)
 
-`AsyncClient` has the same methods, to be awaited. What can go wrong is in `errors`.
+`AsyncClient` has the same methods for asyncio. `errors` shows the tree of exceptions.
 """
 
-from task_service_client.async_client import AsyncClient
-from task_service_client.client import Client
+from task_service_client._async_client import AsyncClient
+from task_service_client._client import Client
+from task_service_client._redrive_operations import Filter
+from task_service_client._retries import Retries
+from task_service_client._version import __version__
 from task_service_client.errors import (
     BadRequest,
     Conflict,
@@ -45,8 +48,6 @@ from task_service_client.models import (
     TaskError,
     TaskType,
 )
-from task_service_client.redrive_operations import Filter
-from task_service_client.retries import Retries
 
 __all__ = [
     "AsyncClient",
@@ -83,4 +84,5 @@ __all__ = [
     "Unavailable",
     "Unreachable",
     "WaitTimeout",
+    "__version__",
 ]

@@ -1,4 +1,4 @@
-"""`python -m task_service_client` is `tasks`."""
+"""Run the command line: `python -m task_service_client` is the same as `tasks`."""
 
 import sys
 

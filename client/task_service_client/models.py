@@ -1,4 +1,4 @@
-"""What the service answers, as frozen values. Fields that a newer service adds are left in `json`."""
+"""The responses of the service, as frozen values. `json` holds the fields that a newer service adds."""
 
 from __future__ import annotations
 
@@ -7,23 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from task_service_client.decoding import Decoded
-from task_service_client.errors import NotSucceeded, TaskCanceled, TaskExpired, TaskFailed
+from task_service_client._decoding import Decoded
+from task_service_client._errors import TaskServiceError
 
-#: A task in one of these changes only when it is retried.
+#: A task in one of these statuses changes only when it is retried.
 FINAL_STATUSES: Final = frozenset({"succeeded", "failed", "canceled", "expired"})
-#: A task in one of these has yet to finish.
-LIVE_STATUSES: Final = ("scheduled", "queued", "running", "retrying")
-_OUTCOMES: Final[Mapping[str, type[NotSucceeded]]] = {
-    "failed": TaskFailed,
-    "canceled": TaskCanceled,
-    "expired": TaskExpired,
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskError(Decoded):
-    """Why a task failed, or its last attempt did."""
+    """The error of a task or of an attempt."""
 
     kind: str = ""  #: exception, timeout, crashed, poison or rejected
     type: str = ""
@@ -32,7 +25,7 @@ class TaskError(Decoded):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress(Decoded):
-    """How far a running task says it is."""
+    """The progress that a running task has reported."""
 
     percent: float = 0.0
     message: str | None = None
@@ -40,7 +33,7 @@ class Progress(Decoded):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt(Decoded):
-    """One start of a task."""
+    """One attempt to run a task."""
 
     number: int = 0
     outcome: str = ""
@@ -52,7 +45,7 @@ class Attempt(Decoded):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ticket(Decoded):
-    """The right to open one WebSocket, soon."""
+    """A URL that opens one WebSocket, until `expires_at`."""
 
     url: str
     expires_at: datetime | None = None
@@ -60,7 +53,7 @@ class Ticket(Decoded):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task(Decoded):
-    """A task at one version. A list leaves `payload`, `result` and `attempts` out."""
+    """One version of a task. Tasks from a list have no `payload`, `result` and `attempts`."""
 
     id: str
     type: str
@@ -86,8 +79,8 @@ class Task(Decoded):
     cancel_requested: bool = False
     redrive_count: int = 0
     dead_lettered_at: datetime | None = None
-    truncated: bool = False  #: an update too big for a frame: get the task for its payload and result
-    stream: Ticket | None = None  #: only of a new task
+    truncated: bool = False  #: too large for a frame: `get` the task for its payload and result
+    stream: Ticket | None = None  #: set in the response to `create`
 
     @property
     def finished(self) -> bool:
@@ -95,18 +88,54 @@ class Task(Decoded):
         return self.status in FINAL_STATUSES
 
     def raise_for_status(self) -> Task:
-        """The task itself, when it did not end without success.
+        """The task itself if it succeeded or has not finished yet.
 
         Raises: TaskFailed, TaskCanceled, TaskExpired.
         """
-        if self.status in _OUTCOMES:
-            raise _OUTCOMES[self.status](self)
+        if self.status in _ERRORS:
+            raise _ERRORS[self.status](self)
         return self
+
+
+class WaitTimeout(TaskServiceError):
+    """The task did not finish in time; `task` is its latest version."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(f"Task {task.id} is still {task.status}.")
+        self.task = task
+
+
+class NotSucceeded(TaskServiceError):
+    """The task finished without success."""
+
+    def __init__(self, task: Task) -> None:
+        reason = f": {task.error.type}: {task.error.message}" if task.error else ""
+        super().__init__(f"Task {task.id} {task.status}{reason}")
+        self.task = task
+
+
+class TaskFailed(NotSucceeded):
+    """Its last attempt failed."""
+
+
+class TaskCanceled(NotSucceeded):
+    """It was canceled."""
+
+
+class TaskExpired(NotSucceeded):
+    """It had not started before its `expires_at`."""
+
+
+_ERRORS: Final[Mapping[str, type[NotSucceeded]]] = {
+    "failed": TaskFailed,
+    "canceled": TaskCanceled,
+    "expired": TaskExpired,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pause(Decoded):
-    """Since when no task of a type is started, and why."""
+    """The pause of a task type: when, by whom and why."""
 
     at: datetime | None = None
     by: str | None = None
@@ -115,7 +144,7 @@ class Pause(Decoded):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskType(Decoded):
-    """What tasks can be asked for."""
+    """A kind of task that the service can run."""
 
     name: str
     description: str = ""
@@ -127,7 +156,7 @@ class TaskType(Decoded):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ahead(Decoded):
-    """How many tasks wait before this one."""
+    """The number of tasks that wait before this one."""
 
     count: int = 0
     approximate: bool = True
@@ -135,7 +164,7 @@ class Ahead(Decoded):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explanation(Decoded):
-    """Why a task is where it is, and what happens next."""
+    """The reason for a task's status, and what happens next."""
 
     task_id: str
     status: str
@@ -148,7 +177,7 @@ class Explanation(Decoded):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeadLetterGroup(Decoded):
-    """Deaths of one cause. `count` covers what was looked at."""
+    """Dead letters with the same cause. `count` covers the records that were read."""
 
     id: str
     type: str | None = None
@@ -163,7 +192,7 @@ class DeadLetterGroup(Decoded):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeadLetter(Decoded):
-    """One death of one task."""
+    """One final failure of a task, or a message that belongs to no task."""
 
     key: str
     task_id: str | None = None
@@ -179,16 +208,16 @@ class DeadLetter(Decoded):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preview(Decoded):
-    """What a redrive would handle."""
+    """The tasks that a redrive would retry or cancel."""
 
     matched: int = 0
-    more: bool = False  #: there are more than were counted
+    more: bool = False  #: more tasks match than were counted
     sample: tuple[Task, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Redrive(Decoded):
-    """Retrying or canceling many tasks, at a bounded rate."""
+    """A retry or cancel of many tasks at a limited rate."""
 
     id: str
     action: str = ""
@@ -207,16 +236,20 @@ class Redrive(Decoded):
 
     @property
     def finished(self) -> bool:
-        """Has it come to its end?"""
+        """Is it done, aborted or failed?"""
         return self.status not in ("", "running")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stats(Decoded):
-    """Approximate counts of the last minutes, and how much waits."""
+    """Approximate counts of the last minutes, and the depths of the queues."""
 
     totals: Mapping[str, Any] = field(default_factory=dict)
     minutes: tuple[Mapping[str, Any], ...] = ()
-    queues: Mapping[str, Mapping[str, int]] = field(
-        default_factory=dict
-    )  #: {name: {ready, delayed, in_flight}}
+    #: By name: the counts `ready`, `delayed` and `in_flight`.
+    queues: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def pending_dead_letters(self) -> int:
+        """Dead letters of all owners that wait to be recorded, which takes up to five minutes."""
+        return sum(self.queues.get("dead-letters", {}).values())

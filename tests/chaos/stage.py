@@ -16,9 +16,10 @@ from typing import Any, Final, Self
 
 from chalicelib.domain.caller import Scope
 from local.deployer import Deployer
-from local.emulator import Emulator, free_port
-from local.probe import run_probe
+from local.emulator import Emulator
+from local.smoke_test import run_smoke_test
 from local.stage import PREFIX, Endpoints, LocalStage
+from tests.support.emulators import free_port, process_id
 
 ROOT: Final = Path(__file__).parents[2]
 #: A message that a killed worker held comes back within the minute, not within twelve.
@@ -65,7 +66,7 @@ class Stage:
         try:
             self._emulator.start()
             self._bring_up()
-            run_probe(self.endpoints)
+            run_smoke_test(self.endpoints)
         except BaseException:
             self._emulator.stop()
             raise
@@ -148,7 +149,7 @@ class Stage:
                 continue
             with suppress(OSError, ValueError):
                 code = _CODE.search((entry / "cmdline").read_text())
-                if code and _parent(entry) == self._emulator.process_id:
+                if code and _parent(entry) == process_id(self._emulator):
                     found[code["function"] or "api"].append(int(entry.name))
         return dict(found)
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from chalicelib.domain.caller import Scope
 from infra import emulator_environment
-from infra.patient import Patient
+from infra.doctor.deployed_stage import DeployedStage
 from infra.target import Target
 from local.emulator import Emulator
-from local.probe import run_probe
+from local.smoke_test import run_smoke_test
 from local.stage import Endpoints
 from local.tokens import mint_token
 from tests.e2e.conftest import Service
@@ -27,7 +27,7 @@ KEY = "a key that only this test knows: 32 bytes"
 KILLED_BEFORE = """
 import os, sys
 from pathlib import Path
-from infra.deployment import deploy_app
+from infra.deployer.deployment import deploy_app
 
 words = sys.argv[1].encode()
 
@@ -90,12 +90,12 @@ class AwsStage:
 
     @property
     def endpoints(self) -> Endpoints:
-        patient = Patient(self.target)
-        assert patient.rest_api_id is not None
-        assert patient.websocket_api_id is not None
+        deployed = DeployedStage(self.target)
+        assert deployed.rest_api_id is not None
+        assert deployed.websocket_api_id is not None
         return Endpoints(
-            http=self.target.api_address(patient.rest_api_id),
-            websocket=self.target.api_address(patient.websocket_api_id, "wss"),
+            http=self.target.api_address(deployed.rest_api_id),
+            websocket=self.target.api_address(deployed.websocket_api_id, "wss"),
             aws_endpoint=self.emulator.endpoint,
             token=mint_token(KEY, "default", tuple(Scope), datetime.now(UTC)),
         )
@@ -108,7 +108,7 @@ class AwsStage:
 
     def run_a_task(self) -> float:
         """From POST to the update on a WebSocket; how long that took."""
-        return run_probe(self.endpoints)
+        return run_smoke_test(self.endpoints)
 
     def code(self, function: str) -> str:
         """How Lambda names the code that is live."""

@@ -1,4 +1,4 @@
-"""People in front of the dashboard, each with a browser window and tasks of their own."""
+"""Users of the dashboard, each with their own browser window and tasks."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ needs_chromium: Final = pytest.mark.skipif(
     CHROMIUM is None, reason="there is no Chromium: on Debian, apt-get install chromium"
 )
 PATIENCE_MS: Final = 20_000
-#: What Chromium writes about an answer that is no success. The page shows those to the person.
+#: The console message of Chromium for an error response. The page shows such errors itself.
 _REFUSAL: Final = "Failed to load resource"
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser, for as long as a module's tests last: its event loop would be in the way of others."""
+    """A browser for the tests of one module: its event loop would disturb those of other modules."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         try:
@@ -40,22 +40,22 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """Somebody with a token, a browser window, and no tasks yet."""
+    """A user with a token and a browser window, without tasks."""
 
     service: Service
     context: BrowserContext
     page: Page
     owner: str
     token: str
-    errors: list[str]  #: whatever the page complained about
+    errors: list[str]  #: in the console of the page
 
     def open(self, *, at: str = "", **place: str) -> None:
-        """Follow the link that signs in, to a place within the page."""
+        """Open a place within the page by a link that signs in."""
         query = f"?{urlencode(place)}" if place else ""
         self.page.goto(f"{self.service.endpoints.http}/{at}{query}#token={self.token}")
 
     def open_live(self, **place: str) -> None:
-        """Open the page and wait until updates come in."""
+        """Open the page and wait until it is connected."""
         self.open(**place)
         self.wait_until_live()
 
@@ -63,7 +63,7 @@ class Person:
         self.page.locator(".connection.live").wait_for()
 
     def call(self, method: str, path: str, body: Any = None) -> Answer:
-        """What a program with the same token does meanwhile."""
+        """A request with the token of the user, sent by another program."""
         return self.service.call(method, path, body, {"Authorization": f"Bearer {self.token}"})
 
     def post(self, task_type: str, payload: Any = None, **options: Any) -> Any:
@@ -74,14 +74,14 @@ class Person:
     def wait_for(self, task: dict[str, Any], status: str) -> None:
         await_value(lambda: self.call("GET", f"/tasks/{task['id']}").json["status"] == status or None)
 
-    def bury(self, *tasks: dict[str, Any]) -> None:
-        """Have the deaths of failed tasks recorded now instead of within five minutes."""
+    def record_dead_letters(self, *tasks: dict[str, Any]) -> None:
+        """Record the dead letters of failed tasks now instead of within five minutes."""
         for task in tasks:
             await_value(lambda: self.call("GET", f"/tasks/{task['id']}").json["dead_lettered_at"])  # noqa: B023
         ids = {task["id"] for task in tasks}
 
         def are_recorded() -> bool | None:
-            # The stage's own schedule may hold a letter at this moment.
+            # The schedule of the stage may hold a message at this moment.
             invoke(self.service, "watch_dead_letters")
             groups = self.call("GET", "/dead-letters").json["groups"]
             return ids <= {task_id for group in groups for task_id in group["task_ids"]} or None
@@ -89,11 +89,11 @@ class Person:
         await_value(are_recorded)
 
     def cut_connections(self) -> None:
-        """End the page's connection, as the service does with one that it cannot serve."""
+        """Close the connection of the page, as the service does after a failed delivery."""
         self.service.cut_connections(self.owner)
 
     def row(self, task: dict[str, Any]) -> Locator:
-        """The task's line in the list."""
+        """The row of a task in the list."""
         return self.page.locator(".task", has_text=task["id"][-8:])
 
     def field(self, name: str) -> Locator:
@@ -107,7 +107,7 @@ class Person:
 
 @contextmanager
 def person(browser: Browser, service: Service, *scopes: Scope, **window: Any) -> Iterator[Person]:
-    """Somebody with `scopes` (all) in a new window. The page is to have made no errors when they leave."""
+    """A user with `scopes` (default: all) in a new window. The page must not log an error."""
     context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **window})
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()

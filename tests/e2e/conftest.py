@@ -19,9 +19,10 @@ from botocore.session import Session
 from websockets.sync.client import ClientConnection, connect
 
 from local.deployer import Deployer
-from local.emulator import Emulator, free_port
-from local.probe import run_probe
+from local.emulator import Emulator
+from local.smoke_test import run_smoke_test
 from local.stage import PREFIX, Endpoints, LocalStage
+from tests.support.emulators import free_port
 
 ROOT: Final = Path(__file__).parents[2]
 PATIENCE_SECONDS: Final = 60.0
@@ -146,7 +147,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     try:
         emulator.start()
         endpoints = stage.bring_up()
-        run_probe(endpoints)
+        run_smoke_test(endpoints)
         yield Service(stage=stage, emulator=emulator, endpoints=endpoints)
     finally:
         emulator.stop()

@@ -10,16 +10,17 @@ from typing import Any, ClassVar
 
 import pytest
 
-from infra import preconditions
-from infra.checks import CHECKS
-from infra.doctor import examine
+from infra.deployer import preconditions
+from infra.deployer.deployment_lock import DeploymentLock
+from infra.doctor.all_checks import CHECKS
+from infra.doctor.check import run_checks
+from infra.doctor.deployed_stage import DeployedStage
 from infra.errors import BadInput
-from infra.patient import Patient
-from infra.turn import Turn
-from local.emulator import Emulator, free_port
+from local.emulator import Emulator
 from tests.e2e.aws_stage import KEY, AwsStage
 from tests.e2e.breakages import BREAKAGES
 from tests.e2e.conftest import copy_project
+from tests.support.emulators import free_port
 
 MAPPED = ("run_tasks", "run_long_tasks", "push_updates")
 
@@ -114,7 +115,7 @@ class TestChalice:
         finally:
             give_key(stage)
         assert refused.returncode == 2
-        assert "could check nobody's token" in refused.stderr
+        assert "cannot verify tokens" in refused.stderr
         assert "Traceback" not in refused.stderr
 
 
@@ -167,8 +168,9 @@ class TestPreconditions:
     def test_a_function_may_not_outlast_its_messages(self, stage: AwsStage) -> None:
         said = self.refused(stage, timeouts={"run_tasks": 300, "run_long_tasks": 900})
         assert said.startswith(
-            "The queue task-service-dev-fast hides a message for 720 s, but run_tasks may take 300 s: 1800 s"
+            "The queue task-service-dev-fast hides a message for 720 s, but run_tasks may run"
         )
+        assert "300 s: the minimum is 1800 s" in said
 
     def test_a_stage_without_tokens(self, stage: AwsStage) -> None:
         assert "AUTH='off': only the local stage runs without tokens" in self.refused(stage, AUTH="off")
@@ -185,24 +187,24 @@ class TestPreconditions:
         finally:
             gateway.delete_rest_api(restApiId=api)
         assert refused.returncode == 2
-        assert "The name task-service-dev is taken: there are 2 REST APIs of it" in refused.stderr
+        assert "The name task-service-dev is ambiguous: 2 REST APIs have it" in refused.stderr
 
 
 class TestOneAtATime:
     def test_while_one_deploys_the_others_are_refused(self, stage: AwsStage) -> None:
-        deploying = Turn(dynamodb=stage.client("dynamodb"), stage="dev")
-        deploying.begin()
-        beating = threading.Thread(target=deploying.keep, args=[lambda: None])
-        beating.start()
+        deploying = DeploymentLock(dynamodb=stage.client("dynamodb"), stage="dev")
+        deploying.acquire()
+        heartbeats = threading.Thread(target=deploying.keep_alive, args=[lambda: None])
+        heartbeats.start()
         try:
             refused = [stage.infra("deploy"), stage.chalice("deploy"), stage.infra("down")]
         finally:
-            deploying.end()
-            beating.join()
+            deploying.release()
+            heartbeats.join()
         assert [each.returncode for each in refused] == [2, 2, 2]
         for each in refused:
             (line,) = each.stderr.splitlines()
-            assert "The stage dev is being changed right now, by process" in line
+            assert "The stage dev is being changed by process" in line
 
     def test_a_stage_is_of_one_region(self, stage: AwsStage) -> None:
         """Its roles are not: they are the whole account's."""
@@ -219,18 +221,18 @@ class TestDoctor:
     def test_a_healthy_stage_is_green(self, stage: AwsStage) -> None:
         healthy = stage.infra("doctor")
         assert healthy.returncode == 0, healthy.stdout
-        assert "All is well." in healthy.stdout
+        assert "All checks are green." in healthy.stdout
 
     @pytest.mark.parametrize("name", BREAKAGES)
     def test_what_was_broken_by_hand_is_noticed_and_nothing_else(self, stage: AwsStage, name: str) -> None:
         breakage = BREAKAGES[name]
-        breakage.harm(stage)
+        breakage.break_it(stage)
         try:
-            red = [each for each in examine(Patient(stage.target), CHECKS) if not each.is_healthy]
+            red = [each for each in run_checks(DeployedStage(stage.target), CHECKS) if not each.is_healthy]
         finally:
-            breakage.mend(stage)
-        assert [each.check.title for each in red] == [breakage.noticed_by.title]
-        assert breakage.says in red[0].problems[0]
+            breakage.repair(stage)
+        assert [each.check.title for each in red] == [breakage.check.title]
+        assert breakage.problem in red[0].problems[0]
 
     def test_machines_get_the_same(self, stage: AwsStage) -> None:
         stage.client("cloudwatch").delete_alarms(AlarmNames=["task-service-dev-new-dead-letters"])
@@ -239,7 +241,7 @@ class TestDoctor:
         report = json.loads(sick.stdout)
         assert not report["healthy"]
         (red,) = [each for each in report["checks"] if not each["healthy"]]
-        assert red["problems"] == ["task-service-dev-new-dead-letters is not there."]
+        assert red["problems"] == ["task-service-dev-new-dead-letters does not exist."]
         assert "make up STAGE=dev" in red["advice"]
 
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from infra.stack import put_stack
-from local.emulator import HOST, Emulator, free_port
+from infra.stacks.stack import put_stack
+from local.emulator import HOST, Emulator
 from tests.e2e.conftest import ROOT, Service, await_value
+from tests.support.emulators import free_port
 
 CHALICE = Path(sys.executable).with_name("chalice")
 

@@ -1,4 +1,4 @@
-"""`tasks` and the Python client on the deployed stage: what a person types and sees."""
+"""`tasks` and the Python client on the deployed stage, with and without a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import aclosing, suppress
+from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -26,7 +26,7 @@ TASKS = str(Path(sys.executable).with_name("tasks"))
 
 
 def environment(service: Service) -> dict[str, str]:
-    """Of a person who was told where the service is; the client is this checkout's."""
+    """The environment with the address, the token and the client of this checkout."""
     return {
         **os.environ,
         "PYTHONPATH": str(ROOT / "client"),
@@ -36,7 +36,7 @@ def environment(service: Service) -> dict[str, str]:
 
 
 def tasks(service: Service, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """One command, without a terminal."""
+    """Run one command without a terminal."""
     return subprocess.run(
         [TASKS, *arguments],
         check=False,
@@ -48,7 +48,7 @@ def tasks(service: Service, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 def on_a_terminal(service: Service, *arguments: str) -> tuple[int, str]:
-    """The exit code of a command, and all that it showed on a terminal of its own."""
+    """The exit code of a command and its output on a terminal."""
     screen, terminal = pty.openpty()
     process = subprocess.Popen(
         [TASKS, *arguments],
@@ -58,12 +58,25 @@ def on_a_terminal(service: Service, *arguments: str) -> tuple[int, str]:
         stderr=terminal,
     )
     os.close(terminal)
-    shown = bytearray()
-    with suppress(OSError):  # a terminal that nobody writes to any more
+    output = bytearray()
+    with suppress(OSError):  # raised when the command has closed the terminal
         while chunk := os.read(screen, 65_536):
-            shown += chunk
+            output += chunk
     os.close(screen)
-    return process.wait(PATIENCE_SECONDS), shown.decode(errors="replace")
+    return process.wait(PATIENCE_SECONDS), output.decode(errors="replace")
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Processes that start in this context end on SIGINT.
+
+    A background job of a shell script ignores SIGINT, and so do its child processes otherwise.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class TestRun:
@@ -72,25 +85,25 @@ class TestRun:
         assert (ran.returncode, json.loads(ran.stdout)) == (0, {"slept_seconds": 0.2})
         assert "succeeded" in ran.stderr
 
-    def test_a_bar_moves_on_the_terminal(self, service: Service) -> None:
-        code, shown = on_a_terminal(service, "run", "demo.sleep", "seconds=2", "steps=4", "--wait")
+    def test_a_terminal_has_a_progress_bar(self, service: Service) -> None:
+        code, output = on_a_terminal(service, "run", "demo.sleep", "seconds=2", "steps=4", "--wait")
         assert code == 0
-        assert "running" in shown
-        assert re.search(r"step \d of 4", shown)  # some may be skipped where they follow fast
-        assert "slept_seconds" in shown
+        assert "running" in output
+        assert re.search(r"step \d of 4", output)  # fast steps may be skipped
+        assert "slept_seconds" in output
 
-    def test_a_failure_is_1_and_says_why(self, service: Service) -> None:
+    def test_a_failed_task_is_1_with_its_error(self, service: Service) -> None:
         ran = tasks(service, "run", "demo.fail", "message=disk full", "--max-attempts", "1", "--wait")
         assert (ran.returncode, ran.stdout) == (1, "")
         assert "FailedOnPurpose: disk full" in ran.stderr
         assert "Traceback" not in ran.stderr
 
-    def test_a_canceled_task_is_3_for_who_waits(self, service: Service) -> None:
+    def test_a_wait_for_a_canceled_task_is_3(self, service: Service) -> None:
         task_id = service.post("demo.sleep", {"seconds": 0}, delay_seconds=3600)["id"]
         assert service.call("POST", f"/tasks/{task_id}/cancel").status == 200
         assert tasks(service, "wait", task_id).returncode == 3
 
-    def test_who_waits_too_short_a_time_gets_4(self, service: Service) -> None:
+    def test_a_wait_that_times_out_is_4(self, service: Service) -> None:
         ran = tasks(service, "run", "demo.sleep", "seconds=0", "--delay", "1h", "-w", "--timeout", "1s")
         assert ran.returncode == 4
         assert "still scheduled" in ran.stderr
@@ -101,7 +114,7 @@ class TestRun:
         assert ran.stderr.splitlines()[1].startswith("  /payload/seconds: ")
 
 
-class TestFinding:
+class TestConfiguration:
     def test_a_stage_that_runs_in_this_directory_is_found(self, service: Service, tmp_path: Path) -> None:
         (tmp_path / ".local").mkdir()
         service.endpoints.write(tmp_path / ".local" / "endpoints.json")
@@ -114,28 +127,31 @@ class TestFinding:
 class TestWatch:
     @pytest.fixture
     def watching(self, service: Service) -> Iterator[Callable[[], list[Any]]]:
-        """`tasks watch --json`; what it has printed so far. Ends by Ctrl-C, without a word."""
-        process = subprocess.Popen(
-            [TASKS, "watch", "--json"],
-            env=environment(service),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stderr.readline() == "watching\n"
+        """Starts `tasks watch --json` and returns its output so far. Ctrl-C ends it without a message."""
+        with interruptible():
+            process = subprocess.Popen(
+                [TASKS, "watch", "--json"],
+                env=environment(service),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        stdout, stderr = process.stdout, process.stderr
+        assert stdout is not None
+        assert stderr is not None
         lines: list[Any] = []
-        stdout = process.stdout
         reader = Thread(target=lambda: lines.extend(map(json.loads, stdout)))
         reader.start()
-        yield lambda: [*lines]
-        process.send_signal(signal.SIGINT)
-        assert process.wait(PATIENCE_SECONDS) == 130
-        reader.join()
-        assert process.stderr.read() == ""
-        stdout.close()
-        process.stderr.close()
+        with process:  # closes its pipes
+            try:
+                assert stderr.readline() == "watching\n"
+                yield lambda: [*lines]
+                process.send_signal(signal.SIGINT)
+                assert process.wait(PATIENCE_SECONDS) == 130
+                assert stderr.read() == ""
+            finally:
+                process.kill()
+                reader.join()
 
     def test_each_version_is_a_line(self, service: Service, watching: Callable[[], list[Any]]) -> None:
         task_id = service.post("demo.sleep", {"seconds": 0, "steps": 1})["id"]
@@ -150,25 +166,25 @@ class TestWatch:
 
 class TestReconnecting:
     def test_nothing_is_missed_while_the_connection_is_cut(self, service: Service) -> None:
-        """Given a watcher whose connection is cut, when a task is made meanwhile, then it sees it all."""
+        """Given a watch whose connection is cut, it yields the updates of a task that was created then."""
         asyncio.run(asyncio.wait_for(self._watch_and_cut(service), PATIENCE_SECONDS))
 
     async def _watch_and_cut(self, service: Service) -> None:
-        heard: list[bool] = []
+        reported: list[bool] = []
         async with AsyncClient(service.endpoints.http, service.endpoints.token) as client:
 
-            def hear(connected: bool) -> None:
-                heard.append(connected)
+            def report(connected: bool) -> None:
+                reported.append(connected)
                 if not connected:  # before the client connects again
                     missed.append(service.post("demo.sleep", {"seconds": 0, "steps": 1})["id"])
 
             missed: list[str] = []
             first = await client.create("demo.sleep", {"seconds": 0, "steps": 1})
-            updates = client.watch(known=[first], on_connection=hear)
+            updates = client.watch(known=[first], on_connection=report)
             async with aclosing(updates):
                 async for update in updates:
                     if update.id == first.id and update.finished and not missed:
                         assert await asyncio.to_thread(service.cut_connections, OWNER) == 1
                     if missed and update.id == missed[0] and update.finished:
                         break
-        assert heard[:2] == [True, False]
+        assert reported[:2] == [True, False]

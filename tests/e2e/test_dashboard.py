@@ -1,4 +1,4 @@
-"""The dashboard on the deployed stage, in a real browser, as a person uses it."""
+"""The dashboard on the deployed stage, in a real browser."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def ada(browser: Browser, service: Service) -> Iterator[Person]:
 
 
 class TestSigningIn:
-    def test_the_link_of_make_up_signs_in_and_leaves_no_token_behind(self, ada: Person) -> None:
+    def test_the_link_of_make_up_signs_in_and_is_removed_from_the_address(self, ada: Person) -> None:
         ada.open_live()
         assert ada.token not in ada.page.url
         expect(ada.page.get_by_text("No tasks yet")).to_be_visible()
@@ -54,14 +54,14 @@ class TestSigningIn:
         expect(ada.page.get_by_label("Token")).to_be_visible()
         assert ada.page.evaluate("sessionStorage.length + localStorage.length") == 0
 
-    def test_a_refused_token_leads_back_to_the_door(self, ada: Person) -> None:
+    def test_a_refused_token_leads_back_to_the_sign_in_page(self, ada: Person) -> None:
         ada.open_live()
         forged = ada.token[:-8] + "AAAAAAAA"
         ada.page.evaluate("token => sessionStorage.setItem('token', token)", forged)
         ada.page.reload()
         expect(ada.page.get_by_text("The service did not accept the token.")).to_be_visible()
 
-    def test_what_a_token_does_not_allow_is_not_shown(self, browser: Browser, service: Service) -> None:
+    def test_actions_without_permission_are_not_shown(self, browser: Browser, service: Service) -> None:
         with person(browser, service, Scope.READ) as reader:
             reader.open_live()
             expect(reader.page.get_by_role("link", name="Task types")).to_be_visible()
@@ -73,8 +73,8 @@ class TestSigningIn:
             reader.open(create="demo.sleep")
             expect(reader.page.get_by_role("dialog")).to_have_count(0)
 
-    def test_an_address_without_its_last_slash_is_no_blank_page(self, ada: Person) -> None:
-        """API Gateway tells such an address apart, and the page redirects; the emulator does not."""
+    def test_an_address_without_its_last_slash_shows_a_hint(self, ada: Person) -> None:
+        """With API Gateway the page redirects; the emulator serves the page at both addresses."""
         ada.page.goto(ada.service.endpoints.http)
         expect(
             ada.page.get_by_text("Does its address end with a slash?").or_(ada.page.get_by_label("Token"))
@@ -82,8 +82,8 @@ class TestSigningIn:
 
 
 class TestCreating:
-    def test_a_task_is_made_by_the_form_and_seen_to_its_end(self, ada: Person) -> None:
-        """Given the form of demo.sleep, when it is sent, then progress and result come by themselves."""
+    def test_a_task_is_created_by_the_form_and_followed_until_it_has_finished(self, ada: Person) -> None:
+        """Given the form of demo.sleep, when it is sent, progress and result appear without a reload."""
         ada.open_live()
         ada.page.get_by_role("link", name="New task").click()
         dialog = ada.page.get_by_role("dialog", name="New task")
@@ -97,7 +97,7 @@ class TestCreating:
         expect(ada.detail.get_by_role("group", name="result")).to_contain_text("1.5")
         expect(ada.page.locator(".task")).to_contain_text("succeeded")
 
-    def test_the_services_words_stand_beside_the_fields(self, ada: Person) -> None:
+    def test_the_errors_of_the_service_are_beside_the_fields(self, ada: Person) -> None:
         ada.open_live(create="demo.sleep")
         dialog = ada.page.get_by_role("dialog")
         ada.field("seconds").fill("101")
@@ -129,15 +129,15 @@ class TestCreating:
         expect(ada.detail.get_by_text("Attempt 1 succeeded")).to_be_visible()
 
 
-class TestActing:
-    def test_a_failed_task_is_told_and_retried(self, ada: Person) -> None:
+class TestActions:
+    def test_a_failed_task_is_shown_and_retried(self, ada: Person) -> None:
         ada.open_live()
         task = ada.post("demo.fail", {"message": "The ledger is closed."}, max_attempts=1)
         expect(ada.row(task)).to_contain_text("The ledger is closed.")
         ada.row(task).click()
         expect(ada.detail.get_by_text("Attempt 1 failed")).to_be_visible()
         ada.detail.get_by_role("button", name="Retry").click()
-        expect(ada.detail.get_by_text("retried by hand 1")).to_be_visible()
+        expect(ada.detail.get_by_text("retried manually 1")).to_be_visible()
         expect(ada.detail.locator("header .status")).to_have_text("failed")
 
     def test_a_waiting_task_is_explained_and_canceled(self, ada: Person) -> None:
@@ -150,7 +150,7 @@ class TestActing:
         ada.page.keyboard.press("Escape")
         expect(ada.detail).to_have_count(0)
 
-    def test_all_that_match_are_canceled_after_a_look_at_how_many(self, ada: Person) -> None:
+    def test_all_matching_tasks_are_canceled_after_a_preview(self, ada: Person) -> None:
         tasks = [ada.post("demo.sleep", {"seconds": 0}, delay_seconds=600, tags=["wrong"]) for _ in range(3)]
         other = ada.post("demo.sleep", {"seconds": 0}, delay_seconds=600)
         ada.open_live(tag="wrong")
@@ -173,9 +173,9 @@ class TestActing:
         expect(ada.page.get_by_text("No such task")).to_be_visible()
 
 
-class TestLooking:
+class TestViews:
     def test_filters_are_in_the_address(self, ada: Person) -> None:
-        """Given tasks of two types, when filters are set, then they hold after a reload and for updates."""
+        """Given tasks of two types, filters apply to updates and after a reload."""
         kept = ada.post("demo.fail", {"message": "no"}, max_attempts=1, tags=["nightly"])
         other = ada.post("demo.sleep", {"seconds": 0}, tags=["nightly"])
         ada.open_live()
@@ -196,7 +196,7 @@ class TestLooking:
         ada.page.get_by_role("button", name="all", exact=True).click()
         assert "status" not in ada.page.url
 
-    def test_charts_begin_with_what_was_stored_and_go_on_live(self, ada: Person) -> None:
+    def test_charts_show_stored_counts_and_live_updates(self, ada: Person) -> None:
         task = ada.post("demo.sleep", {"seconds": 0})
         ada.wait_for(task, "succeeded")
         ada.open_live()
@@ -205,7 +205,7 @@ class TestLooking:
         ada.post("demo.sleep", {"seconds": 0})
         expect(legend).to_contain_text("2 succeeded")
 
-    def test_the_list_is_walked_by_the_keyboard(self, ada: Person) -> None:
+    def test_the_keyboard_moves_through_the_list(self, ada: Person) -> None:
         tasks = [ada.post("demo.sleep", {"seconds": 0}) for _ in range(3)]
         ada.open_live()
         ada.row(tasks[2]).focus()
@@ -214,8 +214,8 @@ class TestLooking:
         ada.page.keyboard.press("Enter")
         expect(ada.detail).to_contain_text(tasks[1]["id"])
 
-    def test_what_others_wrote_is_text(self, ada: Person) -> None:
-        """Given markup wherever a task holds text, and in the address, then it is shown as it was written."""
+    def test_markup_of_users_is_shown_as_text(self, ada: Person) -> None:
+        """Given markup in each text of a task and in the address, the page shows it as text."""
         evil = '"><img src=x onerror=window.broken=1><script>window.broken=1</script>'
         task = ada.post("demo.fail", {"message": evil}, max_attempts=1, tags=["<b>nightly</b>"])
         ada.open_live(task=task["id"])
@@ -228,15 +228,15 @@ class TestLooking:
             ada.open_live(**place)
         assert ada.page.evaluate("window.broken") is None
 
-    def test_a_task_id_in_the_address_leads_nowhere_else(self, ada: Person) -> None:
-        asked: list[str] = []
-        ada.page.on("request", lambda request: asked.append(request.url))
+    def test_a_task_id_in_the_address_cannot_name_another_route(self, ada: Person) -> None:
+        requested: list[str] = []
+        ada.page.on("request", lambda request: requested.append(request.url))
         ada.open_live(task="../task-types")
         expect(ada.detail.get_by_text("No such task")).to_be_visible()
-        assert len([url for url in asked if url.endswith("/task-types")]) == 1  # the one for the form
+        assert len([url for url in requested if url.endswith("/task-types")]) == 1  # the one for the form
 
-    def test_a_wrong_clock_of_the_browser_changes_nothing(self, ada: Person) -> None:
-        """Given a browser whose clock is a day ahead, then a good token is good and times are right."""
+    def test_a_wrong_clock_of_the_browser_has_no_effect(self, ada: Person) -> None:
+        """Given a browser whose clock is a day ahead, a valid token is accepted and times are right."""
         ada.page.clock.install(time=datetime.now(UTC) + timedelta(days=1))
         task = ada.post("demo.sleep", {"seconds": 0})
         ada.wait_for(task, "succeeded")
@@ -244,7 +244,7 @@ class TestLooking:
         expect(ada.row(task)).to_contain_text(re.compile(r"now|\d+ s ago"))
         expect(ada.page.locator(".charts figure").first).to_contain_text("1 succeeded")
 
-    def test_a_phone_shows_all_of_it(self, browser: Browser, service: Service) -> None:
+    def test_every_view_fits_a_phone(self, browser: Browser, service: Service) -> None:
         phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
         with person(browser, service, **phone) as ada:
             task = ada.post("demo.fail", {"message": "no " * 100}, max_attempts=1)
@@ -266,10 +266,10 @@ class TestLooking:
             expect(ada.row(task)).to_be_visible()
 
 
-class TestTheConnection:
-    def test_nothing_is_missed_while_it_is_gone(self, ada: Person) -> None:
-        """Given a page whose connection the service cut (as after a 410) and that gets no ticket for a while,
-        when tasks are created and finish meanwhile, then it shows all of them once it is back."""
+class TestConnection:
+    def test_no_update_is_missed_while_it_is_lost(self, ada: Person) -> None:
+        """Given a page without a connection and without tickets, when tasks are created and finish, the page
+        shows all of them after it has reconnected."""
         waiting = ada.post("demo.sleep", {"seconds": 0}, delay_seconds=600)
         ada.open_live()
         expect(ada.row(waiting)).to_contain_text("scheduled")
@@ -287,7 +287,7 @@ class TestTheConnection:
             expect(ada.row(task)).to_contain_text("succeeded")
         expect(ada.row(waiting)).to_contain_text("canceled")
 
-    def test_an_open_task_that_is_not_in_the_list_misses_nothing_either(self, ada: Person) -> None:
+    def test_no_update_of_an_open_task_outside_the_list_is_missed(self, ada: Person) -> None:
         task = ada.post("demo.sleep", {"seconds": 0}, delay_seconds=600)
         ada.open_live(type="demo.fail", task=task["id"])
         expect(ada.detail.locator("header .status")).to_have_text("scheduled")
@@ -299,7 +299,7 @@ class TestTheConnection:
         ada.page.unroute(tickets)
         expect(ada.detail.locator("header .status")).to_have_text("canceled")
 
-    def test_a_browser_without_network_says_so_and_comes_back(self, ada: Person) -> None:
+    def test_a_browser_without_network_shows_it_and_reconnects(self, ada: Person) -> None:
         ada.open_live()
         ada.context.set_offline(True)
         expect(ada.page.get_by_text("offline")).to_be_visible()
@@ -308,7 +308,7 @@ class TestTheConnection:
         ada.wait_until_live()
         expect(ada.row(task)).to_be_visible()
 
-    def test_a_service_in_trouble_is_told_and_asked_again(self, ada: Person) -> None:
+    def test_a_failed_request_is_shown_and_can_be_repeated(self, ada: Person) -> None:
         tasks = re.compile(r"/tasks\?")
         ada.page.route(
             tasks, lambda route: route.fulfill(status=503, json={"detail": "Try again in a moment."})
@@ -320,18 +320,18 @@ class TestTheConnection:
         trouble.get_by_role("button", name="Try again").click()
         expect(ada.page.get_by_text("No tasks yet")).to_be_visible()
 
-    def test_what_failed_to_load_is_loaded_when_the_service_is_back(self, ada: Person) -> None:
+    def test_failed_requests_are_repeated_after_a_reconnect(self, ada: Person) -> None:
         task = ada.post("demo.sleep", {"seconds": 0}, delay_seconds=600)
         everything = re.compile(r"/(tasks|stats|tickets)\b")
         ada.page.route(everything, lambda route: route.fulfill(status=503, json={"detail": "In a moment."}))
         ada.open()
         expect(ada.page.get_by_role("alert")).to_contain_text("In a moment.")
-        expect(ada.page.get_by_text("Numbers cannot be read now.")).to_be_visible()
+        expect(ada.page.get_by_text("The statistics are unavailable.")).to_be_visible()
         ada.page.unroute(everything)
         expect(ada.row(task)).to_be_visible()
-        expect(ada.page.get_by_text("Numbers cannot be read now.")).to_have_count(0)
+        expect(ada.page.get_by_text("The statistics are unavailable.")).to_have_count(0)
 
-    def test_a_task_that_another_tab_deleted_is_gone_here_too(self, ada: Person) -> None:
+    def test_a_task_that_another_tab_deleted_is_removed(self, ada: Person) -> None:
         task = ada.post("demo.sleep", {"seconds": 0})
         ada.open_live(task=task["id"])
         expect(ada.detail.get_by_text("Attempt 1 succeeded")).to_be_visible()

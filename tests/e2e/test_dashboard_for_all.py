@@ -1,4 +1,4 @@
-"""The dashboard for people who hear or type it, who sign in at a provider, and who watch very much happen."""
+"""The dashboard: accessibility, sign-in at a provider, dead letters, pauses and floods of updates."""
 
 from __future__ import annotations
 
@@ -38,51 +38,51 @@ def ada(browser: Browser, service: Service) -> Iterator[Person]:
         yield ada
 
 
-def faults(somebody: Person) -> list[str]:
-    """What axe finds that keeps people out."""
+def violations(user: Person) -> list[str]:
+    """The serious and critical violations that axe finds."""
     assert AXE is not None
-    somebody.page.evaluate(AXE.read_text())
-    found: list[dict[str, Any]] = somebody.page.evaluate(
+    user.page.evaluate(AXE.read_text())
+    result: list[dict[str, Any]] = user.page.evaluate(
         "axe.run({ resultTypes: ['violations'] }).then((result) => result.violations)"
     )
-    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found if each["impact"] in GRAVE]
+    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in result if each["impact"] in GRAVE]
 
 
 @pytest.mark.skipif(AXE is None, reason="axe-core is not installed: `make test` does it with npm")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_view_keeps_anybody_out(browser: Browser, service: Service, scheme: str) -> None:
+def test_no_view_has_accessibility_violations(browser: Browser, service: Service, scheme: str) -> None:
     with person(browser, service, color_scheme=scheme) as ada:
         ada.page.goto(service.endpoints.http + "/")
         expect(ada.page.get_by_label("Token")).to_be_visible()
-        assert faults(ada) == []
+        assert violations(ada) == []
         dead = ada.post("demo.fail", {"message": "The ledger is closed."}, max_attempts=1)
-        ada.bury(dead)
+        ada.record_dead_letters(dead)
         ada.post("demo.sleep", {"seconds": 0}, delay_seconds=600)
         slow = ada.post("demo.sleep", {"seconds": 20, "steps": 40}, tags=["nightly"])
         ada.open_live(task=slow["id"])
         expect(ada.detail.locator("header .status")).to_have_text("running")
-        assert faults(ada) == []
+        assert violations(ada) == []
         ada.detail.get_by_role("button", name="Cancel").click()
         ada.open_live(task=dead["id"])
         expect(ada.detail.get_by_text("Attempt 1 failed")).to_be_visible()
-        assert faults(ada) == []
+        assert violations(ada) == []
         ada.open_live(create="http.request")
         expect(ada.field("url")).to_be_visible()
         ada.page.get_by_role("button", name="Create task").click()
         expect(ada.field("url")).to_be_focused()
         ada.page.get_by_text("Options", exact=True).click()
-        assert faults(ada) == []
+        assert violations(ada) == []
         ada.open_live(view="types")
         expect(ada.page.get_by_role("heading", name="demo.sleep")).to_be_visible()
-        assert faults(ada) == []
+        assert violations(ada) == []
         ada.open_live(view="dead-letters", type="demo.fail")
         ada.page.locator(".fold").click()
         expect(ada.page.get_by_role("link", name=dead["id"])).to_be_visible()
-        assert faults(ada) == []
+        assert violations(ada) == []
 
 
 def test_a_provider_signs_in_by_code_and_pkce(ada: Person) -> None:
-    """Given a stage with a provider, when somebody signs in there, then they are back where they were."""
+    """Given a stage with a provider, a sign-in returns to the same view."""
     base, seen = ada.service.endpoints.http, {}
 
     def config(route: Route) -> None:
@@ -110,8 +110,10 @@ def test_a_provider_signs_in_by_code_and_pkce(ada: Person) -> None:
     ada.page.get_by_role("button", name="Sign in").click()
     ada.wait_until_live()
     assert ada.page.url == f"{base}/?view=types"
-    asked = {name: seen[name] for name in ("response_type", "code_challenge_method", "scope", "audience")}
-    assert asked == {
+    parameters = {
+        name: seen[name] for name in ("response_type", "code_challenge_method", "scope", "audience")
+    }
+    assert parameters == {
         "response_type": "code",
         "code_challenge_method": "S256",
         "scope": "openid tasks:read",
@@ -119,15 +121,15 @@ def test_a_provider_signs_in_by_code_and_pkce(ada: Person) -> None:
     }
     ada.page.evaluate("sessionStorage.clear()")
     ada.page.goto(f"{base}/?code=stolen&state=forged")
-    expect(ada.page.get_by_text("That sign-in was not begun in this tab.")).to_be_visible()
+    expect(ada.page.get_by_text("That sign-in did not start in this tab.")).to_be_visible()
 
 
 class TestDeadLetters:
-    def test_they_are_grouped_by_what_went_wrong_and_retried(self, ada: Person) -> None:
+    def test_they_are_grouped_by_cause_and_retried(self, ada: Person) -> None:
         closed = [
             ada.post("demo.fail", {"message": "The ledger is closed."}, max_attempts=1) for _ in range(2)
         ]
-        ada.bury(*closed)
+        ada.record_dead_letters(*closed)
         ada.open_live(view="dead-letters")
         group = ada.page.get_by_role("listitem").filter(has_text="The ledger is closed.").first
         expect(group.locator(".count")).to_contain_text("2")
@@ -138,9 +140,9 @@ class TestDeadLetters:
         expect(ada.page.get_by_role("link", name=closed[1]["id"])).to_be_visible()
         assert ada.call("GET", f"/tasks/{closed[0]['id']}").json["redrive_count"] == 1
 
-    def test_all_of_a_group_are_retried_after_a_look_at_how_many(self, ada: Person) -> None:
+    def test_all_of_a_group_are_retried_after_a_preview(self, ada: Person) -> None:
         dead = [ada.post("demo.fail", {"message": "The ledger is closed."}, max_attempts=1) for _ in range(3)]
-        ada.bury(*dead)
+        ada.record_dead_letters(*dead)
         ada.open_live(view="dead-letters", type="demo.fail")
         ada.page.get_by_role("button", name="Retry all …").click()
         dialog = ada.page.get_by_role("dialog")
@@ -150,7 +152,7 @@ class TestDeadLetters:
         for task in dead:
             assert ada.call("GET", f"/tasks/{task['id']}").json["redrive_count"] == 1
 
-    def test_a_message_that_is_no_task_cannot_be_retried(self, ada: Person) -> None:
+    def test_a_message_without_a_task_cannot_be_retried(self, ada: Person) -> None:
         url = f"{ada.service.endpoints.aws_endpoint}/000000000000/{PREFIX}-fast"
         ada.service.client("sqs").send_message(QueueUrl=url, MessageBody="<b>no task</b>")
 
@@ -168,13 +170,31 @@ class TestDeadLetters:
         expect(group.get_by_text("1 dead letter")).to_be_visible()
         expect(group.get_by_role("button")).to_have_count(1)
 
-    def test_nothing_dead_is_said_so(self, ada: Person) -> None:
+    def test_dead_letters_that_are_not_recorded_yet_are_counted(self, ada: Person) -> None:
+        """Given two dead letters in the queue, the list says so, whether it is empty or not."""
+
+        def stats(route: Route) -> None:
+            answer = route.fetch().json()
+            queues = {**answer["queues"], "dead-letters": {"ready": 1, "delayed": 0, "in_flight": 1}}
+            route.fulfill(json={**answer, "queues": queues})
+
+        ada.page.route(re.compile(r"/stats\b"), stats)
+        ada.open_live(view="dead-letters", type="demo.fail")
+        pending = ada.page.get_by_text("2 dead letters will be recorded within five minutes.")
+        expect(ada.page.get_by_text("No dead letters recorded yet")).to_be_visible()
+        expect(pending).to_be_visible()
+        ada.record_dead_letters(ada.post("demo.fail", {"message": "The ledger is closed."}, max_attempts=1))
+        ada.open_live(view="dead-letters", type="demo.fail")
+        expect(ada.page.locator(".group")).to_have_count(1)
+        expect(pending).to_be_visible()
+
+    def test_an_empty_list_says_so(self, ada: Person) -> None:
         ada.open_live(view="dead-letters", type="demo.sleep")
         expect(ada.page.get_by_text("No dead letters")).to_be_visible()
 
 
 def test_a_type_is_paused_with_a_reason_and_resumed(ada: Person) -> None:
-    """Given a paused type, then its waiting task says so, and it runs when the type is resumed."""
+    """Given a paused type, its waiting task shows the pause, and runs when the type is resumed."""
     ada.open_live(view="types")
     ada.page.get_by_role("button", name="Pause csv.profile").click()
     ada.page.get_by_label("Reason").fill("the storage is down")
@@ -191,7 +211,7 @@ def test_a_type_is_paused_with_a_reason_and_resumed(ada: Person) -> None:
 
 
 def test_a_flood_of_updates_leaves_the_page_usable(ada: Person) -> None:
-    """Given 2,000 updates at once, then all are shown, by few elements, and the page can be used."""
+    """Given 2,000 updates at once, the page shows all tasks with few elements and stays usable."""
     flood = Flood(ada.page)
     ada.open_live()
     flood.send(tasks=500, versions=4)
@@ -213,4 +233,4 @@ def test_the_reference_of_the_api_shows_every_route(ada: Person) -> None:
     expect(ada.page.locator(".operation")).to_have_count(routes)
     expect(ada.page.get_by_role("heading", name=re.compile(r"POST\s*.tasks$"))).to_be_visible()
     if AXE is not None:
-        assert faults(ada) == []
+        assert violations(ada) == []

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from infra import swagger
+from infra.deployer import swagger
 from tests.e2e.conftest import Service
 
 PREFIX = "task-service-local"

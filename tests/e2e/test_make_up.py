@@ -18,8 +18,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from local.emulator import free_port
 from tests.e2e.conftest import await_value, copy_project
+from tests.support.emulators import free_port
 
 #: An origin whose pages may call the API.
 PAGE = "https://page.example"
@@ -73,7 +73,9 @@ class MakeUp:
     def server(self) -> int:
         """The process of the embedded AWS."""
         (server,) = [
-            pid for pid, _, command in processes() if pid in self.family and "local.guard" in command
+            pid
+            for pid, _, command in processes()
+            if pid in self.family and "local.ministack_patched" in command
         ]
         return server
 
@@ -207,7 +209,10 @@ def test_a_saved_file_is_live_and_a_broken_one_is_not(up: MakeUp) -> None:
 @pytest.mark.parametrize(
     ("breaks", "said"),
     [
-        ("\n\ndef broken(:\n", r"task_types/demo\.py.*def broken\(:.*SyntaxError"),
+        (
+            "\n\ndef broken(:\n",
+            r"task_types/demo\.py.*def broken\(:.*SyntaxError.*task_types/demo\.py cannot be imported",
+        ),
         ('\n\ntask_type("demo.fail", payload=Fail)(fail)\n', r"task_types/demo\.py.*demo\.fail"),
     ],
     ids=["syntax", "duplicate name"],
@@ -223,6 +228,27 @@ def test_a_broken_task_type_does_not_go_live(up: MakeUp, breaks: str, said: str)
     await_value(lambda: True if up.call("GET", f"/tasks/{task}")["status"] == "succeeded" else None)
     demo.write_text(good)
     await_value(lambda: re.search(r"Redeployed in .*demo\.py", up.output[before:]))
+
+
+def test_a_new_file_is_a_new_task_type(up: MakeUp) -> None:
+    assert up.endpoints
+    greet = up.checkout / "chalicelib" / "task_types" / "greet.py"
+    greet.write_text(
+        "from pydantic import BaseModel\n\n"
+        "from chalicelib.domain.task_types import TaskContext, task_type\n\n\n"
+        "class Greeting(BaseModel):\n    name: str\n\n\n"
+        '@task_type("demo.greet", payload=Greeting)\n'
+        "def greet(payload: Greeting, context: TaskContext) -> str:\n"
+        '    return f"Hello {payload.name}"\n'
+    )
+    up.await_output(r"Redeployed in .*greet\.py")
+    task = up.call("POST", "/tasks", {"type": "demo.greet", "payload": {"name": "Ada"}})["id"]
+    done = await_value(lambda: _if_ended(up.call("GET", f"/tasks/{task}")))
+    assert (done["status"], done["result"]) == ("succeeded", "Hello Ada")
+
+
+def _if_ended(task: dict[str, Any]) -> dict[str, Any] | None:
+    return task if task["status"] in ("succeeded", "failed", "canceled") else None
 
 
 def test_tasks_survive_a_clean_stop_and_nothing_else_does(up: MakeUp, request: pytest.FixtureRequest) -> None:

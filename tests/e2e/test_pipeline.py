@@ -16,7 +16,9 @@ import pytest
 from websockets.sync.client import ClientConnection
 
 from tests.e2e.conftest import PATIENCE_SECONDS, ROOT, Service, await_value
+from tests.support.emulators import process_id
 from tests.support.http_server import Answer, HttpServer
+from tests.support.lambda_events import schedule_event
 
 ORDERS = (ROOT / "docs" / "examples" / "orders.csv").read_text()
 
@@ -34,19 +36,8 @@ def frames(socket: ClientConnection, task_id: str) -> Iterator[dict[str, Any]]:
 
 def invoke(service: Service, function: str) -> None:
     """Run a scheduled function now instead of within minutes."""
-    event = {
-        "version": "0",
-        "account": "000000000000",
-        "region": "us-east-1",
-        "detail": {},
-        "detail-type": "Scheduled Event",
-        "source": "aws.events",
-        "time": "2026-01-01T00:00:00Z",
-        "id": "test",
-        "resources": [],
-    }
     answer = service.client("lambda").invoke(
-        FunctionName=f"task-service-local-{function}", Payload=json.dumps(event).encode()
+        FunctionName=f"task-service-local-{function}", Payload=json.dumps(schedule_event(function)).encode()
     )
     assert "FunctionError" not in answer, answer["Payload"].read()
 
@@ -214,7 +205,7 @@ def workers_of(service: Service, function: str) -> list[int]:
             parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
         except (OSError, ValueError):
             continue
-        if parent == service.emulator.process_id and f"task-service-local-{function}" in command:
+        if parent == process_id(service.emulator) and f"task-service-local-{function}" in command:
             found.append(int(entry.name))
     assert found, f"no process runs {function}"
     return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -15,6 +14,7 @@ import app
 from chalicelib import bootstrap
 from chalicelib.domain.ids import new_task_id
 from testing.kit import Kit
+from tests.conftest import Printed
 from tests.functional.conftest import ROOT, Handlers, Http
 from tests.support.attackers import (
     ADMIN,
@@ -34,7 +34,6 @@ from tests.support.http_server import Answer, HttpServer
 from tests.support.sockets import SocketServer
 
 Attack = Callable[[World], None]
-Printed = Callable[[], list[dict[str, Any]]]
 ATTACKS: dict[str, Attack] = {}
 
 
@@ -83,7 +82,7 @@ def test_a_bad_token_opens_nothing(world: World, flaw: str) -> None:
     ]:
         answer = world.http.request(method, path, body, authorization=header)
         assert (answer.status_code, answer.json_body["code"]) == (401, "unauthorized")
-    event = world.handlers._socket_event("CONNECT", "c0")
+    event = world.handlers.websocket_event("CONNECT", "c0")
     event |= {"queryStringParameters": None, "headers": {"Authorization": header}}
     assert app.connect(event, world.handlers.context)["statusCode"] == 401
 
@@ -192,7 +191,7 @@ def another_owners_secret(world: World) -> None:
 def a_token_in_the_query(world: World) -> None:
     token = world.token(owner="ada")
     assert world.http.get(f"/tasks?token={token}", authorization="").status_code == 401
-    event = world.handlers._socket_event("CONNECT", "c0")
+    event = world.handlers.websocket_event("CONNECT", "c0")
     event |= {"queryStringParameters": {"token": token, "authorization": f"Bearer {token}"}, "headers": {}}
     assert app.connect(event, world.handlers.context)["statusCode"] == 401
 

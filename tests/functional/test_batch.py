@@ -6,20 +6,15 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.task_types import TaskTypes
 from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
 from tests.support.aws_state import documents, items, take_messages
 from tests.support.aws_wire import Wire
-from tests.support.scripted_types import Script
+
+pytestmark = pytest.mark.usefixtures("script")
 
 GOOD: dict[str, Any] = {"type": "test.fast"}
 TWO_STARTS = ["/tasks/1/delay_seconds", "/tasks/1/run_at"]
-
-
-@pytest.fixture
-def task_types() -> TaskTypes:
-    return Script().types
 
 
 def post(http: Http, *tasks: Any) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from testing.kit import Kit
 from tests.functional.conftest import Handlers
 from tests.support.aws_state import take_messages, woken
 from tests.support.aws_wire import Wire
+from tests.support.lambda_events import Delivery
 from tests.support.scripted_types import Script
 
 
@@ -29,7 +30,7 @@ class LaneUnderTest:
     def create(self, payload: Any = None) -> dict[str, Any]:
         return self.kit.create(f"test.{self.name}", payload)
 
-    def run(self, task: dict[str, Any]) -> list[str]:
+    def run(self, task: dict[str, Any]) -> Delivery:
         return self.handlers.run_tasks(self.handlers.wake(task), handler=self.function)
 
 
@@ -46,7 +47,7 @@ def test_big_payloads_and_results_and_progress(lane: LaneUnderTest, script: Scri
 
     script.work = work
     task = lane.create({"text": "a" * 5000})
-    assert lane.run(task) == []
+    assert lane.run(task).acknowledged
     done = lane.kit.get(task["id"])
     assert (done["status"], done["result"]) == ("succeeded", "A" * 5000)
     assert done["progress"]["message"] == "half of it"
@@ -55,20 +56,20 @@ def test_big_payloads_and_results_and_progress(lane: LaneUnderTest, script: Scri
 def test_a_failure_is_tried_again_by_the_same_message(lane: LaneUnderTest, script: Script) -> None:
     script.raises(ValueError("at first"))
     task = lane.create()
-    assert lane.run(task) == ["m0"]
+    assert not lane.run(task).acknowledged
     assert lane.kit.get(task["id"])["status"] == "retrying"
 
 
 def test_a_death_has_its_dead_letter(lane: LaneUnderTest, script: Script) -> None:
     script.raises(NonRetryable("never"))
     task = lane.create()
-    assert lane.run(task) == []
+    assert lane.run(task).acknowledged
     (letter,) = take_messages(lane.kit, "dead-letters")
     assert json.loads(letter["Body"])["id"] == task["id"]
 
 
 def test_a_message_that_is_not_ours_is_put_aside(lane: LaneUnderTest) -> None:
-    assert lane.handlers.run_tasks("<order/>", handler=lane.function) == []
+    assert lane.handlers.run_tasks("<order/>", handler=lane.function).acknowledged
     (letter,) = take_messages(lane.kit, "dead-letters")
     assert letter["Body"] == "<order/>"
 

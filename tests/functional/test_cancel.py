@@ -9,22 +9,14 @@ import pytest
 
 from chalicelib.domain.outcomes import Cancel, NonRetryable, Snooze
 from chalicelib.domain.task import Task
-from chalicelib.domain.task_types import TaskContext, TaskTypes
+from chalicelib.domain.task_types import TaskContext
 from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
 from tests.support.aws_state import row
 from tests.support.aws_wire import Wire
 from tests.support.scripted_types import Script
 
-
-@pytest.fixture
-def script() -> Script:
-    return Script()
-
-
-@pytest.fixture
-def task_types(script: Script) -> TaskTypes:
-    return script.types
+pytestmark = pytest.mark.usefixtures("script")
 
 
 def cancel(http: Http, task: dict[str, Any]) -> dict[str, Any]:
@@ -48,7 +40,7 @@ class TestWaiting:
         assert row(kit, task["id"]).due_at is None
 
         kit.clock.advance(60)
-        assert handlers.run(task) == [], "its message is acked"
+        assert handlers.run(task).acknowledged, "its message is acked"
         assert script.runs == []
 
     def test_a_task_between_two_attempts_is_canceled_at_once(

@@ -1,4 +1,4 @@
-"""`tasks` on the real app: what it prints, and its exit codes."""
+"""`tasks` on the real app: its output and its exit codes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.functional.conftest import FAR, Handlers, Http
 
 
 class AppTransport(httpx.BaseTransport):
-    """Hands requests to the app."""
+    """Passes requests to the app."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
@@ -35,7 +35,7 @@ class AppTransport(httpx.BaseTransport):
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command did."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -57,8 +57,8 @@ def tasks(http: Http, kit: Kit, capsys: pytest.CaptureFixture[str]) -> Tasks:
         chosen = token or kit.token(exp=FAR)
 
         def make_client(**options: Any) -> Client:
-            given = options | {"url": "http://app", "token": chosen}
-            return Client(transport=AppTransport(http), retries=Retries(tries=1), **given)
+            client_options = options | {"url": "http://app", "token": chosen}
+            return Client(transport=AppTransport(http), retries=Retries(tries=1), **client_options)
 
         capsys.readouterr()
         code = main(arguments, make_client)
@@ -69,7 +69,7 @@ def tasks(http: Http, kit: Kit, capsys: pytest.CaptureFixture[str]) -> Tasks:
 
 
 class TestRunning:
-    def test_a_new_task_is_told_by_its_id(self, tasks: Tasks, kit: Kit) -> None:
+    def test_the_id_of_a_new_task_is_printed(self, tasks: Tasks, kit: Kit) -> None:
         ran = tasks("run", "demo.sleep", "seconds=2", "steps=4", "--tag", "a", "--max-attempts", "2")
         task_id, status = ran.out.split()
         assert (ran.code, status) == (0, "queued")
@@ -77,11 +77,11 @@ class TestRunning:
         assert task["payload"] == {"seconds": 2.0, "steps": 4}
         assert (task["tags"], task["max_attempts"]) == (["a"], 2)
 
-    def test_it_starts_later_when_asked(self, tasks: Tasks) -> None:
+    def test_a_delayed_task_is_scheduled(self, tasks: Tasks) -> None:
         ran = tasks("run", "demo.sleep", "seconds=0", "--delay", "5m", "--json")
         assert ran.json["status"] == "scheduled"
 
-    def test_the_same_key_is_the_same_task(self, tasks: Tasks) -> None:
+    def test_the_same_key_returns_the_same_task(self, tasks: Tasks) -> None:
         command = ("run", "demo.sleep", "seconds=0", "--idempotency-key", "mine")
         assert tasks(*command).out == tasks(*command).out
 
@@ -96,7 +96,7 @@ class TestRunning:
 
 
 class TestWaiting:
-    def test_a_result_goes_to_standard_output_and_the_rest_does_not(self, tasks: Tasks, kit: Kit) -> None:
+    def test_only_the_result_goes_to_standard_output(self, tasks: Tasks, kit: Kit) -> None:
         task = kit.run("demo.sleep", {"seconds": 0})
         ran = tasks("wait", task["id"])
         assert (ran.code, ran.json) == (0, {"slept_seconds": 0.0})
@@ -115,7 +115,7 @@ class TestWaiting:
         assert (ran.code, ran.json["status"]) == (3, "canceled")
 
 
-class TestLooking:
+class TestShowing:
     def test_a_list_is_newest_first_and_filtered(self, tasks: Tasks, kit: Kit) -> None:
         first = kit.create("demo.sleep", {"seconds": 0}, tags=("a",))
         kit.clock.advance(1)
@@ -125,7 +125,7 @@ class TestLooking:
         assert [row.split()[0] for row in rows] == [second["id"], first["id"]]
         assert [task["id"] for task in tasks("ls", "--tag", "a", "-n", "1", "--json").json] == [second["id"]]
 
-    def test_a_task_is_shown_whole(self, tasks: Tasks, kit: Kit) -> None:
+    def test_a_task_is_shown_with_its_attempts(self, tasks: Tasks, kit: Kit) -> None:
         task = kit.run("demo.fail", {"times": 1})
         ran = tasks("show", task["id"])
         assert "FailedOnPurpose" in ran.out
@@ -159,7 +159,7 @@ class TestLooking:
 
 
 class TestChanging:
-    def test_each_task_is_told_and_one_refusal_does_not_stop_the_rest(self, tasks: Tasks, kit: Kit) -> None:
+    def test_a_refused_task_does_not_stop_the_others(self, tasks: Tasks, kit: Kit) -> None:
         done = kit.run("demo.sleep", {"seconds": 0})
         waiting = kit.create("demo.sleep", {"seconds": 0})
         ran = tasks("cancel", done["id"], waiting["id"])
@@ -167,7 +167,7 @@ class TestChanging:
         assert ran.out == f"{waiting['id']}  canceled"
         assert ran.err.startswith("tasks: ")
 
-    def test_a_canceled_task_lives_again(self, tasks: Tasks, kit: Kit) -> None:
+    def test_a_canceled_task_is_queued_again(self, tasks: Tasks, kit: Kit) -> None:
         task = kit.create("demo.sleep", {"seconds": 0})
         tasks("cancel", task["id"])
         assert tasks("retry", task["id"]).out == f"{task['id']}  queued"
@@ -179,7 +179,7 @@ class TestChanging:
 
 
 class TestManyTasks:
-    def test_all_that_fit_are_canceled(self, tasks: Tasks, kit: Kit) -> None:
+    def test_all_matching_tasks_are_canceled(self, tasks: Tasks, kit: Kit) -> None:
         waiting = [kit.create("demo.sleep", {"seconds": 0})["id"] for _ in range(3)]
         other = kit.create("demo.fail")["id"]
         ran = tasks("cancel", "--type", "demo.sleep", "--yes", "--json")
@@ -200,10 +200,23 @@ class TestManyTasks:
         assert ran.code == 0
         assert {kit.get(each)["redrive_count"] for each in dead} == {1}
         assert tasks("dead-letters", "ls", "--json").json == []
+        assert tasks("dead-letters", "ls").err == "No dead letters.\n"
         assert "2/2" in tasks("redrives", "ls").out
 
+    def test_dead_letters_that_are_not_recorded_yet_are_counted(
+        self, tasks: Tasks, kit: Kit, handlers: Handlers
+    ) -> None:
+        """Given failed tasks, the list has none or one of them until the monitor has recorded both."""
+        kit.run("demo.fail", max_attempts=1)
+        ran = tasks("dead-letters", "ls")
+        assert (ran.out, ran.err) == ("", "1 dead letter will be recorded within five minutes.\n")
+        handlers.watch_dead_letters()
+        assert tasks("dead-letters", "ls").err == ""
+        kit.run("demo.fail", max_attempts=1)
+        assert tasks("dead-letters", "ls").err == "1 dead letter will be recorded within five minutes.\n"
 
-class TestMistakes:
+
+class TestErrors:
     @pytest.mark.parametrize(
         "command",
         [
@@ -231,7 +244,7 @@ class TestMistakes:
             "stats --minutes 0",
         ],
     )
-    def test_a_mistake_is_one_sentence_and_2(self, tasks: Tasks, command: str) -> None:
+    def test_wrong_usage_is_one_sentence_and_2(self, tasks: Tasks, command: str) -> None:
         ran = tasks(*command.split())
         assert (ran.code, ran.out) == (2, "")
         first, *fields = ran.err.splitlines()
@@ -244,16 +257,14 @@ class TestMistakes:
         assert "Usage: tasks" in ran.out
         assert ran.err == ""
 
-    def test_a_service_that_is_not_there_is_one_sentence_and_1(
-        self, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_an_unreachable_service_is_one_sentence_and_1(self, capsys: pytest.CaptureFixture[str]) -> None:
         def make_client(**options: Any) -> Client:
             return Client("http://127.0.0.1:1", retries=Retries(tries=1))
 
         assert main(["ls"], make_client) == 1
         assert capsys.readouterr().err.startswith("tasks: http://127.0.0.1:1 does not answer: ")
 
-    def test_a_service_that_nobody_named_is_one_sentence_and_2(
+    def test_a_missing_address_is_one_sentence_and_2(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
     ) -> None:
         monkeypatch.delenv("TASKS_URL", raising=False)

@@ -10,22 +10,12 @@ import pytest
 
 from chalicelib.domain.documents import INLINE_LIMIT_BYTES
 from chalicelib.domain.formats import timestamp
-from chalicelib.domain.task_types import TaskTypes
 from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
 from tests.support.aws_state import documents, items, row, take_messages
 from tests.support.aws_wire import Wire
-from tests.support.scripted_types import Script
 
-
-@pytest.fixture
-def script() -> Script:
-    return Script()
-
-
-@pytest.fixture
-def task_types(script: Script) -> TaskTypes:
-    return script.types
+pytestmark = pytest.mark.usefixtures("script")
 
 
 class TestAnswer:
@@ -137,7 +127,7 @@ class TestMessage:
         (entry,) = batch["Entries"]
         assert json.loads(entry["MessageBody"])["id"] == task["id"]
         assert entry["DelaySeconds"] in range(121)
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
         assert http.get(f"/tasks/{task['id']}").json_body["status"] == "succeeded"
 
 
@@ -172,7 +162,7 @@ class TestFailures:
         kit.clock.advance(120)
         handlers.sweep()
         (message,) = take_messages(kit, "fast")
-        assert handlers.run_tasks(message["Body"]) == []
+        assert handlers.run_tasks(message["Body"]).acknowledged
         assert http.get(f"/tasks/{answer.json_body['id']}").json_body["status"] == "succeeded"
 
     def test_a_lost_reply_makes_no_second_task(self, http: Http, kit: Kit) -> None:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from chalicelib.services.maintenance.dead_letter_monitor import ALERT_LIMIT
 from testing.kit import Kit
+from tests.conftest import Printed
 from tests.functional.conftest import Handlers, Http
 from tests.support.aws_state import row, send_message, send_messages, take_messages
 from tests.support.aws_wire import Crash, Wire
 from tests.support.dead_letters import Alerts, die, die_unheard, left, records, show_again
 from tests.support.scripted_types import Script
 
-Printed = Callable[[], list[dict[str, Any]]]
 ALERT_LIMIT_BYTES = 256 * 1024
-
-
-@pytest.fixture
-def alerts(kit: Kit) -> Alerts:
-    return Alerts(kit)
 
 
 @pytest.fixture

@@ -14,11 +14,6 @@ from tests.support.dead_letters import Alerts, die, left, records
 from tests.support.scripted_types import Script
 
 
-@pytest.fixture
-def alerts(kit: Kit) -> Alerts:
-    return Alerts(kit)
-
-
 class TestBounced:
     """Messages that SQS gave up: delivered ten times, and never done."""
 

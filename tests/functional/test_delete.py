@@ -6,22 +6,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.task_types import TaskContext, TaskTypes
+from chalicelib.domain.task_types import TaskContext
 from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
 from tests.support.aws_state import documents, items, row
 from tests.support.aws_wire import Wire
 from tests.support.scripted_types import Script
 
-
-@pytest.fixture
-def script() -> Script:
-    return Script()
-
-
-@pytest.fixture
-def task_types(script: Script) -> TaskTypes:
-    return script.types
+pytestmark = pytest.mark.usefixtures("script")
 
 
 @pytest.fixture
@@ -70,7 +62,7 @@ def test_a_late_message_of_a_deleted_task_is_acked(
     http: Http, handlers: Handlers, script: Script, finished: dict[str, Any]
 ) -> None:
     http.delete(f"/tasks/{finished['id']}")
-    assert handlers.run(finished) == []
+    assert handlers.run(finished).acknowledged
     assert script.runs == [1]
 
 

@@ -5,21 +5,12 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.domain.new_task import NewTask
-from chalicelib.domain.task_types import TaskTypes
 from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
 from tests.support.aws_wire import Wire
 from tests.support.scripted_types import Script
 
-
-@pytest.fixture
-def script() -> Script:
-    return Script()
-
-
-@pytest.fixture
-def task_types(script: Script) -> TaskTypes:
-    return script.types
+pytestmark = pytest.mark.usefixtures("script")
 
 
 class TestTask:

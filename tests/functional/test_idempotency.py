@@ -14,21 +14,16 @@ from chalicelib.aws.sdk.client import error_type
 from chalicelib.domain.errors import IdempotencyMismatch
 from chalicelib.domain.formats import timestamp
 from chalicelib.domain.new_task import NewTask
-from chalicelib.domain.task_types import TaskTypes
 from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
 from tests.support.aws_state import documents, items, take_messages
 from tests.support.aws_wire import Wire
-from tests.support.scripted_types import Script
+
+pytestmark = pytest.mark.usefixtures("script")
 
 BODY: dict[str, Any] = {"type": "test.fast", "payload": {"number": 1, "text": "a"}}
 BIG: dict[str, Any] = {"type": "test.fast", "payload": {"text": "x" * 2000}}
 DAY = 86_400
-
-
-@pytest.fixture
-def task_types() -> TaskTypes:
-    return Script().types
 
 
 def task_rows(kit: Kit) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What a new container imports for its first event: nothing that only other functions need."""
+"""A new container imports nothing for its first event that only other functions need."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 
 from chalicelib.aws.sdk.transport import Request
-from infra.app_functions import PROJECT
+from infra.deployer.app_functions import PROJECT
 from testing.kit import STAGE, Kit
 from tests.functional.conftest import Handlers, Http
 from tests.support.aws_requests import ENVIRONMENT, Moto
 from tests.support.http_server import Answer, HttpServer, Received
+from tests.support.lambda_events import http_event
 from tests.support.sockets import SocketServer
 
-#: Serves one event in a new process, and tells the answer and the modules.
+#: Serves one event in a new process, and prints the response and the imported modules.
 CONTAINER = """
 import json, sys
 import app
@@ -34,7 +35,7 @@ name, event = json.load(sys.stdin)
 answer = (app.app if name == "api" else app.app.handler_map[name])(event, Context())
 print(json.dumps([answer, sorted(sys.modules)]))
 """
-#: What takes long to import: AWS's SDK, which its runtime has, and what pydantic looks for plugins with.
+#: Slow to import: AWS's SDK, which Lambda's runtime has, and the modules of pydantic's plugin discovery.
 NEVER = {
     "boto3",
     "botocore",
@@ -51,29 +52,26 @@ WORK = {
     "chalicelib.services.maintenance.sweeper",
     "chalicelib.services.maintenance.dead_letter_monitor",
 }
-#: What fetches, which most task types do not. (PyJWT imports an HTTP client of its own.)
+#: The HTTP client for fetches, which most task types do not need. (PyJWT imports an HTTP client of its own.)
 FETCHING = {"chalicelib.fetching.fetcher", "chalicelib.fetching.exchange"}
 SOCKETS = {"chalicelib.services.live.updates", "chalicelib.services.live.connections"}
 
 
-class Aws(HttpServer):
-    """The kit's AWS for other processes."""
-
-    def take(self, received: Received) -> Answer:
-        api = received.headers.get("x-amz-target", "").partition(".")[0]
-        service = {"DynamoDB_20120810": "dynamodb", "AmazonSQS": "sqs", "AmazonSSM": "ssm"}.get(api, "sns")
-        origin = f"https://{service}.{ENVIRONMENT.region}.amazonaws.com"
-        headers = {name: value for name, value in received.headers.items() if name != "content-length"}
-        request = Request(received.method, origin, received.path, headers, received.body)
-        answer = Moto().send(request)
-        return Answer(answer.status, answer.body)
+def aws(received: Received) -> Answer:
+    """The kit's AWS, for other processes."""
+    api = received.headers.get("x-amz-target", "").partition(".")[0]
+    service = {"DynamoDB_20120810": "dynamodb", "AmazonSQS": "sqs", "AmazonSSM": "ssm"}.get(api, "sns")
+    origin = f"https://{service}.{ENVIRONMENT.region}.amazonaws.com"
+    headers = {name: value for name, value in received.headers.items() if name != "content-length"}
+    response = Moto().send(Request(received.method, origin, received.path, headers, received.body))
+    return Answer(response.status, response.body)
 
 
 @dataclass
 class Containers(Handlers):
     """Each event starts a new one."""
 
-    aws: Aws = field(kw_only=True)
+    aws: HttpServer = field(kw_only=True)
     loaded: set[str] = field(default_factory=set)
 
     def _invoke(self, function: str, event: dict[str, Any]) -> Any:
@@ -102,29 +100,17 @@ class Containers(Handlers):
 
     def request(self, method: str, route: str, body: Any = None, **headers: str) -> int:
         """The status of a request."""
-        event = {
-            "resource": route,
-            "path": route,
-            "httpMethod": method,
-            "headers": {"Content-Type": "application/json", **headers},
-            "multiValueQueryStringParameters": None,
-            "pathParameters": None,
-            "stageVariables": None,
-            "requestContext": {"resourcePath": route, "httpMethod": method, "requestId": "r"},
-            "body": None if body is None else json.dumps(body),
-            "isBase64Encoded": False,
-        }
-        return int(self._invoke("api", event)["statusCode"])
+        return int(self._invoke("api", http_event(method, route, body, headers=headers))["statusCode"])
 
 
 @pytest.fixture
 def containers(kit: Kit) -> Iterator[Containers]:
-    with Aws() as aws:
-        yield Containers(kit, aws=aws)
+    with HttpServer(aws) as server:
+        yield Containers(kit, aws=server)
 
 
 @pytest.fixture
-def told(containers: Containers, sockets: SocketServer, http: Http) -> Containers:
+def watched(containers: Containers, sockets: SocketServer, http: Http) -> Containers:
     """The same, with one connection that watches everything."""
     Handlers(containers.kit, containers.calls).connect("c1")
     return containers
@@ -154,7 +140,7 @@ def push_updates(containers: Containers, http: Http) -> None:
 
 def run_tasks(containers: Containers, http: Http) -> None:
     task = http.post("/tasks", {"type": "demo.sleep", "payload": {"seconds": 0, "steps": 1}}).json_body
-    assert containers.run(task) == []
+    assert containers.run(task).acknowledged
     assert containers.kit.get(task["id"])["status"] == "succeeded"
 
 
@@ -171,9 +157,9 @@ def health(containers: Containers, http: Http) -> None:
 
 
 def create_task(containers: Containers, http: Http) -> None:
-    wanted = {"type": "demo.sleep", "payload": {"seconds": 0}}
+    new_task = {"type": "demo.sleep", "payload": {"seconds": 0}}
     token = containers.kit.token()
-    assert containers.request("POST", "/tasks", wanted, Authorization=f"Bearer {token}") == 201
+    assert containers.request("POST", "/tasks", new_task, Authorization=f"Bearer {token}") == 201
 
 
 @pytest.mark.parametrize(
@@ -207,8 +193,8 @@ def create_task(containers: Containers, http: Http) -> None:
     ],
 )
 def test_a_container_imports_nothing_of_other_functions(
-    told: Containers, http: Http, serve: Callable[[Containers, Http], None], others: set[str]
+    watched: Containers, http: Http, serve: Callable[[Containers, Http], None], others: set[str]
 ) -> None:
-    serve(told, http)
-    assert "chalice.app" in told.loaded
-    assert told.loaded & (NEVER | others) == set()
+    serve(watched, http)
+    assert "chalice.app" in watched.loaded
+    assert watched.loaded & (NEVER | others) == set()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,22 +10,14 @@ import pytest
 
 from chalicelib.domain.formats import timestamp
 from chalicelib.domain.outcomes import NonRetryable
-from chalicelib.domain.task_types import TaskTypes
 from testing.kit import Kit
+from tests.conftest import Printed
 from tests.functional.conftest import Handlers, Http
 from tests.support.aws_state import row, take_messages
 from tests.support.aws_wire import Wire
 from tests.support.scripted_types import Script
 
-
-@pytest.fixture
-def script() -> Script:
-    return Script()
-
-
-@pytest.fixture
-def task_types(script: Script) -> TaskTypes:
-    return script.types
+pytestmark = pytest.mark.usefixtures("script")
 
 
 @pytest.fixture
@@ -62,7 +53,7 @@ class TestNextLife:
 
         (message,) = take_messages(kit, "fast")
         assert json.loads(message["Body"])["lease"] == row(kit, failed["id"]).lease == 2
-        assert handlers.run_tasks(message["Body"]) == []
+        assert handlers.run_tasks(message["Body"]).acknowledged
         done = kit.get(failed["id"])
         assert (done["status"], done["result"], done["attempt"]) == ("succeeded", "mended", 1)
 
@@ -172,7 +163,7 @@ class TestRaces:
         assert len(take_messages(kit, "fast")) == 1
 
     def test_two_requests_at_the_same_time_are_one_life(
-        self, http: Http, kit: Kit, failed: dict[str, Any], printed: Callable[[], list[dict[str, Any]]]
+        self, http: Http, kit: Kit, failed: dict[str, Any], printed: Printed
     ) -> None:
         """Given another retry comes in between, when the first one writes, then both are answered alike.
 

@@ -8,11 +8,12 @@ import pytest
 
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.outcomes import NonRetryable
-from chalicelib.domain.task_types import TaskTypes
 from testing.kit import Kit
 from tests.functional.conftest import FAR, Handlers, Http
 from tests.support.aws_wire import Wire
 from tests.support.scripted_types import Script
+
+pytestmark = pytest.mark.usefixtures("script")
 
 NOTHING = {
     "created": 0,
@@ -25,16 +26,6 @@ NOTHING = {
     "mean_wait_ms": None,
     "mean_run_ms": None,
 }
-
-
-@pytest.fixture
-def script() -> Script:
-    return Script()
-
-
-@pytest.fixture
-def task_types(script: Script) -> TaskTypes:
-    return script.types
 
 
 @pytest.fixture

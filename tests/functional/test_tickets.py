@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +13,7 @@ import app
 from chalicelib.aws.sdk.client import error_type
 from chalicelib.domain.ticket import LIFETIME
 from testing.kit import Kit
+from tests.conftest import Printed
 from tests.functional.conftest import Handlers, Http
 from tests.support.aws_wire import Wire
 from tests.support.sockets import SocketServer
@@ -250,9 +250,7 @@ class TestRotation:
         assert http.get(f"/tasks?limit=1&cursor={cursor}").status_code == 400
 
 
-def test_what_is_missing_inside_is_told_to_operators_alone(
-    kit: Kit, http: Http, printed: Callable[[], list[dict[str, Any]]]
-) -> None:
+def test_what_is_missing_inside_is_told_to_operators_alone(kit: Kit, http: Http, printed: Printed) -> None:
     name = kit.settings.parameter("signing-keys")
     kit.client("ssm").delete_parameter(Name=name)
     answer = http.post("/tickets")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from testing.kit import Kit
+from tests.conftest import Printed
 from tests.functional.conftest import Handlers, Http
 from tests.support.aws_state import break_row
 from tests.support.scripted_types import Script
 from tests.support.sockets import SocketServer
-
-Printed = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture

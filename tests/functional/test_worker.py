@@ -25,7 +25,7 @@ class TestSuccess:
         script.work = lambda payload, context: {"sum": payload.number + 1}
         task = kit.create("test.fast", {"number": 41})
 
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
 
         done = kit.get(task["id"])
         assert (done["status"], done["result"], done["attempt"], done["version"]) == (
@@ -116,7 +116,7 @@ class TestFailure:
         wire = Wire(kit.services)
         task = kit.create("test.fast")
 
-        assert handlers.run(task) == ["m0"]
+        assert not handlers.run(task).acknowledged
 
         waits = kit.get(task["id"])
         assert (waits["status"], waits["attempt"], waits["error"]) == (
@@ -138,7 +138,7 @@ class TestFailure:
         wire = Wire(kit.services)
         task = kit.create("test.fast")
 
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
 
         stored = row(kit, task["id"])
         assert stored.run_at == kit.clock() + timedelta(seconds=300)
@@ -149,7 +149,7 @@ class TestFailure:
         script.raises(RetryAfter(17.2, "busy"))
         wire = Wire(kit.services)
         task = kit.create("test.fast")
-        assert handlers.run(task) == ["m0"]
+        assert not handlers.run(task).acknowledged
         assert kit.get(task["id"])["attempts"][0]["next_wait_seconds"] == 17.2
         assert wire.sent("ChangeMessageVisibility")[0]["VisibilityTimeout"] == 19
 
@@ -161,7 +161,7 @@ class TestFailure:
         handlers.run(task)
 
         kit.clock.advance(9.9)
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
         assert kit.get(task["id"])["status"] == "retrying"
 
         kit.clock.advance(0.1)
@@ -177,7 +177,7 @@ class TestFailure:
         script.raises(ValueError("never"))
         task = kit.create("test.fast", max_attempts=1)
 
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
 
         failed = kit.get(task["id"])
         assert (failed["status"], failed["dead_lettered_at"]) == ("failed", failed["finished_at"])
@@ -200,9 +200,9 @@ class TestFailure:
         task = kit.create("test.fast")
         wire.refuse("SendMessage")
 
-        assert handlers.run(task) == ["m0"]
+        assert not handlers.run(task).acknowledged
         assert kit.get(task["id"])["dead_lettered_at"] is None
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
 
         kit.sweep()
         assert kit.get(task["id"])["dead_lettered_at"] is not None
@@ -217,7 +217,7 @@ class TestFailure:
     ) -> None:
         script.raises(error)
         task = kit.create("test.fast")
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
         failed = kit.get(task["id"])
         assert (failed["status"], failed["error"]["kind"], failed["attempt"]) == ("failed", kind, 1)
 
@@ -227,7 +227,7 @@ class TestFailure:
     ) -> None:
         script.raises(error)
         task = kit.create("test.fast")
-        assert handlers.run(task) == ["m0"]
+        assert not handlers.run(task).acknowledged
         assert kit.get(task["id"])["error"]["type"] == type(error).__name__
         assert kit.ended_processes == 0
 
@@ -240,7 +240,7 @@ class TestFailure:
 
         script.raises(Speechless())
         task = kit.create("test.fast")
-        assert handlers.run(task) == ["m0"]
+        assert not handlers.run(task).acknowledged
         assert kit.get(task["id"])["error"]["type"].endswith("Speechless")
 
     def test_an_error_of_a_kind_of_its_own_is_an_error_too(
@@ -251,7 +251,7 @@ class TestFailure:
 
         script.raises(Bankrupt("no money"))
         task = kit.create("test.fast")
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
         assert kit.get(task["id"])["error"]["message"] == "no money"
 
     def test_a_payload_that_no_longer_fits_its_type_is_rejected(self, kit: Kit, script: Script) -> None:

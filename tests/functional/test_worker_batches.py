@@ -10,9 +10,10 @@ import pytest
 
 from chalicelib.services.threads import Threads
 from testing.kit import Kit
-from tests.functional.conftest import Handlers, LambdaContext
+from tests.functional.conftest import Handlers
 from tests.support.aws_state import take_messages
 from tests.support.aws_wire import Parameters, Wire
+from tests.support.lambda_events import LambdaContext
 from tests.support.scripted_types import Script
 
 
@@ -33,7 +34,7 @@ class TestBatch:
         together = Barrier(10, timeout=20)
         script.work = lambda payload, context: together.wait() is None
         tasks = [kit.create("test.fast") for _ in range(10)]
-        assert handlers.run_tasks(*map(handlers.wake, tasks)) == []
+        assert handlers.run_tasks(*map(handlers.wake, tasks)).acknowledged
         assert {kit.get(task["id"])["status"] for task in tasks} == {"succeeded"}
 
     def test_trouble_with_one_message_does_not_harm_the_others(
@@ -44,7 +45,7 @@ class TestBatch:
         wire.fail_statement("ThrottlingError", of(first))
         wire.refuse("UpdateItem", when=lambda request: request["Key"]["sk"]["S"] == first["id"])
 
-        assert handlers.run_tasks(handlers.wake(first), handlers.wake(second)) == ["m0"]
+        assert handlers.run_tasks(handlers.wake(first), handlers.wake(second)).kept == ("m0",)
 
         assert kit.get(first["id"])["status"] == "queued"
         assert kit.get(second["id"])["status"] == "succeeded"
@@ -57,7 +58,7 @@ class TestBatch:
         tasks = [kit.create("test.fast") for _ in range(10)]
         patient(handlers)
         wire = Wire(kit.services)
-        assert handlers.run_tasks(*map(handlers.wake, tasks)) == []
+        assert handlers.run_tasks(*map(handlers.wake, tasks)).acknowledged
         assert wire.counts() == {"BatchExecuteStatement": 2, "Query": 1}  # and what is paused
 
     def test_big_payloads_and_results_of_a_delivery_share_their_requests(
@@ -67,7 +68,7 @@ class TestBatch:
         wire = Wire(kit.services)
         script.work = lambda payload, context: payload.text
         tasks = [kit.create("test.fast", {"text": letter * 2000}) for letter in "abc"]
-        assert handlers.run_tasks(*map(handlers.wake, tasks)) == []
+        assert handlers.run_tasks(*map(handlers.wake, tasks)).acknowledged
         assert wire.counts()["BatchWriteItem"] == 1
         assert [kit.get(task["id"])["result"] for task in tasks] == [letter * 2000 for letter in "abc"]
 
@@ -79,7 +80,7 @@ class TestBatch:
         wire = Wire(kit.services)
         wire.before("UpdateItem", recorded.set)
         quick, slow = kit.create("test.fast"), kit.create("test.fast", {"number": 1})
-        assert handlers.run_tasks(handlers.wake(quick), handlers.wake(slow)) == []
+        assert handlers.run_tasks(handlers.wake(quick), handlers.wake(slow)).acknowledged
         assert kit.get(quick["id"])["result"] is True
         assert kit.get(slow["id"])["result"] is True
         assert len(wire.sent("UpdateItem")) == 2
@@ -93,7 +94,7 @@ class TestBatch:
         tasks = [kit.create("test.fast") for _ in range(3)]
         wire = Wire(kit.services)
         wire.fail_statement(code, of(tasks[1]))  # its claim
-        assert handlers.run_tasks(*map(handlers.wake, tasks)) == []
+        assert handlers.run_tasks(*map(handlers.wake, tasks)).acknowledged
         assert {kit.get(task["id"])["status"] for task in tasks} == {"succeeded"}
         claim = wire.sent("UpdateItem")[0]
         assert claim["Key"]["sk"] == {"S": tasks[1]["id"]}
@@ -109,7 +110,7 @@ class TestBatch:
             wire.lose_reply("BatchExecuteStatement")
         else:
             script.work = lambda payload, context: wire.lose_reply("BatchExecuteStatement")
-        assert handlers.run_tasks(*map(handlers.wake, tasks)) == []
+        assert handlers.run_tasks(*map(handlers.wake, tasks)).acknowledged
         assert {kit.get(task["id"])["status"] for task in tasks} == {"succeeded"}
         assert {kit.get(task["id"])["version"] for task in tasks} == {3}
         assert script.runs == [1, 1, 1]
@@ -119,7 +120,7 @@ class TestBatch:
     ) -> None:
         task = kit.create("test.fast")
         handlers.context = LambdaContext(milliseconds=10_900)
-        assert handlers.run(task) == ["m0"]
+        assert not handlers.run(task).acknowledged
         assert kit.get(task["id"])["attempts"] == []
         assert kit.get(task["id"])["status"] == "queued"
 
@@ -142,7 +143,7 @@ class TestBatch:
     ) -> None:
         task = kit.create("test.fast")
 
-        assert handlers.run_tasks(body, handlers.wake(task)) == []
+        assert handlers.run_tasks(body, handlers.wake(task)).acknowledged
 
         [kept] = take_messages(kit, "dead-letters")
         assert kept["Body"] == body
@@ -155,7 +156,7 @@ class TestBatch:
         task = kit.create("test.fast")
         handlers.run(task)
         kit.services.tasks.delete(kit.owner, task["id"])
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
         assert script.runs == [1]
 
     def test_the_long_lane_runs_its_own_tasks(self, kit: Kit, handlers: Handlers, script: Script) -> None:
@@ -163,5 +164,5 @@ class TestBatch:
         wire = Wire(kit.services)
         task = kit.create("test.long")
         assert wire.sent("SendMessage")[0]["QueueUrl"].endswith("-long")
-        assert handlers.run_tasks(handlers.wake(task), handler="run_long_tasks") == ["m0"]
+        assert not handlers.run_tasks(handlers.wake(task), handler="run_long_tasks").acknowledged
         assert wire.sent("ChangeMessageVisibility")[0]["QueueUrl"].endswith("-long")

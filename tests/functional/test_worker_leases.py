@@ -12,6 +12,7 @@ import pytest
 
 from chalicelib.domain.task_types import TaskContext
 from testing.kit import Clock, Kit
+from tests.conftest import Printed
 from tests.functional.conftest import Handlers
 from tests.support.aws_state import documents, row, take_messages
 from tests.support.aws_wire import Wire
@@ -25,7 +26,7 @@ class TestDelivery:
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast")
-        assert handlers.run_tasks(*[handlers.wake(task)] * 5) == []
+        assert handlers.run_tasks(*[handlers.wake(task)] * 5).acknowledged
         assert script.runs == [1]
 
     def test_a_message_that_two_workers_get_at_once_runs_its_task_once(
@@ -50,7 +51,7 @@ class TestDelivery:
             assert started.wait(PATIENCE)
             # A delivery during the live lease is acked and changes nothing.
             before = row(kit, task["id"])
-            assert handlers.run(task) == []
+            assert handlers.run(task).acknowledged
             assert row(kit, task["id"]) == before
             release.set()
             assert [run.result(PATIENCE) for run in runs] == [[], [], []]
@@ -59,7 +60,7 @@ class TestDelivery:
 
     def test_an_early_message_starts_nothing(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         task = kit.create("test.fast", delay_seconds=600)
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
         assert kit.get(task["id"])["status"] == "scheduled"
         kit.clock.advance(600)
         handlers.run(task)
@@ -68,13 +69,13 @@ class TestDelivery:
     def test_a_late_message_starts_nothing(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         task = kit.create("test.fast", expires_at=kit.clock() + timedelta(seconds=60))
         kit.clock.advance(60)
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
         assert script.runs == []
 
     def test_a_task_that_ended_is_not_run_again(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         task = kit.create("test.fast")
         handlers.run(task)
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
         assert script.runs == [1]
 
 
@@ -86,7 +87,7 @@ class TestLostReply:
         wire = Wire(kit.services)
         wire.lose_reply("UpdateItem")
 
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
 
         done = kit.get(task["id"])
         assert (done["status"], done["attempt"], len(done["attempts"])) == ("succeeded", 1, 1)
@@ -104,10 +105,11 @@ class TestLostReply:
                 raise error
 
         script.work = work
-        kept = handlers.run(task)
+        delivery = handlers.run(task)
 
         done = kit.get(task["id"])
-        assert (done["status"], kept) == (("succeeded", []) if error is None else ("retrying", ["m0"]))
+        assert done["status"] == ("succeeded" if error is None else "retrying")
+        assert delivery.acknowledged is (error is None)
         assert done["version"] == 3
 
     def test_a_death_whose_reply_was_lost_is_reported(
@@ -121,7 +123,7 @@ class TestLostReply:
             raise ValueError
 
         script.work = work
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
         assert len(take_messages(kit, "dead-letters")) == 1
         assert kit.get(task["id"])["dead_lettered_at"] is not None
 
@@ -201,7 +203,7 @@ def test_the_sweeps_verdict_is_not_the_zombies(
     kit: Kit,
     handlers: Handlers,
     script: Script,
-    printed: Callable[[], list[dict[str, Any]]],
+    printed: Printed,
     max_attempts: int,
     metric: str,
     letters: int,

@@ -21,7 +21,7 @@ class TestOtherOutcomes:
         wire = Wire(kit.services)
         task = kit.create("test.fast", max_attempts=1)
 
-        assert handlers.run(task) == ["m0"]
+        assert not handlers.run(task).acknowledged
 
         waits = kit.get(task["id"])
         assert (waits["status"], waits["attempt"], waits["attempts"][0]["outcome"]) == (
@@ -44,7 +44,7 @@ class TestOtherOutcomes:
     ) -> None:
         script.work = lambda payload, context: Snooze(seconds)
         snoozed = kit.create("test.fast")
-        assert handlers.run(snoozed) == ["m0"]
+        assert not handlers.run(snoozed).acknowledged
         assert kit.get(snoozed["id"])["error"]["type"] == "ValueError"
 
         def ask(payload: Any, context: TaskContext) -> None:
@@ -52,13 +52,13 @@ class TestOtherOutcomes:
 
         script.work = ask
         asked = kit.create("test.fast")
-        assert handlers.run(asked) == ["m0"]
+        assert not handlers.run(asked).acknowledged
         assert kit.get(asked["id"])["error"]["type"] == "ValueError"
 
     def test_the_task_type_cancels(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         script.returns(Cancel("nothing to do"))
         task = kit.create("test.fast")
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
         canceled = kit.get(task["id"])
         assert canceled["status"] == "canceled"
         assert canceled["attempts"][0]["error"]["message"] == "nothing to do"
@@ -83,7 +83,7 @@ class TestCancelRequest:
         script.work = work
         task = kit.create("test.fast")
 
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
 
         assert seen == [False, True]
         canceled = kit.get(task["id"])
@@ -103,7 +103,7 @@ class TestCancelRequest:
         script.work = work
         task = kit.create("test.fast")
 
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
 
         canceled = kit.get(task["id"])
         assert (canceled["status"], canceled["attempts"][0]["outcome"]) == ("canceled", "canceled")
@@ -123,7 +123,7 @@ class TestCancelRequest:
             return Snooze(1)
 
         script.work = work
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
 
         canceled = kit.get(task["id"])
         assert (canceled["status"], canceled["attempts"][1]["outcome"]) == ("canceled", "canceled")
@@ -157,5 +157,5 @@ class TestCancelRequest:
     def test_a_canceled_task_is_not_run(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         task = kit.create("test.fast")
         kit.services.tasks.cancel(kit.owner, task["id"])
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
         assert script.runs == []

@@ -17,9 +17,10 @@ from chalicelib.domain.outcomes import LeaseLost
 from chalicelib.domain.task import Conflict, Progress
 from chalicelib.domain.task_types import TaskContext
 from testing.kit import Kit
-from tests.functional.conftest import ROOT, Handlers, LambdaContext
+from tests.functional.conftest import ROOT, Handlers
 from tests.support.aws_state import kill_worker, row, take_messages
 from tests.support.aws_wire import Wire
+from tests.support.lambda_events import LambdaContext
 from tests.support.scripted_types import Script
 
 PATIENCE = 20  # seconds; nothing here takes as long unless it is broken
@@ -66,7 +67,7 @@ class TestProgress:
         script.work = lambda payload, context: context.progress(50)
         task = kit.create("test.fast")
         handlers.context = LambdaContext(milliseconds=30_000)
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
         assert kit.get(task["id"])["status"] == "succeeded"
 
     def test_it_never_renews_the_lease_of_another_run(self, kit: Kit, script: Script) -> None:
@@ -146,7 +147,7 @@ class TestProgress:
 
         script.work = work
         tasks = [kit.create("test.fast") for _ in range(2)]
-        assert handlers.run_tasks(*map(handlers.wake, tasks)) == []
+        assert handlers.run_tasks(*map(handlers.wake, tasks)).acknowledged
         assert [kit.get(task["id"])["progress"]["message"] for task in tasks] == ["b'line 2'"] * 2
 
     def test_the_next_attempt_starts_without_it(self, kit: Kit, handlers: Handlers, script: Script) -> None:
@@ -191,7 +192,7 @@ class TestTimeout:
         wire = Wire(kit.services)
         wire.before("ChangeMessageVisibility", recorded.set)
 
-        assert handlers.run_tasks(handlers.wake(stuck), handlers.wake(other)) == ["m0"]
+        assert handlers.run_tasks(handlers.wake(stuck), handlers.wake(other)).kept == ("m0",)
 
         timed_out = kit.get(stuck["id"])
         assert (timed_out["status"], timed_out["error"]["kind"]) == ("retrying", "timeout")
@@ -242,7 +243,7 @@ class TestTimeout:
 
         script.work = work
         task = kit.create("test.fast", max_attempts=1)
-        assert handlers.run(task) == []
+        assert handlers.run(task).acknowledged
         release.set()
         failed = kit.get(task["id"])
         assert (failed["status"], failed["error"]["kind"]) == ("failed", "timeout")

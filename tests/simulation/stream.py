@@ -14,7 +14,7 @@ from tests.simulation.functions import Ended, Functions
 from tests.simulation.scheduler import Scheduler
 
 ACCOUNT = "123456789012"
-#: As infra/event_sources.py sets them.
+#: As infra/deployer/event_sources.py sets them.
 LANES = 2
 MAX_RETRIES = 5
 BATCH = 100

@@ -11,8 +11,9 @@ import jwt
 
 from chalicelib.domain.caller import Scope
 from testing.kit import TOKEN_KEY, Kit
-from tests.functional.conftest import Handlers, Http
+from tests.functional.conftest import Http
 from tests.support.forgery import RSA_KID, base64url, forged, issued, jwk, public_pem, rsa_key, segment
+from tests.support.handlers import Handlers
 from tests.support.http_server import HttpServer
 from tests.support.sockets import SocketServer
 

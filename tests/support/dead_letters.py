@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from testing.kit import Kit
-from tests.functional.conftest import Handlers
 from tests.support.aws_state import items, take_messages
 from tests.support.aws_wire import Crash, Wire
+from tests.support.handlers import Handlers
 from tests.support.scripted_types import Script
 
 

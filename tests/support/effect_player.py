@@ -1,8 +1,8 @@
-"""Plays the outside for a client's operations: no network, and time passes only where one waits.
+"""Executes the effects of a client's operations from a script, without a network and with its own clock.
 
-outside = Outside(Response(status=503), Response(status=200, body=TASK))
-task = outside.perform(Operations(clock=outside.clock).get("…"))
-assert outside.slept == [0.25]
+player = EffectPlayer(Response(status=503), Response(status=200, body=TASK))
+task = player.perform(Operations(clock=player.clock).get("…"))
+assert player.slept == [0.25]
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ import json
 from collections.abc import Generator, Iterable
 from typing import Any, TypeVar
 
-from task_service_client.effects import (
+from task_service_client._base_client import Operations
+from task_service_client._effects import (
     Connect,
     Emit,
-    Performance,
+    Execution,
     Receive,
     Request,
     Response,
-    Say,
     Send,
+    SendMessage,
     Sleep,
 )
-from task_service_client.errors import SocketLost, Unreachable
-from task_service_client.shell import Operations
+from task_service_client._errors import SocketLost, Unreachable
 
 T = TypeVar("T")
 
 TASK_ID = "01a20bfe-0000-7000-8000-000000000001"
 OTHER_ID = "01a20bff-0000-7000-8000-000000000002"
-#: The service's clock, in 2026.
+#: The `Date` header of responses.
 DATE = {"date": "Tue, 24 Nov 2026 09:00:00 GMT"}
 LOST = SocketLost("scripted")
 
@@ -45,7 +45,7 @@ def ok(body: Any, **headers: str) -> Response:
 
 
 def problem(status: int, code: str = "scripted", **headers: str) -> Response:
-    """A refusal."""
+    """A problem document."""
     return Response(status=status, body={"code": code, "detail": "It is scripted."}, headers=headers)
 
 
@@ -55,64 +55,64 @@ def ticket(name: str = "a") -> Response:
 
 
 def frame(*tasks: dict[str, Any]) -> str:
-    """An update: one task, or several in one frame."""
+    """A frame with one task, or with several."""
     if len(tasks) == 1:
         return json.dumps({"type": "task", "task": tasks[0]})
     return json.dumps({"type": "tasks", "tasks": tasks})
 
 
 def synced(since: str | None = None) -> str:
-    """The end of an answer to sync; `since` says that there is more."""
+    """The last frame after `sync`; with `since`, more tasks follow after another `sync`."""
     return json.dumps({"type": "synced", "more": since is not None, "since": since})
 
 
 SYNCED = synced()
-#: Nothing comes for as long as one listens.
+#: No message arrives before the receive times out.
 SILENCE = None
 
 
-class Outside:
-    """Answers requests with `answers`, and every listening with what its connection has to say."""
+class EffectPlayer:
+    """Returns the scripted responses and frames, in order."""
 
     def __init__(self, *answers: Response | Unreachable, sockets: Iterable[Any] = ()) -> None:
-        """Each of `sockets` is a list of frames and SILENCE, until it is lost; or LOST: no connection."""
+        """Each of `sockets` is a list of frames and SILENCE before the connection is lost, or LOST."""
         self.requests: list[Request] = []
         self.slept: list[float] = []
-        self.urls: list[str] = []  #: that were connected to
-        self.said: list[dict[str, Any]] = []  #: on WebSockets
+        self.urls: list[str] = []  #: of the opened WebSockets
+        self.sent_messages: list[dict[str, Any]] = []  #: on WebSockets
         self.now = 0.0
         self._answers = [*answers]
         self._sockets = [*sockets]
         self._frames: list[Any] = []
 
     def clock(self) -> float:
-        """Seconds since the beginning."""
+        """Seconds since the start; sleeping and silence advance it."""
         return self.now
 
     def operations(self, draw: float = 1.0) -> Operations:
-        """Operations that live in this world."""
+        """Operations with this clock and a fixed random number."""
         return Operations(draw=lambda: draw, clock=self.clock)
 
     def perform(self, steps: Generator[Any, Any, T]) -> T:
-        """What an operation returns."""
-        performance = Performance(steps)
-        assert not [*self._performed(performance)]
-        return performance.result  # type: ignore[return-value]
+        """The result of an operation."""
+        execution = Execution(steps)
+        assert not [*self._executed(execution)]
+        return execution.result  # type: ignore[return-value]
 
     def emitted(self, stream: Generator[Any, Any, None]) -> Generator[Any, None, None]:
-        """What an operation emits, one after the other."""
-        return self._performed(Performance(stream))
+        """The values that an operation emits."""
+        return self._executed(Execution(stream))
 
-    def _performed(self, performance: Performance[Any]) -> Generator[Any, None, None]:
-        while (effect := performance.next()) is not None:
+    def _executed(self, execution: Execution[Any]) -> Generator[Any, None, None]:
+        while (effect := execution.next()) is not None:
             if isinstance(effect, Emit):
                 yield effect.value
-                performance.answer()
+                execution.answer()
                 continue
             try:
-                performance.answer(self._answer(effect))
+                execution.answer(self._answer(effect))
             except (Unreachable, SocketLost) as error:
-                performance.fail(error)
+                execution.fail(error)
 
     def _answer(self, effect: Any) -> Any:
         match effect:
@@ -125,8 +125,8 @@ class Outside:
             case Connect(url):
                 self.urls.append(url)
                 self._frames = [*_or_raise(self._sockets.pop(0))]
-            case Say(text):
-                self.said.append(json.loads(text))
+            case SendMessage(text):
+                self.sent_messages.append(json.loads(text))
             case Receive(seconds):
                 return self._receive(seconds)
         return None

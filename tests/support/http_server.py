@@ -1,10 +1,10 @@
-"""A real HTTP server that answers as a test wants and remembers what it was asked.
+"""A real HTTP server with scripted responses, which records the requests.
 
     with HttpServer(Answer(503), Answer(200, b"fine")) as server:   # the last one is repeated
         ...  # request server.url("/path")
         assert [request.path for request in server.requests] == ["/path", "/path"]
 
-`RawServer` hands each connection to a function instead, for what no honest server does.
+`RawServer` passes each connection to a function instead, to misbehave as no HTTP library does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server says."""
+    """A response."""
 
     status: int = 200
     body: bytes = b""
@@ -30,7 +30,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Received:
-    """What the server was asked."""
+    """A request."""
 
     method: str
     path: str
@@ -38,19 +38,25 @@ class Received:
     body: bytes
 
 
-class HttpServer:
-    """Answers each request with the next of its answers, and all after the last one with that."""
+Respond = Callable[[Received], Answer]
 
-    def __init__(self, *answers: Answer, tls: ssl.SSLContext | None = None) -> None:
+
+class HttpServer:
+    """Answers each request with the next of its answers, and repeats the last; a function makes its own."""
+
+    def __init__(self, *answers: Answer | Respond, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Received] = []
-        self._answers = list(answers) or [Answer()]
+        self._answers: list[Answer | Respond] = list(answers) or [Answer()]
         self._lock = Lock()
         self._tls = tls
 
     def __enter__(self) -> Self:
         self._server = _Server(self)
         if self._tls is not None:
-            self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
+            # The thread of the connection does the handshake, not the one that accepts all connections.
+            self._server.socket = self._tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
         return self
@@ -69,29 +75,34 @@ class HttpServer:
         return f"{'http' if self._tls is None else 'https'}://{host}:{self.port}{path}"
 
     def answer_with(self, *answers: Answer) -> None:
-        """Answer the next requests with these, whatever was planned."""
+        """Answer the next requests with these instead."""
         with self._lock:
             self._answers = list(answers)
 
     def take(self, received: Received) -> Answer:
-        """Remember a request; the answer to it."""
+        """Record a request; its answer."""
         with self._lock:
             self.requests.append(received)
-            return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+            answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        return answer if isinstance(answer, Answer) else answer(received)
 
 
 class _Server(ThreadingHTTPServer):
+    #: Of five, the default, Linux drops the connections beyond, and a client retries after a second.
+    request_queue_size = 128
+
     def __init__(self, owner: HttpServer) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.owner = owner
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away, or refuses the certificate, is what some tests want."""
+        """Print nothing: tests close connections early and refuse the certificate on purpose."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two writes: the second would wait 40 ms
 
     def _serve(self) -> None:
         length = int(self.headers.get("content-length", 0))
@@ -108,13 +119,13 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing."""
+        """Print nothing."""
 
 
 class RawServer:
-    """Hands each connection to `talk`, until that returns or the client is gone.
+    """Passes each connection to `talk`, until that returns or the client disconnects.
 
-    The request is read before, unless `whole` connections are wanted.
+    The request is read first, unless `whole`.
     """
 
     def __init__(self, talk: Callable[[socket.socket], None], *, whole: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""What each function asks of AWS while the functional tests drive it, held against infra/calls.json.
+"""What each function asks of AWS while the functional tests drive it, held against infra/iam/calls.json.
 
 A call that is not there fails its test: no policy allows it. A recorded call that no test makes fails a run
 of the whole functional suite: policies allow it for nothing. `make policies` records the calls anew.
@@ -19,7 +19,7 @@ from botocore import xform_name
 
 from chalicelib.aws.sdk.transport import Request, Response
 from chalicelib.settings import APP_NAME
-from infra.policies import CALLS_FILE, recorded_calls
+from infra.iam.policies import CALLS_FILE, recorded_calls
 from testing.kit import STAGE
 from tests.support.aws_requests import Asked, MotoClients, Send, asked
 
@@ -118,7 +118,7 @@ def flat(recorded: dict[str, Any]) -> set[Call]:
 
 
 def nested(calls: Iterable[Call]) -> dict[str, Any]:
-    """A record of calls, as infra/calls.json keeps it."""
+    """A record of calls, as infra/iam/calls.json keeps it."""
     record: dict[str, Any] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for function, service, method, resource in sorted(calls):
         record[function][service][method].append(resource)
@@ -140,7 +140,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--record-calls",
         action="store_true",
-        help="add to infra/calls.json; all functional tests: write it anew",
+        help="add to infra/iam/calls.json; all functional tests: write it anew",
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from testing.kit import Kit
-from tests.functional.conftest import Handlers, Http
+from tests.functional.conftest import Http
 from tests.support.dead_letters import die
+from tests.support.handlers import Handlers
 from tests.support.scripted_types import Script
 
 FAST: dict[str, Any] = {"type": "test.fast"}

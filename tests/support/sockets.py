@@ -1,33 +1,25 @@
-"""A server that takes what is posted to WebSocket connections, and answers as a test wants."""
+"""The WebSocket API that functions post to: it records the frames and answers as scripted."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any, Self
 from urllib.parse import unquote
 
-
-class _Server(ThreadingHTTPServer):
-    """One that many threads may call at the same moment.
-
-    Five connections may wait by default; Linux drops what comes beyond, and the caller tries again after a
-    second. That is when a push gives up.
-    """
-
-    request_queue_size = 128
+from tests.support.http_server import Answer, HttpServer, Received
 
 
 class SocketServer:
-    """`@connections` of an API Gateway: POST delivers a frame, DELETE cuts the connection."""
+    """`@connections` of an API Gateway: POST delivers a frame, DELETE closes the connection."""
 
     def __init__(self) -> None:
         self.frames: defaultdict[str, list[Any]] = defaultdict(list)  #: by connection, in order
         self.closed: list[str] = []
         self._statuses: dict[str, list[int]] = {}
         self._lock = Lock()
+        self._server = HttpServer(self._respond)
 
     def answer(self, connection_id: str, *statuses: int) -> None:
         """Answer the next posts to a connection with `statuses`, then 200 again."""
@@ -51,48 +43,20 @@ class SocketServer:
             return self.frames.pop(connection_id, [])
 
     def __enter__(self) -> Self:
-        self._server = _Server(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
+        self.url = self._server.__enter__().url("")
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def __exit__(self, *error: object) -> None:
+        self._server.__exit__(*error)
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        world = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True  # head and body are two writes: the second would wait 40 ms
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                self._answer(world._post(self._connection(), body))
-
-            def do_DELETE(self) -> None:
-                world.closed.append(self._connection())
-                self._answer(204)
-
-            def _connection(self) -> str:
-                return unquote(self.path.rpartition("/")[2])
-
-            def _answer(self, status: int) -> None:
-                body = b"" if status == 204 else json.dumps({"message": "scripted"}).encode()
-                self.send_response(status)
-                if status == 410:
-                    self.send_header("x-amzn-ErrorType", "GoneException")
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """Silence: a test reads its own output."""
-
-        return Handler
+    def _respond(self, request: Received) -> Answer:
+        connection_id = unquote(request.path.rpartition("/")[2])
+        if request.method == "DELETE":
+            self.closed.append(connection_id)
+            return Answer(204)
+        status = self._post(connection_id, request.body)
+        headers = {"x-amzn-ErrorType": "GoneException"} if status == 410 else {}
+        return Answer(status, b'{"message": "scripted"}', headers)
 
     def _post(self, connection_id: str, body: bytes) -> int:
         with self._lock:

@@ -1,4 +1,4 @@
-"""Retrying and canceling many tasks from the command line: a look, a question, then the redrive."""
+"""Retries and cancels of many tasks: a preview, a confirmation, then the redrive."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ Tasks = Callable[..., int]
 
 
 class Service:
-    """Answers as a service with redrives; remembers what was posted."""
+    """A service with one redrive; records the POST requests."""
 
     def __init__(self) -> None:
         self.preview: Any = PREVIEW
-        self.looks: list[Any] = [DONE]  #: one a look, the last again and again
+        self.polls: list[Any] = [DONE]  #: the responses to GET; the last one is repeated
         self.posted: list[Any] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
-            answer = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+            answer = self.polls.pop(0) if len(self.polls) > 1 else self.polls[0]
             if answer is CTRL_C:
                 raise KeyboardInterrupt
             return httpx.Response(200, json=answer)
@@ -51,7 +51,7 @@ def service() -> Service:
 
 @pytest.fixture
 def tasks(service: Service) -> Tasks:
-    """Runs `tasks` against the service, with nobody at the keyboard."""
+    """Runs `tasks` against the service, without a terminal."""
 
     def run(*arguments: str) -> int:
         def make_client(**options: Any) -> Client:
@@ -66,7 +66,7 @@ def tasks(service: Service) -> Tasks:
 
 
 @pytest.mark.parametrize(
-    ("command", "action", "wanted"),
+    ("command", "action", "criteria"),
     [
         ("dead-letters retry --group g1", "retry", {"group": "g1"}),
         ("dead-letters retry --type a --kind timeout", "retry", {"type": "a", "error_kind": "timeout"}),
@@ -80,13 +80,13 @@ def tasks(service: Service) -> Tasks:
         ),
     ],
 )
-def test_the_filter_is_what_was_said(
-    tasks: Tasks, service: Service, command: str, action: str, wanted: dict[str, Any]
+def test_the_options_become_the_filter(
+    tasks: Tasks, service: Service, command: str, action: str, criteria: dict[str, Any]
 ) -> None:
     assert tasks(*command.split(), "--yes", "--rate", "20") == 0
-    look, redrive = service.posted
-    assert look == ("/redrives", {"action": action, "filter": wanted, "dry_run": True})
-    assert redrive == ("/redrives", {"action": action, "filter": wanted, "rate": 20})
+    preview, redrive = service.posted
+    assert preview == ("/redrives", {"action": action, "filter": criteria, "dry_run": True})
+    assert redrive == ("/redrives", {"action": action, "filter": criteria, "rate": 20})
 
 
 def test_a_dry_run_changes_nothing(
@@ -99,7 +99,7 @@ def test_a_dry_run_changes_nothing(
     assert len(service.posted) == 1
 
 
-def test_nothing_begins_when_nobody_can_say_yes(
+def test_without_a_terminal_a_redrive_needs_yes(
     tasks: Tasks, service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert tasks("retry", "--type", "a") == 2
@@ -107,44 +107,44 @@ def test_nothing_begins_when_nobody_can_say_yes(
     assert len(service.posted) == 1
 
 
-def test_nothing_begins_when_nothing_fits(
+def test_no_redrive_starts_when_no_task_matches(
     tasks: Tasks, service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
     service.preview = {**PREVIEW, "matched": 0, "sample": []}
     assert tasks("retry", "--type", "a", "--yes") == 0
-    assert "No task fits" in capsys.readouterr().err
+    assert "No task matches" in capsys.readouterr().err
     assert len(service.posted) == 1
 
 
-def test_it_is_followed_to_its_end(
+def test_a_redrive_is_polled_until_it_is_finished(
     tasks: Tasks, service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    service.looks = [RUNNING, DONE]
+    service.polls = [RUNNING, DONE]
     assert tasks("retry", "--type", "a", "--yes", "--json") == 0
     assert json.loads(capsys.readouterr().out)["status"] == "done"
 
 
-def test_ctrl_c_ends_the_looking_and_not_the_redrive(
+def test_ctrl_c_ends_the_command_and_not_the_redrive(
     tasks: Tasks, service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    service.looks = [RUNNING, CTRL_C]
+    service.polls = [RUNNING, CTRL_C]
     assert tasks("retry", "--type", "a", "--yes") == 130
-    assert capsys.readouterr().err == "It goes on without you: tasks redrives show r1\n"
+    assert capsys.readouterr().err == "It continues in the service. To follow it: tasks redrives show r1\n"
 
 
 @pytest.mark.parametrize("end", [{"status": "aborted"}, {"status": "failed"}, {"failed": 1}])
-def test_an_end_that_is_not_whole_is_1(tasks: Tasks, service: Service, end: dict[str, Any]) -> None:
-    service.looks = [{**DONE, **end}]
+def test_an_incomplete_redrive_is_1(tasks: Tasks, service: Service, end: dict[str, Any]) -> None:
+    service.polls = [{**DONE, **end}]
     assert tasks("retry", "--type", "a", "--yes") == 1
 
 
 def test_redrives_are_listed_shown_and_aborted(
     tasks: Tasks, service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    service.looks = [{"redrives": [DONE], "next_cursor": None}]
+    service.polls = [{"redrives": [DONE], "next_cursor": None}]
     assert tasks("redrives", "ls") == 0
     assert "type=a" in capsys.readouterr().out
-    service.looks = [DONE]
+    service.polls = [DONE]
     assert tasks("redrives", "show", "r1", "--json") == 0
     assert json.loads(capsys.readouterr().out) == DONE
     assert tasks("redrives", "abort", "r1") == 0

@@ -1,4 +1,4 @@
-"""How answers look, where nobody sees them and where somebody does."""
+"""The output of commands, with and without a terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from task_service_client.command_line import exit_codes
 from task_service_client.command_line.live import LiveTable, ProgressBar
 from task_service_client.command_line.rendering import (
     duration,
-    explanation,
+    explanation_view,
     moment,
     sparkline,
     stats_view,
@@ -45,14 +45,14 @@ class TestTables:
         text = text_of(tasks_table([running], NOW), width=60)
         assert TASK_ID in text
 
-    def test_a_row_tells_how_far_and_how_old(self) -> None:
+    def test_a_row_has_the_progress_and_the_age(self) -> None:
         running = a_task(3, "running", progress={"percent": 40}, created_at="2026-11-24T08:58:00Z")
         row = text_of(tasks_table([running], NOW)).splitlines()[1]
         assert "running" in row
         assert "40%" in row
         assert "2m00s" in row
 
-    def test_a_failure_tells_why(self) -> None:
+    def test_a_failed_task_has_its_error(self) -> None:
         failed = a_task(3, "failed", error={"kind": "exception", "type": "KeyError", "message": "'x'"})
         assert "KeyError: 'x'" in text_of(tasks_table([failed], NOW))
 
@@ -69,19 +69,19 @@ class TestTables:
         assert "1.5s" in text
         assert '"rows": 250' in text
 
-    def test_square_brackets_in_words_are_no_markup(self) -> None:
+    def test_square_brackets_in_messages_are_not_markup(self) -> None:
         failed = a_task(3, "failed", error={**BOOM, "message": "[red]no[/] [/nope]"})
         assert "[red]no[/] [/nope]" in text_of(tasks_table([failed], NOW))
         assert "[red]no[/] [/nope]" in text_of(task_details(failed, NOW))
 
-    def test_a_type_tells_what_may_be_left_out(self) -> None:
+    def test_optional_fields_have_a_question_mark(self) -> None:
         schema = {"properties": {"seconds": {}, "steps": {}}, "required": ["seconds"]}
         shown = TaskType(name="demo.sleep", payload_schema=schema, description="Sleeps.\nLong.")
         text = text_of(task_types_table([shown]))
         assert "seconds, steps?" in text
         assert "Long" not in text
 
-    def test_an_explanation_is_sentences(self) -> None:
+    def test_an_explanation_has_the_number_of_tasks_ahead(self) -> None:
         found = Explanation.from_json(
             {
                 "task_id": TASK_ID,
@@ -93,23 +93,23 @@ class TestTables:
                 "next": "A worker takes it.",
             }
         )
-        text = text_of(explanation(found, NOW))
+        text = text_of(explanation_view(found, NOW))
         assert "about 12 tasks" in text
         assert "A worker takes it." in text
 
 
 class TestCharts:
-    def test_minutes_without_tasks_are_there(self) -> None:
+    def test_minutes_without_tasks_have_an_empty_bar(self) -> None:
         minutes = [
             {"minute": "2026-11-24T08:58:00Z", "succeeded": 8},
             {"minute": "2026-11-24T09:00:00Z", "succeeded": 4},
         ]
-        assert sparkline(minutes, "succeeded", 4, NOW) == "▁█▁▅ up to 8 a minute"
+        assert sparkline(minutes, "succeeded", 4, NOW) == "▁█▁▅ up to 8 per minute"
 
-    def test_nothing_is_nothing(self) -> None:
+    def test_a_chart_without_tasks_has_empty_bars(self) -> None:
         assert sparkline([], "succeeded", 3, NOW) == "▁▁▁ none"
 
-    def test_totals_and_queues_are_told(self) -> None:
+    def test_statistics_have_totals_and_queue_depths(self) -> None:
         stats = Stats(
             totals={"created": 7, "mean_wait_ms": 1500, "mean_run_ms": 40.4},
             queues={"fast": {"ready": 3, "in_flight": 1}},
@@ -135,18 +135,18 @@ class TestTimes:
     def test_a_duration_has_two_units(self, seconds: float, text: str) -> None:
         assert duration(NOW, NOW + timedelta(seconds=seconds)) == text
 
-    def test_a_moment_is_near_or_far(self) -> None:
+    def test_a_moment_has_its_distance_from_now(self) -> None:
         assert str(moment(NOW, NOW + timedelta(seconds=30))).endswith("(30s ago)")
         assert str(moment(NOW, NOW - timedelta(minutes=5))).endswith("(in 5m00s)")
 
 
-class TestWhatMoves:
+class TestLiveOutput:
     @staticmethod
     def _terminal() -> tuple[Console, io.StringIO]:
         file = io.StringIO()
         return Console(file=file, force_terminal=True, width=120, color_system=None), file
 
-    def test_a_bar_shows_the_percentage_and_the_words(self) -> None:
+    def test_a_bar_has_the_percentage_and_the_message(self) -> None:
         console, file = self._terminal()
         with ProgressBar(console) as bar:
             bar.show_task(a_task(3, "running", progress={"percent": 40, "message": "step 4 [of 10]"}))

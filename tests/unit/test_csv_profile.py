@@ -176,7 +176,7 @@ class TestTheForm:
             ('a,b\n"1"x,2\n', "line 2: ',' expected after '\"'"),
             ("a,b\n1," + "x" * 131_073, "line 2: a value has more than 131072 characters"),
             (",".join("a" * 501), "line 1 names 501 columns; at most 500 are profiled"),
-            ("a,b\n1,2\n\x00,4\n", "line 3 holds a NUL: this is not the text of a CSV"),
+            ("a,b\n1,2\n\x00,4\n", "line 3 contains a NUL character, so this is not a CSV"),
         ],
     )
     def test_that_is_broken_is_told_by_its_line(self, text: str, message: str) -> None:

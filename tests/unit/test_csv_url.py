@@ -59,9 +59,12 @@ class TestAUrl:
         [
             (Answer(200, b"a,b\n\n1,\xff\n"), "line 3 is not valid utf-8"),
             (Answer(200, b"a\n" * 9000 + b"\xff"), "line 9001 is not valid utf-8"),
-            (Answer(200, b"PK\x03\x04\x00\x00"), "line 1 holds a NUL: this is not the text of a CSV"),
-            (Answer(200, b"a", {"content-type": "text/csv; charset=martian"}), "the charset in the answer's"),
-            (Answer(200, b"a", {"content-encoding": "gzip"}), r"the answer is compressed \(gzip\)"),
+            (Answer(200, b"PK\x03\x04\x00\x00"), "line 1 contains a NUL character, so this is not a CSV"),
+            (
+                Answer(200, b"a", {"content-type": "text/csv; charset=martian"}),
+                "the charset in the response's",
+            ),
+            (Answer(200, b"a", {"content-encoding": "gzip"}), r"the response is compressed \(gzip\)"),
             (Answer(200, b"a\n" + b"1\n" * 5_000_000), "the CSV has more than 10000000 bytes"),
             (Answer(200), "line 1: the CSV is empty"),
         ],

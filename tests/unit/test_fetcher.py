@@ -1,4 +1,4 @@
-"""The guarded fetcher: what it reads, and what no server can do to it."""
+"""The fetcher: the responses it returns, and the attacks of servers that it survives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The guarded fetcher: where it follows a server to, and what it takes along."""
+"""The fetcher: the redirects it follows, and the headers it takes along."""
 
 from __future__ import annotations
 

@@ -1,14 +1,15 @@
-"""The guarded fetcher: what it connects to, and what it refuses to."""
+"""The fetcher: the addresses it connects to, and the URLs it rejects."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from chalicelib.domain.outcomes import Rejected
-from chalicelib.fetching import Fetcher, FetchError, Target, guarded
+from chalicelib.fetching import Fetcher, FetchError, Request, Target, fetch
 from chalicelib.fetching.addresses import is_public
 from tests.support.fetches import PUBLIC, Internet, get, never
 from tests.support.http_server import Answer, HttpServer
@@ -92,10 +93,18 @@ class TestUrlsThatAreRefused:
         with pytest.raises(Rejected, match="not public"):
             get(f"http://{host}/", Fetcher(connect=never))
 
-    @pytest.mark.parametrize("host", ["127.0.0.1.", "localhost.", "127.0.0.0x1.", "1.1.1.257", "0x7f.1.."])
-    def test_or_not_even_found_as_the_resolver_likes(self, host: str) -> None:
-        with pytest.raises((Rejected, FetchError)):
+    @pytest.mark.parametrize(
+        "host",
+        ["127.0.0.1.", "localhost.", "LOCALHOST.", "127.0.0.0x1.", "2130706433.", "127\u30020.0.1\u3002"],
+    )
+    def test_a_private_address_followed_by_a_dot(self, host: str) -> None:
+        with pytest.raises(Rejected, match="not public"):
             get(f"http://{host}/", Fetcher(connect=never))
+
+    @pytest.mark.parametrize("host", [".", "..", "127.0.0.1..", "0x7f.1..", "example.com.."])
+    def test_a_name_with_an_empty_part(self, host: str) -> None:
+        with pytest.raises(Rejected, match="not a valid name"):
+            get(f"http://{host}/", Fetcher(resolve=never, connect=never))
 
     @pytest.mark.parametrize(
         "url",
@@ -183,10 +192,10 @@ class TestWhatIsConnectedTo:
     def test_follows_the_settings(self, server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("FETCH_ALLOWED_HOSTS", raising=False)
         with pytest.raises(Rejected):
-            get(server.url(), guarded())
+            fetch(Request(url=server.url()), timeout_seconds=5, limit_bytes=1000)
 
         monkeypatch.setenv("FETCH_ALLOWED_HOSTS", "Other.example, 127.0.0.1")
-        assert get(server.url(), guarded()).body == b"fine"
+        assert fetch(Request(url=server.url()), timeout_seconds=5, limit_bytes=1000).body == b"fine"
 
     def test_is_no_proxy_of_the_environment(
         self, server: HttpServer, monkeypatch: pytest.MonkeyPatch
@@ -213,13 +222,71 @@ class TestWhatIsConnectedTo:
         assert str(Target.parse("https://[2606:4700::1111]/")) == "[2606:4700::1111]:443"
 
 
-class TestFailuresAreToldWithoutPathAndQuery:
-    def test_when_the_name_is_unknown(self) -> None:
-        with pytest.raises(
-            FetchError, match=r"^no\.example:80 cannot be reached: Name or service not known$"
-        ):
-            get("http://no.example/secret?token=secret", Internet().fetcher())
+class TestNamesWithoutAnAddress:
+    """The resolver's final answers end the task; its temporary failures are retried."""
 
+    @staticmethod
+    def get(code: int, message: str) -> None:
+        def resolve(*_: Any, **__: Any) -> list[tuple[Any, ...]]:
+            raise socket.gaierror(code, message)
+
+        get("http://no.example/secret?token=secret", Fetcher(resolve=resolve, connect=never))
+
+    @pytest.mark.parametrize(
+        ("code", "message"),
+        [
+            (socket.EAI_NONAME, "Name or service not known"),
+            (getattr(socket, "EAI_NODATA", socket.EAI_NONAME), "No address associated with hostname"),
+        ],
+        ids=["no such name", "no address"],
+    )
+    def test_are_rejected(self, code: int, message: str) -> None:
+        with pytest.raises(Rejected, match=f"^no\\.example cannot be resolved: {message}$"):
+            self.get(code, message)
+
+    @pytest.mark.parametrize("code", [socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_MEMORY])
+    def test_are_retried_when_the_resolver_failed(self, code: int) -> None:
+        with pytest.raises(FetchError, match=r"^no\.example:80 cannot be reached: the resolver failed$"):
+            self.get(code, "the resolver failed")
+
+    def test_are_rejected_even_when_the_host_is_allowed(self) -> None:
+        with pytest.raises(Rejected, match="cannot be resolved"):
+            get("http://no.example/", Internet().fetcher("no.example"))
+
+    def test_are_rejected_behind_a_redirect(self, server: HttpServer) -> None:
+        server.answer_with(Answer(302, headers={"location": "http://no.example/"}))
+
+        with pytest.raises(Rejected, match=r"^no\.example cannot be resolved"):
+            get(
+                "http://example.com/", Internet(server, example_com=[PUBLIC]).fetcher(), follow_redirects=True
+            )
+
+
+class TestADotAtTheEndOfAName:
+    """`example.com.` is the same host as `example.com`."""
+
+    def test_is_left_out_of_the_look_up_and_the_host_header(self, server: HttpServer) -> None:
+        internet = Internet(server, example_com=[PUBLIC])
+
+        assert get("http://example.com.:8080/", internet.fetcher()).status == 200
+        assert internet.asked == ["example.com"]
+        assert server.requests[0].headers["host"] == "example.com:8080"
+
+    @pytest.mark.parametrize(
+        ("allowed", "written"), [("home.example", "home.example."), ("home.example.", "home.example")]
+    )
+    def test_does_not_count_in_the_allowed_hosts(
+        self, server: HttpServer, allowed: str, written: str
+    ) -> None:
+        internet = Internet(server, home_example=["10.0.0.1"])
+
+        assert get(f"http://{written}/", internet.fetcher(allowed)).body == b"fine"
+
+    def test_makes_no_other_origin(self) -> None:
+        assert Target.parse("http://example.com./").origin == Target.parse("http://example.com/").origin
+
+
+class TestFailuresAreToldWithoutPathAndQuery:
     def test_when_nobody_listens(self) -> None:
         fetcher = Internet(example_com=[PUBLIC]).fetcher()
 

@@ -1,4 +1,4 @@
-"""The guarded fetcher over TLS: the connection goes to an address, the certificate is for the name."""
+"""The fetcher over TLS: the connection goes to an address, the certificate is for the name."""
 
 from __future__ import annotations
 

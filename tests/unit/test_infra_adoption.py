@@ -1,4 +1,4 @@
-"""Roles are the whole account's, a stage is one region's."""
+"""All regions of an account share its roles, but a stage is deployed in one region."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chalice.awsclient import TypedAWSClient
 from chalice.deploy import models
 from moto import mock_aws
 
-from infra.adoption import adopt, home
+from infra.deployer.adoption import adopt, role_description
 from infra.errors import BadInput
 
 NAME = "task-service-dev-sweep"
@@ -26,26 +26,26 @@ def iam() -> Iterator[Any]:
         yield boto3.client("iam")
 
 
-def roles(*, wanted: bool) -> list[str]:
+def adopted_roles(*, app_has_it: bool) -> list[str]:
     role: Any = models.ManagedIAMRole(
         resource_name="sweep_role", role_name=NAME, trust_policy={}, policy=models.AutoGenIAMPolicy({})
     )
-    found = adopt(TypedAWSClient(Session()), "dev", [role] if wanted else [], [])
-    return [each["name"] for each in found]
+    entries = adopt(TypedAWSClient(Session()), "dev", [role] if app_has_it else [], [])
+    return [each["name"] for each in entries]
 
 
 def test_a_role_of_this_region_is_found(iam: Any) -> None:
-    iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=TRUST, Description=home("us-east-1"))
-    assert roles(wanted=True) == ["sweep_role"]
-    assert roles(wanted=False) == [f"orphan:role:{NAME}"]
+    iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=TRUST, Description=role_description("us-east-1"))
+    assert adopted_roles(app_has_it=True) == ["sweep_role"]
+    assert adopted_roles(app_has_it=False) == [f"orphan:role:{NAME}"]
 
 
-def test_one_of_another_region_is_never_deleted_from_here(iam: Any) -> None:
-    iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=TRUST, Description=home("eu-west-1"))
-    assert roles(wanted=False) == []
+def test_a_role_of_another_region_is_never_deleted(iam: Any) -> None:
+    iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=TRUST, Description=role_description("eu-west-1"))
+    assert adopted_roles(app_has_it=False) == []
 
 
-def test_nor_is_it_shared(iam: Any) -> None:
-    iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=TRUST, Description=home("eu-west-1"))
+def test_a_role_of_another_region_is_not_shared(iam: Any) -> None:
+    iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=TRUST, Description=role_description("eu-west-1"))
     with pytest.raises(BadInput, match=r"task-service in eu-west-1.*give the stage another name here"):
-        roles(wanted=True)
+        adopted_roles(app_has_it=True)

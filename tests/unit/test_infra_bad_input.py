@@ -1,4 +1,4 @@
-"""What cannot begin says so in one line, with exit code 2, before anything is changed."""
+"""A command with bad input prints one line, exits with code 2 and changes nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.__main__ import ROOT, main
-from local.emulator import free_port
+from tests.support.emulators import free_port
 
 
 @pytest.fixture
@@ -20,20 +20,20 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def nobodys_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_user_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
 
 
 @pytest.fixture
 def refused(project: Path, capsys: pytest.CaptureFixture[str]) -> object:
-    """Runs a command that must be refused; the one line that it says."""
+    """Runs a command that must be refused; returns the line that it prints."""
 
     def run(command: str, stage: str = "dev") -> str:
         assert main([command, "--stage", stage, "--yes"], project) == 2
-        said = capsys.readouterr()
-        assert said.out == ""
-        (line,) = said.err.splitlines()
+        output = capsys.readouterr()
+        assert output.out == ""
+        (line,) = output.err.splitlines()
         return line
 
     return run
@@ -44,11 +44,14 @@ COMMANDS = ("up", "deploy", "doctor", "rollback", "down")
 
 @pytest.mark.parametrize("command", COMMANDS)
 class TestStages:
-    def test_one_that_is_not_configured(self, command, refused) -> None:
-        assert refused(command, "qa") == "There is no stage 'qa' in .chalice/config.json. It has dev, prod."
+    def test_an_unknown_stage_is_refused(self, command, refused) -> None:
+        assert (
+            refused(command, "qa")
+            == "There is no stage 'qa' in .chalice/config.json. Its stages are dev, prod."
+        )
 
-    def test_the_local_one_is_brought_up_otherwise(self, command, refused) -> None:
-        assert refused(command, "local") == "The local stage is brought up by `make up`."
+    def test_the_local_stage_is_refused(self, command, refused) -> None:
+        assert refused(command, "local") == "The local stage is started by `make up`."
 
 
 class TestConfiguration:
@@ -66,7 +69,7 @@ class TestConfiguration:
         assert "stages" in refused("up")
 
     @pytest.mark.parametrize(
-        ("key", "value", "says"),
+        ("key", "value", "message"),
         [
             ("dev", 5, "stages.dev: Input should be a valid dictionary"),
             ("dev", {"lambda_timeout": "29"}, "stages.dev.lambda_timeout: Input should be a valid integer"),
@@ -75,9 +78,9 @@ class TestConfiguration:
             ("dev", {"lambda_functions": {"sweep": {"lambda_memory_size": 64}}}, "equal to 128"),
         ],
     )
-    def test_what_would_stop_a_deployment_on_its_way(self, project, refused, key, value, says) -> None:
+    def test_a_value_that_would_stop_a_deployment_midway(self, project, refused, key, value, message) -> None:
         (project / ".chalice" / "config.json").write_text(json.dumps({"stages": {key: value}}))
-        assert says in refused("up")
+        assert message in refused("up")
 
 
 class TestAws:
@@ -103,6 +106,6 @@ class TestAws:
         monkeypatch.setenv("AWS_PROFILE", "acme")
         assert "acme" in refused("up")
 
-    def test_nobody_there(self, monkeypatch, refused) -> None:
+    def test_an_endpoint_without_a_server(self, monkeypatch, refused) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
-        assert refused("up").startswith("AWS cannot be asked who you are: Could not connect")
+        assert refused("up").startswith("AWS cannot be reached to verify the credentials: Could not connect")

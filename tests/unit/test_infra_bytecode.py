@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.bytecode import add_bytecode
+from infra.deployer.bytecode import add_bytecode
 from infra.errors import DeploymentError
 
 #: Strings that are shared, sets, and words that any Python has in memory already.
@@ -21,7 +21,11 @@ MODULES = {
     "chalicelib/inner.py": "def fail(name, path):\n    assert name in {'name', 'a', 'b'}\n    1 / 0\n",
     "wheel/data.txt": "no module",
 }
-ADD = "import sys, pathlib, infra.bytecode; infra.bytecode.add_bytecode(pathlib.Path(sys.argv[1]))"
+ADD = """
+import sys, pathlib
+from infra.deployer.bytecode import add_bytecode
+add_bytecode(pathlib.Path(sys.argv[1]))
+"""
 NAME = f"__pycache__/inner.{sys.implementation.cache_tag}.pyc"
 
 

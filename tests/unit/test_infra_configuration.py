@@ -22,11 +22,11 @@ from chalice.deploy.validate import validate_configuration
 
 import app
 from chalicelib.domain.timing import STORED_WITHIN
-from infra import policies
-from infra.app_functions import Function, functions_in, functions_of, stages
-from infra.templates import DATA as TEMPLATE
+from infra.deployer.app_functions import Function, functions_in, functions_of, stages
+from infra.iam import policies
+from infra.stacks.templates import DATA as TEMPLATE
 
-ROOT = TEMPLATE.parents[1]
+ROOT = TEMPLATE.parents[2]
 CONFIG: dict[str, Any] = json.loads((ROOT / ".chalice" / "config.json").read_text())
 BEHIND_API_GATEWAY = {"api_handler", "websocket_connect", "websocket_message", "websocket_disconnect"}
 FUNCTIONS = [(stage, function) for stage in stages() for function in functions_of(stage)]

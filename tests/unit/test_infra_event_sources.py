@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from infra.event_sources import latest_stream, mapping_options
+from infra.deployer.event_sources import latest_stream, mapping_options
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:task-service-dev-fast"
 STREAM = "arn:aws:dynamodb:eu-west-1:123456789012:table/task-service-{}-tasks/stream/2026-01-01T00:00:00.000"

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from infra.alarms import SERVICE, alarms
-from infra.app_functions import functions_of
-from infra.dashboard import dashboard
-from infra.functions import FUNCTIONS, function_name
-from infra.log_queries import QUERIES
-from infra.monitoring import monitoring_template
-from infra.templates import DATA, load, physical_name
+from infra.deployer.app_functions import functions_of
+from infra.names import FUNCTIONS, function_name
+from infra.stacks.alarms import alarms
+from infra.stacks.dashboard import dashboard
+from infra.stacks.log_queries import QUERIES
+from infra.stacks.metrics import APP_NAMESPACE
+from infra.stacks.monitoring import monitoring_template
+from infra.stacks.templates import DATA, load, physical_name
 from tests.unit.test_infra_configuration import ROOT
 
 CHALICELIB = "\n".join(file.read_text() for file in (ROOT / "chalicelib").rglob("*.py"))
@@ -42,12 +43,12 @@ class TestAlarms:
         assert f"`{family}`" in OPERATIONS
 
     def test_the_app_has_its_metric(self, alarm) -> None:
-        if alarm.namespace == SERVICE:
-            assert f'"{alarm.metric}"' in CHALICELIB
-            assert set(alarm.dimensions) == {"Stage"}
+        if alarm.metric.namespace == APP_NAMESPACE:
+            assert f'"{alarm.metric.name}"' in CHALICELIB
+            assert set(alarm.metric.dimensions) == {"Stage"}
 
     def test_silence_is_a_sign_only_where_something_must_happen(self, alarm) -> None:
-        assert (alarm.missing == "breaching") == alarm.name.endswith("-silent")
+        assert (alarm.condition.missing == "breaching") == alarm.name.endswith("-silent")
 
 
 def test_no_two_alarms_have_one_name() -> None:
@@ -61,7 +62,7 @@ def test_every_function_of_the_app_is_watched() -> None:
 
 def test_the_dashboards_own_metrics_exist() -> None:
     board = json.dumps(dashboard("prod", region="eu-west-1", alarm_arn="{}"))
-    for metric in re.findall(rf'\["{SERVICE}", "(\w+)"', board):
+    for metric in re.findall(rf'\["{APP_NAMESPACE}", "(\w+)"', board):
         assert f'"{metric}"' in CHALICELIB, metric
 
 

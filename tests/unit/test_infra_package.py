@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from infra.app_functions import PROJECT
-from infra.bytecode import VERSION
+from infra.deployer.app_functions import PROJECT
+from infra.deployer.bytecode import VERSION
 
 TAG = sys.implementation.cache_tag
 
 #: Builds the package as a deployment does, with the extension that a deployment loads.
 BUILD = """
 import sys
-import infra.chalice_extension
+import infra.deployer.chalice_patches
 from chalice.deploy.packager import DependencyBuilder, LambdaDeploymentPackager
 from chalice.utils import OSUtils, UI
 packager = LambdaDeploymentPackager(OSUtils(), DependencyBuilder(OSUtils()), UI())

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from infra.app_functions import Function, functions_of, stages
-from infra.event_sources import mapping_options
-from infra.policies import POLICIES, file_name, policy, recorded_calls, rendered_policies
+from infra.deployer.app_functions import Function, functions_of, stages
+from infra.deployer.event_sources import mapping_options
+from infra.iam.policies import POLICIES, file_name, policy, recorded_calls, rendered_policies
 
 FILES = sorted(POLICIES.glob("policy*.json"))
 FUNCTIONS = {function.key: function for function in functions_of("dev")}

@@ -1,4 +1,4 @@
-"""A stack is changed only from a state that a change can start from, and a failure tells its reasons."""
+"""A stack is changed only in a state that accepts changes, and a failure reports its reasons."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from infra.errors import BadInput, DeploymentError
-from infra.stack import _STUCK, ChangeSet, Stack
+from infra.stacks.stack import _STUCK, ChangeSet, Stack
 
 NAME = "task-service-dev"
 
@@ -32,7 +32,7 @@ def stack(cloudformation: tuple[Any, Stubber]) -> Stack:
 
 
 @pytest.fixture
-def answer(cloudformation: tuple[Any, Stubber]) -> Callable[..., None]:
+def respond(cloudformation: tuple[Any, Stubber]) -> Callable[..., None]:
     _, stubber = cloudformation
     return stubber.add_response
 
@@ -54,23 +54,23 @@ def event(number: int, resource: str, state: str, reason: str = "") -> dict[str,
 
 
 @pytest.mark.parametrize("state", _STUCK)
-def test_a_failed_stack_says_the_way_out(stack, answer, state) -> None:
-    answer("describe_stacks", described(state))
+def test_a_failed_stack_is_refused_with_the_remedy(stack, respond, state) -> None:
+    respond("describe_stacks", described(state))
     with pytest.raises(BadInput) as refusal:
         stack.plan()
     assert f"The stack {NAME} is in state {state}: " in refusal.value.message
     assert "\n" not in refusal.value.message
 
 
-def test_a_stack_in_change_is_left_alone(stack, answer) -> None:
-    answer("describe_stacks", described("UPDATE_ROLLBACK_IN_PROGRESS"))
-    with pytest.raises(BadInput, match="right now"):
+def test_a_stack_that_is_being_changed_is_refused(stack, respond) -> None:
+    respond("describe_stacks", described("UPDATE_ROLLBACK_IN_PROGRESS"))
+    with pytest.raises(BadInput, match="is being changed"):
         stack.plan()
 
 
-def test_what_was_changed_by_hand_is_changed_back(stack, answer) -> None:
-    answer("describe_stacks", described("UPDATE_COMPLETE"))
-    wanted = {
+def test_manual_changes_are_reverted(stack, respond) -> None:
+    respond("describe_stacks", described("UPDATE_COMPLETE"))
+    request = {
         "StackName": NAME,
         "ChangeSetName": ANY,
         "ChangeSetType": "UPDATE",
@@ -78,50 +78,50 @@ def test_what_was_changed_by_hand_is_changed_back(stack, answer) -> None:
         "TemplateBody": ANY,
         "Parameters": [],
     }
-    answer("create_change_set", {}, wanted)
-    answer("describe_change_set", {"Status": "CREATE_COMPLETE"})
+    respond("create_change_set", {}, request)
+    respond("describe_change_set", {"Status": "CREATE_COMPLETE"})
     change = {"Action": "Modify", "LogicalResourceId": "FastQueue", "ResourceType": "AWS::SQS::Queue"}
     details = [{"Target": {"Attribute": "Properties", "Name": "VisibilityTimeout"}}]
-    answer("describe_change_set", {"Changes": [{"ResourceChange": {**change, "Details": details}}]})
+    respond("describe_change_set", {"Changes": [{"ResourceChange": {**change, "Details": details}}]})
     plan = stack.plan()
     assert plan is not None
     assert [str(each) for each in plan.changes] == ["update SQS::Queue FastQueue VisibilityTimeout"]
 
 
-def test_a_replacement_is_not_overlooked(stack, answer) -> None:
-    answer("describe_stacks", described("UPDATE_COMPLETE"))
-    answer("create_change_set", {})
-    answer("describe_change_set", {"Status": "CREATE_COMPLETE"})
+def test_a_replacement_is_marked_in_the_plan(stack, respond) -> None:
+    respond("describe_stacks", described("UPDATE_COMPLETE"))
+    respond("create_change_set", {})
+    respond("describe_change_set", {"Status": "CREATE_COMPLETE"})
     change = {"Action": "Modify", "LogicalResourceId": "T", "ResourceType": "AWS::DynamoDB::Table"}
-    answer("describe_change_set", {"Changes": [{"ResourceChange": {**change, "Replacement": "True"}}]})
+    respond("describe_change_set", {"Changes": [{"ResourceChange": {**change, "Replacement": "True"}}]})
     assert "replaced!" in str(stack.plan().changes[0])
 
 
-def test_what_cloudformation_refuses_is_told_and_leaves_nothing(stack, answer) -> None:
-    answer("describe_stacks", described("UPDATE_COMPLETE"))
-    answer("create_change_set", {})
-    answer("describe_change_set", {"Status": "FAILED", "StatusReason": "Q belongs to stack other"})
-    answer("delete_change_set", {}, {"StackName": NAME, "ChangeSetName": ANY})
+def test_a_refused_change_set_is_reported_and_deleted(stack, respond) -> None:
+    respond("describe_stacks", described("UPDATE_COMPLETE"))
+    respond("create_change_set", {})
+    respond("describe_change_set", {"Status": "FAILED", "StatusReason": "Q belongs to stack other"})
+    respond("delete_change_set", {}, {"StackName": NAME, "ChangeSetName": ANY})
     with pytest.raises(BadInput, match="refuses the stack task-service-dev: Q belongs to stack other"):
         stack.plan()
 
 
-def test_a_change_that_fails_tells_why_and_each_step_once(stack, answer) -> None:
-    told: list[str] = []
+def test_a_failed_change_reports_the_reasons_and_each_step_once(stack, respond) -> None:
+    progress: list[str] = []
     old = event(1, NAME, "CREATE_COMPLETE")
-    answer("describe_stack_events", {"StackEvents": [old]})
-    answer("execute_change_set", {})
-    answer("describe_stacks", described("UPDATE_IN_PROGRESS"))
+    respond("describe_stack_events", {"StackEvents": [old]})
+    respond("execute_change_set", {})
+    respond("describe_stacks", described("UPDATE_IN_PROGRESS"))
     first = event(2, "FastQueue", "UPDATE_FAILED", "AccessDenied")
-    answer("describe_stack_events", {"StackEvents": [first, old]})
-    answer("describe_stacks", described("UPDATE_ROLLBACK_COMPLETE"))
+    respond("describe_stack_events", {"StackEvents": [first, old]})
+    respond("describe_stacks", described("UPDATE_ROLLBACK_COMPLETE"))
     last = event(3, NAME, "UPDATE_ROLLBACK_COMPLETE")
-    answer("describe_stack_events", {"StackEvents": [last, first, old]})
+    respond("describe_stack_events", {"StackEvents": [last, first, old]})
     with pytest.raises(DeploymentError) as failure:
-        stack.apply(ChangeSet(name="c", changes=()), told.append)
+        stack.apply(ChangeSet(name="c", changes=()), progress.append)
     assert failure.value.message.splitlines() == [
         f"The stack {NAME} ended as UPDATE_ROLLBACK_COMPLETE.",
         "FastQueue: AccessDenied",
     ]
-    assert told == ["FastQueue UPDATE_FAILED", f"{NAME} UPDATE_ROLLBACK_COMPLETE"]
+    assert progress == ["FastQueue UPDATE_FAILED", f"{NAME} UPDATE_ROLLBACK_COMPLETE"]
     assert failure.value.exit_code == 1

@@ -9,7 +9,7 @@ import sys
 BUILD = """
 from chalice.deploy.packager import BaseLambdaDeploymentPackager, MissingDependencyError
 from chalice.utils import OSUtils, UI
-import infra.chalice_extension
+import infra.deployer.chalice_patches
 from infra.errors import BadInput
 
 class Lxml:

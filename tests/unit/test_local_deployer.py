@@ -12,6 +12,7 @@ import pytest
 from infra.errors import AppImportError, DeploymentError
 from local.deployer import Deployer
 
+ROOT = Path(__file__).parents[2]
 NOBODY = "http://127.0.0.1:1"  # reserved, and nothing listens there
 
 
@@ -61,6 +62,23 @@ def test_a_module_that_only_some_function_imports_must_be_importable_too(source:
         deploy(source)
 
 
+def test_a_broken_task_type_is_named_with_its_error_and_the_remedy(source: Path) -> None:
+    (source / "app.py").write_text("from chalice import Chalice\n\napp = Chalice(app_name='tiny')\n")
+    (source / "chalicelib" / "task_types.py").unlink()
+    (source / "chalicelib" / "task_types").mkdir()
+    discovery = ROOT / "chalicelib" / "task_types" / "__init__.py"
+    (source / "chalicelib" / "task_types" / "__init__.py").write_text(discovery.read_text())
+    (source / "chalicelib" / "task_types" / "greet.py").write_text("def greet(:\n")
+    with pytest.raises(AppImportError) as caught:
+        deploy(source)
+    *_, file, code, _caret, error, remedy = str(caught.value).splitlines()
+    assert file == '  File "chalicelib/task_types/greet.py", line 1'
+    assert (code, error) == ("    def greet(:", "SyntaxError: invalid syntax")
+    assert remedy == (
+        "The task type in chalicelib/task_types/greet.py cannot be imported: correct the file, or remove it."
+    )
+
+
 def test_an_app_that_exits_on_import_does_not_take_us_with_it(source: Path) -> None:
     (source / "app.py").write_text("import sys\n\nsys.exit('no')\n")
     with pytest.raises(AppImportError, match="SystemExit: no"):
@@ -88,6 +106,8 @@ def test_what_the_app_does_on_import_stays_out_of_this_process(source: Path) -> 
 
 def test_deploying_processes_are_forked_from_one_that_has_nothing_of_the_app() -> None:
     """Else they would deploy what was saved since, and look at what was there before."""
-    look = "import sys, infra.deployment; print([m for m in sys.modules if m.startswith('chalicelib')])"
+    look = (
+        "import sys, infra.deployer.deployment; print([m for m in sys.modules if m.startswith('chalicelib')])"
+    )
     said = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""The embedded AWS starts, is watched and stops, and its failures are told in words."""
+"""The embedded AWS starts and stops, and its failures are reported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import BotoCoreError
 
 from local import LocalStageError
-from local.emulator import HOST, Emulator, free_port
+from local.emulator import HOST, Emulator
+from tests.support.emulators import free_port, process_id
 
 
 @pytest.fixture
@@ -22,10 +23,10 @@ def emulator(tmp_path: Path) -> Iterator[Emulator]:
     emulator.stop()
 
 
-def test_a_taken_port_is_named_with_a_way_out(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_with_the_remedy(tmp_path: Path) -> None:
     with socket.create_server((HOST, 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(LocalStageError, match=rf"Port {port} is taken(.|\n)*PORT={port + 1} make up"):
+        with pytest.raises(LocalStageError, match=rf"Port {port} is in use(.|\n)*PORT={port + 1} make up"):
             Emulator(port, tmp_path, persist=False).start()
 
 
@@ -38,23 +39,21 @@ def test_what_it_holds_outlives_a_clean_stop(emulator: Emulator) -> None:
     assert emulator.client("sqs").get_queue_url(QueueName="kept")["QueueUrl"].endswith("/kept")
 
 
-def test_a_crash_is_told_with_its_signal_and_where_to_read_on(emulator: Emulator) -> None:
+def test_a_crash_is_reported_with_its_signal_and_the_log(emulator: Emulator) -> None:
     emulator.start()
     emulator.check()
-    assert emulator.process_id is not None
-    os.kill(emulator.process_id, signal.SIGKILL)
+    os.kill(process_id(emulator), signal.SIGKILL)
     with pytest.raises(LocalStageError, match=r"killed by SIGKILL(.|\n)*ministack\.log"):
-        emulator.check(patience_seconds=10)
+        emulator.check(timeout_seconds=10)
 
 
-def test_its_functions_see_nothing_of_our_environment(
+def test_its_functions_do_not_inherit_our_environment(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "somebody")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://aws.example")
     emulator.start()
-    assert emulator.process_id is not None
-    environment = Path(f"/proc/{emulator.process_id}/environ")
+    environment = Path(f"/proc/{process_id(emulator)}/environ")
     if not environment.exists():
         pytest.skip("only Linux shows a process's environment")
     assert b"AWS_PROFILE" not in environment.read_bytes()

@@ -1,4 +1,4 @@
-"""Logs that are late end nothing; a server that has ended does."""
+"""Late logs do not end the local stage; the end of the server does."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import pytest
 from rich.console import Console
 
 from local import LocalStageError
-from local.emulator import Emulator, free_port
+from local.display import Display
+from local.emulator import Emulator
 from local.log_follower import LogFollower
 from local.log_stream import LOG_GROUPS
-from local.terminal import Terminal
+from tests.support.emulators import free_port, process_id
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def output() -> io.StringIO:
 
 @pytest.fixture
 def follower(emulator: Emulator, output: io.StringIO) -> LogFollower:
-    return LogFollower(emulator, Terminal(Console(file=output, width=200)), read_timeout_seconds=0.2)
+    return LogFollower(emulator, Display(Console(file=output, width=200)), read_timeout_seconds=0.2)
 
 
 def write(emulator: Emulator, line: str) -> None:
@@ -48,22 +49,20 @@ def write(emulator: Emulator, line: str) -> None:
 def test_a_busy_server_shows_its_lines_later(
     emulator: Emulator, follower: LogFollower, output: io.StringIO
 ) -> None:
-    """Given a server that does not answer, then that is told once, and no line is lost."""
+    """Given a server that does not respond, then that is printed once, and no line is lost."""
     write(emulator, "swept")
-    assert emulator.process_id
-    os.kill(emulator.process_id, signal.SIGSTOP)
+    os.kill(process_id(emulator), signal.SIGSTOP)
     try:
         follower.show_new()
         follower.show_new()
     finally:
-        os.kill(emulator.process_id, signal.SIGCONT)
-    assert output.getvalue().count("its logs will come later") == 1
+        os.kill(process_id(emulator), signal.SIGCONT)
+    assert output.getvalue().count("its logs will appear later") == 1
     follower.show_new()
     assert "swept" in output.getvalue()
 
 
 def test_the_end_of_the_server_is_told(emulator: Emulator, follower: LogFollower) -> None:
-    assert emulator.process_id
-    os.kill(emulator.process_id, signal.SIGKILL)
+    os.kill(process_id(emulator), signal.SIGKILL)
     with pytest.raises(LocalStageError, match="killed by SIGKILL"):
         follower.show_new()

@@ -45,16 +45,16 @@ def start() -> Iterator[Start]:
 
 
 @pytest.mark.parametrize(
-    ("saving_seconds", "patience_seconds", "said", "code"),
+    ("saving_seconds", "timeout_seconds", "said", "code"),
     [(0.8, 30, "saved\n", 0), (60, 0.3, "", -9)],
     ids=["slow", "for ever"],
 )
 def test_it_may_save_what_it_holds_but_not_for_ever(
-    start: Start, saving_seconds: float, patience_seconds: float, said: str, code: int
+    start: Start, saving_seconds: float, timeout_seconds: float, said: str, code: int
 ) -> None:
     leader = start(saving_seconds)
     assert leader.stdout is not None
     assert leader.stdout.readline().strip().isdigit()  # its function runs
-    stop_group(leader.pid, lambda: leader.poll() is not None, patience_seconds)
+    stop_group(leader.pid, lambda: leader.poll() is not None, timeout_seconds)
     rest, _ = leader.communicate(timeout=30)  # ends when nobody in the group holds the pipe any more
     assert (rest, leader.returncode) == (said, code)

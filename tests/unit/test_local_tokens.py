@@ -14,7 +14,7 @@ from moto import mock_aws
 from chalicelib.auth.tokens import TokenRules, Tokens
 from chalicelib.domain.caller import Caller, Scope
 from infra import emulator_environment
-from infra.parameters import put_token_keys
+from infra.stacks.ssm_parameters import put_token_keys
 from local import tokens
 from local.tokens import LIFETIME, mint_token
 from tests.support.examples import NOW

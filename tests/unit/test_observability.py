@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from chalicelib.observability import NAMESPACE, Log, Metrics, log, log_context, with_log_context
-
-Printed = Callable[[], list[dict[str, Any]]]
+from tests.conftest import Printed
 
 
 class TestLogs:

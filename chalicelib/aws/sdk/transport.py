@@ -19,7 +19,7 @@ from chalicelib.aws.sdk.http_response import BadAnswer, read_answer
 T = TypeVar("T")
 #: A connection that was idle for longer is not used: the other side may have forgotten it without a word.
 IDLE_SECONDS = 30
-#: Reading these takes 3 ms, all that a machine trusts 25 ms. `python -m infra.roots` writes them.
+#: Reading these takes 3 ms, all that a machine trusts 25 ms. `python -m tools.ca_roots` writes them.
 AMAZONS_ROOTS = f"{__file__.rpartition('/')[0]}/roots.pem"
 #: Requests of `send_all` that are on their way at once.
 WINDOW = 64

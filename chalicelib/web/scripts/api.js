@@ -1,8 +1,8 @@
-// The HTTP API, from a page that may live below any stage path: all addresses are relative.
+// The client of the HTTP API. All addresses are relative, because the page may be below any stage path.
 
 import { setClock } from "./server-clock.js";
 
-/** What went wrong, in the service's own words where it said any (RFC 9457). */
+/** An error response: the service's problem document (RFC 9457), or the status alone. */
 export class Problem extends Error {
   constructor({ status, code, detail, title, errors = [] }, retryAfter = null) {
     super(detail ?? title ?? `The service answered ${status}.`);
@@ -12,7 +12,7 @@ export class Problem extends Error {
     this.retryAfter = retryAfter;
   }
 
-  /** Does this service lack what was asked for? API Gateway answers so, and chalice local. */
+  /** Does the service lack the route? API Gateway and chalice local answer 404 without a code. */
   get isMissingRoute() {
     return this.code === "no_such_route" || (this.status === 404 && this.code === undefined);
   }
@@ -23,7 +23,7 @@ const UNREACHABLE = { status: 0, code: "unreachable", detail: "The service canno
 export class Api {
   #session;
 
-  /** `session` gives the token, and is told when it is refused. */
+  /** `session` supplies the token; its `refused` is called when the service does not accept the token. */
   constructor(session) {
     this.#session = session;
   }
@@ -43,14 +43,14 @@ export class Api {
   async #call(method, path, body, headers = {}) {
     const token = this.#session.token;
     const authorization = token ? { Authorization: `Bearer ${token}` } : {};
-    const asked = Date.now();
+    const sentAt = Date.now();
     let response;
     try {
       response = await fetch(path, { method, body, headers: { ...headers, ...authorization }, cache: "no-store" });
     } catch {
       throw new Problem(UNREACHABLE);
     }
-    setClock(response.headers.get("Date"), asked);
+    setClock(response.headers.get("Date"), sentAt);
     const answer = await read(response);
     if (response.ok) return answer;
     if (response.status === 401) this.#session.refused(token);
@@ -63,12 +63,12 @@ async function read(response) {
   try {
     return text ? JSON.parse(text) : {};
   } catch {
-    return { detail: `The service answered ${response.status} and no JSON.` };
+    return { detail: `The service answered ${response.status} without JSON.` };
   }
 }
 
-/** A query string of what has a value, with its question mark; empty when nothing has. */
+/** A query string with its question mark, of the values that are set; empty if none is. */
 export function query(values) {
-  const given = Object.entries(values).filter(([, value]) => value !== undefined && value !== null && value !== "");
-  return given.length ? `?${new URLSearchParams(given)}` : "";
+  const set = Object.entries(values).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  return set.length ? `?${new URLSearchParams(set)}` : "";
 }

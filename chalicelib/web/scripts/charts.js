@@ -1,4 +1,4 @@
-// Charts of the last minutes: bars by outcome, and lines of mean times. Small, and without a library.
+// Charts of the last minutes, without a library: bars by outcome, and lines of mean times.
 
 import { html, useState } from "./html.js";
 import { clockTime, duration, number } from "./format.js";
@@ -14,7 +14,7 @@ export function Charts({ stats }) {
   const [pointed, setPointed] = useState(null);
   const bars = stats.bars(now);
   const shared = { bars, pointed, setPointed, isLoaded: stats.isLoaded, waiting: stats.problem ? "" : "loading" };
-  return html`<section class="charts" aria-label="The last ${RANGES.find(([minutes]) => minutes === stats.minutes)[1]}">
+  return html`<section class="charts" aria-label="Statistics of the last ${RANGES.find(([minutes]) => minutes === stats.minutes)[1]}">
     <${Outcomes} ...${shared} per=${stats.minutes / 60} />
     <${Times} ...${shared} />
     <aside>
@@ -68,7 +68,7 @@ function Times({ bars, pointed, setPointed, isLoaded, waiting }) {
   return html`<figure>
     <figcaption>
       <b>Queue wait and run time</b>
-      <span class="when">${!isLoaded ? waiting : pointed === null ? "means of the last minute" : whenOf(bars, pointed)}</span>
+      <span class="when">${!isLoaded ? waiting : pointed === null ? "mean of the last minute" : whenOf(bars, pointed)}</span>
       <span class="legend">
         <span class="wait"><i></i>wait ${duration(shown.wait)}</span><span class="run"><i></i>run ${duration(shown.run)}</span>
       </span>
@@ -99,7 +99,7 @@ function Plot({ bars, pointed, setPointed, scale, label, children }) {
 }
 
 function Queues({ queues, problem }) {
-  if (problem) return html`<p class="muted" role="status">Numbers cannot be read now.</p>`;
+  if (problem) return html`<p class="muted" role="status">The statistics are unavailable.</p>`;
   return html`<dl class="queues">
     ${["fast", "long", "dead-letters"].map((name) => {
       const depth = queues?.[name];
@@ -111,7 +111,7 @@ function Queues({ queues, problem }) {
 
 const sumOf = (bars) => Object.fromEntries(OUTCOMES.map((name) => [name, bars.reduce((sum, bar) => sum + bar[name], 0)]));
 
-/** The next of 1, 2, 4, 6, 8 or 10 times a power of ten, which is easy to read and to halve. */
+/** The value rounded up to 1, 2, 4, 6, 8 or 10 times a power of ten: easy to read, also its half. */
 function rounded(value) {
   const unit = 10 ** Math.floor(Math.log10(value));
   return unit * [1, 2, 4, 6, 8, 10].find((each) => each * unit >= value);

@@ -1,4 +1,4 @@
-// A new task: a form made from the JSON Schema of its type's payload.
+// The dialog for a new task: a form that is built from the JSON Schema of the type's payload.
 
 import { html, useEffect, useMemo, useRef, useState } from "./html.js";
 import { Fields, Labeled } from "./form.js";
@@ -8,11 +8,11 @@ import { FieldProblem, errorsByField, fieldsOf, initialOf, pointersOf, valueOf }
 const OPTIONS = fieldsOf({
   properties: {
     tags: { type: "array", items: { type: "string" }, description: "up to 10" },
-    delay_seconds: { type: "number", description: "starts so many seconds from now" },
-    run_at: { type: "string", format: "date-time", description: "or then, such as 2030-01-31T12:00:00Z" },
-    expires_at: { type: "string", format: "date-time", description: "expires when it has not started by then" },
+    delay_seconds: { type: "number", description: "seconds from now until the start" },
+    run_at: { type: "string", format: "date-time", description: "start time, such as 2030-01-31T12:00:00Z" },
+    expires_at: { type: "string", format: "date-time", description: "the task expires if it has not started by this time" },
     max_attempts: { type: "integer" },
-    timeout_seconds: { type: "number", description: "the longest silence of a run" },
+    timeout_seconds: { type: "number", description: "stops an attempt that reports no progress for this long" },
   },
 });
 
@@ -31,11 +31,11 @@ function TaskForm({ api, type, types, onChoose, onCreated, onClose }) {
   const fields = useMemo(() => fieldsOf(type.payload_schema, type.payload_schema.$defs, "/payload"), [type]);
   const [payload, setPayload] = useState(() => initialOf(fields));
   const [options, setOptions] = useState(() => initialOf(OPTIONS));
-  const [raw, setRaw] = useState(null); // the payload as JSON, when it is written by hand
+  const [raw, setRaw] = useState(null); // the payload as JSON text; null while the form is used
   const [errors, setErrors] = useState({});
   const [problem, setProblem] = useState(null);
   const [isBusy, setBusy] = useState(false);
-  // The same for every try to send the same form: a task whose answer was lost is not made twice.
+  // The same form keeps its key, so a retry after a lost response does not create a second task.
   const key = useMemo(() => crypto.randomUUID(), [payload, options, raw]);
 
   useEffect(() => form.current.querySelector(".payload :is(input, select, textarea)")?.focus(), [type]);
@@ -55,8 +55,8 @@ function TaskForm({ api, type, types, onChoose, onCreated, onClose }) {
       const body = { type: type.name, payload: raw === null ? valueOf(fields, payload) : parsed(raw), ...valueOf(OPTIONS, options) };
       onCreated(await api.post("tasks", body, { "Idempotency-Key": key }));
     } catch (error) {
-      const found = error instanceof FieldProblem ? [error] : (error.errors ?? []);
-      setErrors(errorsByField(found, [...(raw === null ? pointersOf(fields) : ["/payload"]), ...pointersOf(OPTIONS)]));
+      const fieldErrors = error instanceof FieldProblem ? [error] : (error.errors ?? []);
+      setErrors(errorsByField(fieldErrors, [...(raw === null ? pointersOf(fields) : ["/payload"]), ...pointersOf(OPTIONS)]));
       if (!(error instanceof FieldProblem)) setProblem(error);
       setBusy(false);
     }
@@ -66,14 +66,14 @@ function TaskForm({ api, type, types, onChoose, onCreated, onClose }) {
     try {
       setRaw(JSON.stringify(valueOf(fields, payload), null, 2));
     } catch {
-      setRaw("{}"); // what was typed is no JSON yet
+      setRaw("{}"); // the text in the form is not valid JSON yet
     }
   };
 
   return html`<form class="create" ref=${form} onSubmit=${submit} noValidate>
     <div class="scroll">
       <${Labeled} title="Type" help=${type.description} messages=${errors["/type"]}>
-        ${(given) => html`<select ...${given} value=${type.name} onChange=${(event) => onChoose(event.target.value)}>
+        ${(attributes) => html`<select ...${attributes} value=${type.name} onChange=${(event) => onChoose(event.target.value)}>
           ${types.map((each) => html`<option value=${each.name}>${each.name}</option>`)}
         </select>`}
       </${Labeled}>
@@ -81,9 +81,9 @@ function TaskForm({ api, type, types, onChoose, onCreated, onClose }) {
         <legend>Payload <button type="button" class="quiet small" onClick=${switchInput}>${raw === null ? "write JSON" : "use the form"}</button></legend>
         ${raw === null
           ? html`<${Fields} fields=${fields} typed=${payload} onType=${setPayload} errors=${errors} />
-              ${fields.length === 0 && html`<p class="muted">This type needs none.</p>`}`
+              ${fields.length === 0 && html`<p class="muted">This type has no payload fields.</p>`}`
           : html`<${Labeled} title="JSON" messages=${errors["/payload"]}>
-              ${(given) => html`<textarea rows="10" spellcheck="false" ...${given} value=${raw} onInput=${(event) => setRaw(event.target.value)}></textarea>`}
+              ${(attributes) => html`<textarea rows="10" spellcheck="false" ...${attributes} value=${raw} onInput=${(event) => setRaw(event.target.value)}></textarea>`}
             </${Labeled}>`}
       </fieldset>
       <details class="options">
@@ -99,11 +99,11 @@ function TaskForm({ api, type, types, onChoose, onCreated, onClose }) {
   </form>`;
 }
 
-/** The options, with the type's own defaults as their help. */
+/** The options, with the defaults of the type in their help. */
 function optionsFor(type) {
   return OPTIONS.map((option) => {
-    const usual = type.defaults[option.name];
-    return usual === undefined ? option : { ...option, help: [option.help, `usually ${usual}`].filter(Boolean).join(" · ") };
+    const preset = type.defaults[option.name];
+    return preset === undefined ? option : { ...option, help: [option.help, `default ${preset}`].filter(Boolean).join(" · ") };
   });
 }
 

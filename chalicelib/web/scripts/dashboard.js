@@ -1,4 +1,4 @@
-// The dashboard: signs in, then shows what the address asks for.
+// The dashboard: signs in, then shows the view that the address names.
 
 import { Fragment, html, render, useEffect, useErrorBoundary, useMemo, useState } from "./html.js";
 import { Api } from "./api.js";
@@ -19,7 +19,7 @@ import { TaskTypes } from "./types.js";
 function Dashboard({ config, session }) {
   useObservable(session);
   if (!session.isSignedIn) return html`<${SignIn} session=${session} />`;
-  // A key for each token: who signs in as somebody else begins anew.
+  // The key is the token: signing in as another user resets all state.
   return html`<${SignedIn} key=${session.token} config=${config} session=${session} />`;
 }
 
@@ -32,9 +32,9 @@ function SignedIn({ config, session }) {
     live.start();
     return () => live.stop();
   }, []);
-  const { create, task, ...behind } = place;
+  const { create, task, ...rest } = place;
   const closeTask = useMemo(() => () => router.go({ ...router.place, task: undefined }), []);
-  const shared = { api, live, place: { ...behind, task }, session, ...catalogue };
+  const shared = { api, live, place: { ...rest, task }, session, ...catalogue };
   return html`<${Fragment}>
     <${Header} config=${config} session=${session} place=${place} live=${live} />
     <main class="${task ? "with-detail" : ""}">
@@ -42,11 +42,11 @@ function SignedIn({ config, session }) {
       ${task && html`<${Detail} key=${task} ...${{ api, live, session, id: task, onClose: closeTask }} />`}
     </main>
     ${create && session.mayWrite && html`<${CreateTask} ...${{ api, ...catalogue }} chosen=${create}
-      onCreated=${(made) => {
-        live.list.apply([made]);
-        router.go({ ...behind, view: undefined, task: made.id });
+      onCreated=${(created) => {
+        live.list.apply([created]);
+        router.go({ ...rest, view: undefined, task: created.id });
       }}
-      onClose=${() => router.go({ ...behind, task })} />`}
+      onClose=${() => router.go({ ...rest, task })} />`}
   </${Fragment}>`;
 }
 
@@ -65,10 +65,10 @@ function View(shared) {
 }
 
 function NotAllowed() {
-  return html`<${Blank} icon="canceled" title="Not for this token">Dead letters are for administrators.</${Blank}>`;
+  return html`<${Blank} icon="canceled" title="Not for this token">Only administrators can read dead letters.</${Blank}>`;
 }
 
-/** The task types and how to read them again. */
+/** The task types, and `reload` to read them again. */
 function useTaskTypes(api) {
   const [state, setState] = useState({ types: null, problem: null });
   const reload = async () => {
@@ -95,22 +95,22 @@ function Header({ config, session, place, live }) {
       <a href="docs">API</a>
     </nav>
     <${Connection} connection=${live.connection} />
-    ${session.name && html`<span class="who">${session.name}
+    ${session.name && html`<span class="user">${session.name}
       <button class="quiet small" onClick=${() => session.signOut()}>Sign out</button></span>`}
     ${session.mayWrite && html`<${Link} class="button primary" to=${{ ...place, create: place.type ?? "1" }}><${Icon} name="add" />New task</${Link}>`}
   </header>`;
 }
 
-const STATES = { connecting: "connecting", syncing: "catching up", live: "live", closed: "not connected" };
+const STATES = { connecting: "connecting", syncing: "syncing", live: "live", closed: "not connected" };
 
 function Connection({ connection }) {
   useObservable(connection);
   const now = useNow();
   const { state, retryAt } = connection;
   const wait = Math.max(1, Math.ceil((retryAt - now) / 1000));
-  const words = STATES[state] ?? (navigator.onLine ? `reconnecting in ${wait} s` : "offline");
+  const text = STATES[state] ?? (navigator.onLine ? `reconnecting in ${wait} s` : "offline");
   return html`<span class="connection ${state}"><i></i>
-    <span>${words}</span>
+    <span>${text}</span>
     <span class="hidden" role="status">${state === "live" ? "Updates are live" : state === "waiting" ? "The connection is lost" : ""}</span>
   </span>`;
 }
@@ -125,7 +125,7 @@ async function begin() {
     document.title = `Tasks · ${config.stage}`;
     render(html`<${Dashboard} config=${config} session=${signedIn} />`, root);
   } catch (problem) {
-    render(html`<main class="door"><h1>Tasks</h1><${Trouble} problem=${problem} retry=${() => location.reload()} /></main>`, root);
+    render(html`<main class="sign-in"><h1>Tasks</h1><${Trouble} problem=${problem} retry=${() => location.reload()} /></main>`, root);
   }
 }
 

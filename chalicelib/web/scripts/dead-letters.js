@@ -1,20 +1,25 @@
-// What failed for good, grouped by what went wrong.
+// Tasks whose last attempt failed, grouped by cause.
 
 import { html, useEffect, useState } from "./html.js";
 import { query } from "./api.js";
 import { count } from "./format.js";
 import { Icon } from "./icons.js";
+import { useObservable } from "./observable.js";
 import { Action, Blank, Loading, Moment, Trouble } from "./parts.js";
 import { Redrive } from "./redrives.js";
 import { Link, router } from "./router.js";
 
-/** Nothing tells that a death was put on record. */
+/** No update announces a new dead letter, so the list is polled. */
 const REFRESH_MS = 60_000;
 
 export function DeadLetters({ api, live, place, types, session }) {
   const { items: pages, problem, isLoading, hasMore, isFirst, loadMore, reload } = usePages(api, { type: place.type }, "groups");
   const groups = merged(pages);
-  // A death or a retry changes the groups: look again, but not for each of many.
+  const pending = useObservable(live.stats).pendingDeadLetters;
+  useEffect(() => {
+    live.stats.refresh();
+  }, []);
+  // A failure or a retry changes the groups. Many of them within two seconds cause one reload.
   useEffect(() => {
     let timer = null;
     const stop = live.listen((tasks) => {
@@ -22,6 +27,7 @@ export function DeadLetters({ api, live, place, types, session }) {
         timer = setTimeout(() => {
           timer = null;
           reload();
+          live.stats.refresh();
         }, 2000);
       }
     });
@@ -31,7 +37,7 @@ export function DeadLetters({ api, live, place, types, session }) {
     };
   }, [place.type]);
   useEffect(() => {
-    if (!isFirst) return undefined; // who looks further back is not to be sent to the start
+    if (!isFirst) return undefined; // a reload would leave the older page
     const timer = setInterval(() => document.visibilityState === "visible" && reload(), REFRESH_MS);
     return () => clearInterval(timer);
   }, [place.type, isFirst]);
@@ -47,12 +53,19 @@ export function DeadLetters({ api, live, place, types, session }) {
     </header>
     <${Trouble} problem=${problem} retry=${reload} />
     ${groups.length === 0 && isLoading && html`<${Loading} />`}
-    ${groups.length === 0 && !isLoading && !problem && !hasMore && html`<${Blank} icon="succeeded" title="No dead letters">Nothing has failed for good. What does is listed within five minutes.</${Blank}>`}
+    ${groups.length === 0 && !isLoading && !problem && !hasMore && html`<${Blank} icon=${pending ? "inbox" : "succeeded"} title=${pending ? "No dead letters recorded yet" : "No dead letters"}>
+      ${pending ? html`<${Pending} count=${pending} />` : "A task whose last attempt failed is listed here within five minutes."}</${Blank}>`}
     <ul class="groups">
       ${groups.map((group) => html`<${Group} key=${group.id} ...${{ api, live, group, place, mayRetry: session.mayWrite, onRetried: reload }} />`)}
     </ul>
-    ${hasMore && html`<p class="end"><${Action} class="quiet" onClick=${loadMore}>Look further back</${Action}></p>`}
+    ${groups.length > 0 && pending > 0 && html`<p class="end"><${Pending} count=${pending} /></p>`}
+    ${hasMore && html`<p class="end"><${Action} class="quiet" onClick=${loadMore}>Load older dead letters</${Action}></p>`}
   </section>`;
+}
+
+/** The number of dead letters of the stage that the monitor has not recorded yet. */
+function Pending({ count: pending }) {
+  return html`<span role="status">${count(pending, "dead letter")} will be recorded within five minutes.</span>`;
 }
 
 function Group({ api, live, group, place, mayRetry, onRetried }) {
@@ -62,17 +75,17 @@ function Group({ api, live, group, place, mayRetry, onRetried }) {
     setRetrying(false);
     onRetried();
   };
-  // A message that is no task's has nothing that could be retried.
-  const isOurs = group.kind !== "quarantined";
+  // A message that belongs to no task cannot be retried.
+  const isTask = group.kind !== "quarantined";
   return html`<li class="group">
     <button type="button" class="fold" aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}>
       <${Icon} name="fold" />
       <span class="count">${group.count}<span class="hidden"> × </span></span>
-      <span class="cause"><b>${isOurs ? group.error_type ?? group.kind : "Not a task"}</b> ${group.type && html`<span class="tag">${group.type}</span> `}<span class="tag">${group.kind}</span>
+      <span class="cause"><b>${isTask ? group.error_type ?? group.kind : "Not a task"}</b> ${group.type && html`<span class="tag">${group.type}</span> `}<span class="tag">${group.kind}</span>
         <small>${group.message}</small></span>
       <span class="when">last <${Moment} at=${group.last_failed_at} /><small>first <${Moment} at=${group.first_failed_at} /></small></span>
     </button>
-    ${mayRetry && isOurs && html`<button type="button" class="retry-all" onClick=${() => setRetrying(true)}>Retry all …</button>`}
+    ${mayRetry && isTask && html`<button type="button" class="retry-all" onClick=${() => setRetrying(true)}>Retry all …</button>`}
     ${isOpen && html`<${Letters} ...${{ api, live, group, place, mayRetry, onRetried }} />`}
     ${isRetrying && html`<${Redrive} api=${api} action="retry" filter=${{ group: group.id }}
       name=${`${group.error_type ?? group.kind}: ${group.message}`} onClose=${close} />`}
@@ -102,7 +115,7 @@ function Letters({ api, live, group, place, mayRetry, onRetried }) {
   </div>`;
 }
 
-/** The pages of `GET /dead-letters`; `reload` begins again and shows the old ones until the new are there. */
+/** The pages of `GET /dead-letters`. `reload` keeps the old pages until the first new one has arrived. */
 function usePages(api, filters, name) {
   const [state, setState] = useState({ items: [], cursor: null, isFirst: true, isLoading: true, problem: null });
   const load = async (before) => {
@@ -120,7 +133,7 @@ function usePages(api, filters, name) {
   return { ...state, hasMore: state.cursor !== null, loadMore: () => load(state), reload };
 }
 
-/** A group may go on in the next page: there is one of each, with all that was found of it. */
+/** Merges the parts of groups that continue on the next page. */
 function merged(groups) {
   const byId = new Map();
   for (const group of groups) {

@@ -1,8 +1,8 @@
-// Fields of a form, each with its label, its help and what is wrong with it.
+// Fields of a form, each with its label, its help and its errors.
 
 import { html, useId } from "./html.js";
 
-/** `typed` is what stands in the fields by their names; `onType` gets all of it anew. */
+/** `typed` holds the text of each field by name; `onType` is called with all texts after a change. */
 export function Fields({ fields, typed, onType, errors }) {
   return fields.map((field) => html`<${Field} key=${field.pointer} field=${field} typed=${typed[field.name]} errors=${errors}
     onType=${(value) => onType({ ...typed, [field.name]: value })} />`);
@@ -16,11 +16,11 @@ function Field({ field, typed, onType, errors }) {
     </fieldset>`;
   }
   return html`<${Labeled} title=${field.title} help=${helpOf(field)} isRequired=${field.isRequired} messages=${errors[field.pointer]}>
-    ${(given) => html`<${Control} field=${field} typed=${typed} onType=${onType} given=${given} />`}
+    ${(attributes) => html`<${Control} field=${field} typed=${typed} onType=${onType} attributes=${attributes} />`}
   </${Labeled}>`;
 }
 
-/** A label, a control that `children` draws from the attributes given to it, help, and errors. */
+/** A label, a control that `children` renders with the given attributes, help, and errors. */
 export function Labeled({ title, help, isRequired, messages, children }) {
   const id = useId();
   const describedBy = [help && `${id}-help`, messages && `${id}-wrong`].filter(Boolean).join(" ") || null;
@@ -36,13 +36,13 @@ function Wrong({ id, messages }) {
   return messages ? html`<p class="wrong" id=${id}>${messages.join(" ")}</p>` : null;
 }
 
-function Control({ field, typed, onType, given }) {
-  const typing = { ...given, value: typed, onInput: (event) => onType(event.target.value) };
+function Control({ field, typed, onType, attributes }) {
+  const typing = { ...attributes, value: typed, onInput: (event) => onType(event.target.value) };
   switch (field.kind) {
     case "boolean":
-      return html`<input type="checkbox" ...${given} checked=${typed} onChange=${(event) => onType(event.target.checked)} />`;
+      return html`<input type="checkbox" ...${attributes} checked=${typed} onChange=${(event) => onType(event.target.checked)} />`;
     case "choice":
-      return html`<select ...${given} value=${typed} onChange=${(event) => onType(event.target.value)}>
+      return html`<select ...${attributes} value=${typed} onChange=${(event) => onType(event.target.value)}>
         ${!field.isRequired && html`<option value=""></option>`}
         ${field.choices.map((choice) => html`<option value=${String(choice)}>${String(choice)}</option>`)}
       </select>`;
@@ -56,9 +56,9 @@ function Control({ field, typed, onType, given }) {
   }
 }
 
-const SHAPES = { pairs: "one “name: value” in each line", list: "one in each line", json: "JSON" };
+const SHAPES = { pairs: "one “name: value” per line", list: "one per line", json: "JSON" };
 
 function helpOf(field) {
-  const nothing = field.isNullable && !field.isRequired ? "nothing: null" : null;
-  return [field.help, SHAPES[field.kind], nothing].filter(Boolean).join(" · ") || null;
+  const empty = field.isNullable && !field.isRequired ? "empty: null" : null;
+  return [field.help, SHAPES[field.kind], empty].filter(Boolean).join(" · ") || null;
 }

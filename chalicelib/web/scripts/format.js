@@ -1,4 +1,4 @@
-// Times, durations and names as people read them.
+// Formats times, durations and ids for people.
 
 const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -7,7 +7,7 @@ const NUMBER = new Intl.NumberFormat();
 
 export const number = (value) => NUMBER.format(value);
 export const dateAndTime = (text) => DATE.format(new Date(text));
-/** The time alone when that is of today. */
+/** The time of day; with the date unless it is today. */
 export const timeOfDay = (text) =>
   new Date(text).toDateString() === new Date().toDateString() ? TIME.format(new Date(text)) : dateAndTime(text);
 export const clockTime = (milliseconds) => CLOCK.format(new Date(milliseconds));
@@ -26,7 +26,7 @@ export function duration(milliseconds) {
   return `${Math.floor(units / ratio)} ${big}${rest ? ` ${rest} ${small}` : ""}`;
 }
 
-/** `now`, `12 s ago`, `3 min ago`, `in 5 min`: one unit is enough. */
+/** `now`, `12 s ago`, `3 min ago` or `in 5 min`: in one unit. */
 export function age(text, now) {
   const seconds = Math.round((now - Date.parse(text)) / 1000);
   const away = Math.abs(seconds);
@@ -37,11 +37,11 @@ export function age(text, now) {
   return seconds < 0 ? `in ${span}` : `${span} ago`;
 }
 
-/** The end of an id, which differs even between tasks of the same millisecond. */
+/** The last characters of an id, which differ even between tasks of the same millisecond. */
 export const shortId = (id) => id.slice(-8);
 
 /** `1 task`, `12 tasks`. */
 export const count = (value, noun) => `${number(value)} ${noun}${value === 1 ? "" : "s"}`;
 
-/** A sentence with its moments (RFC 3339, in UTC) as the reader's clock shows them. */
+/** A sentence with its times (RFC 3339, UTC) in local time. */
 export const inLocalTime = (text) => text?.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, timeOfDay);

@@ -1,4 +1,4 @@
-// Preact and htm: components as functions, markup as template strings.
+// Preact and htm: components are functions, markup is in template strings.
 
 import { h, render, Fragment } from "preact";
 import { useEffect, useErrorBoundary, useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";

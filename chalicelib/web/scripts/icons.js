@@ -1,4 +1,4 @@
-// Small drawings. They never stand alone: a word beside them, or a label, says the same.
+// Icons. Each one is beside a text or a label with the same meaning.
 
 import { html } from "./html.js";
 

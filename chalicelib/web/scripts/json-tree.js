@@ -1,4 +1,4 @@
-// JSON to be read by people: what is deep or long is folded.
+// A JSON value as a tree in which deep and long parts are folded.
 
 import { Fragment, html, useState } from "./html.js";
 import { Icon } from "./icons.js";
@@ -44,7 +44,7 @@ function Branch({ key_, items, summary, depth }) {
   </${Fragment}>`;
 }
 
-/** The first things in what is folded, so that one need not open all to find one. */
+/** The first items of a folded value, to find a value without opening all. */
 function glimpse(items) {
   return items.slice(0, 4).map(([, item]) => (item !== null && typeof item === "object" ? "…" : String(item).slice(0, 24))).join(", ");
 }

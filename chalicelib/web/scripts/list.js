@@ -1,4 +1,4 @@
-// The tasks, newest first, live.
+// The live list of tasks, newest first.
 
 import { html, useEffect, useMemo, useState } from "./html.js";
 import { count, duration, shortId } from "./format.js";
@@ -13,10 +13,10 @@ import { VirtualList } from "./virtual.js";
 export const FILTERS = ["status", "type", "tag"];
 
 const HEADER = html`<div class="columns" aria-hidden="true">
-  <span>status</span><span>type</span><span>what happens</span><span>attempt</span><span>wait</span><span>run</span><span>created</span>
+  <span>status</span><span>type</span><span>details</span><span>attempt</span><span>wait</span><span>run</span><span>created</span>
 </div>`;
 
-/** `place` holds the filters; `types` are the known task types. */
+/** `place` has the filters; `types` are the task types of the service. */
 export function Tasks({ live, place, types, session }) {
   const filters = Object.fromEntries(FILTERS.map((name) => [name, place[name]]).filter(([, value]) => value));
   const list = useObservable(useMemo(() => live.filter(filters), [live, ...FILTERS.map((name) => place[name])]));
@@ -46,23 +46,23 @@ function Row({ task, place }) {
   </${Link}>`;
 }
 
-/** The one thing that is worth knowing about a task in its state. */
+/** The most useful detail of a task in its status. */
 function What({ task }) {
-  if (task.cancel_requested && !isFinal(task)) return "asked to stop";
+  if (task.cancel_requested && !isFinal(task)) return "cancel requested";
   if (task.status === "running") {
     return html`<${Progress} of=${task.progress} label="Progress of ${task.type}" /><small>${task.progress?.message}</small>`;
   }
   if (task.status === "retrying" || task.status === "scheduled") {
     return html`${task.error && html`<span class="error">${task.error.message}</span>`}
-      <span>${task.status === "retrying" ? "again" : "starts"} <${Due} at=${task.run_at} /></span>`;
+      <span>${task.status === "retrying" ? "retries" : "starts"} <${Due} at=${task.run_at} /></span>`;
   }
   if (task.error) return html`<span class="error"><b>${task.error.type ?? task.error.kind}</b> ${task.error.message}</span>`;
   return task.tags.map((tag) => html`<span class="tag">${tag}</span>`);
 }
 
-/** When something is to happen; what is due waits for a worker. */
+/** The time of a start; a due task waits for a worker. */
 function Due({ at }) {
-  return useNow() < Date.parse(at) ? html`<${Moment} at=${at} />` : "any moment";
+  return useNow() < Date.parse(at) ? html`<${Moment} at=${at} />` : "soon";
 }
 
 function Filters({ place, types, children }) {
@@ -92,7 +92,7 @@ function Filters({ place, types, children }) {
   </form>`;
 }
 
-/** A type that is filtered by may not exist any more, but its tasks do. */
+/** The filter may name a type that was removed from the service but still has tasks. */
 function namesOf(types, chosen) {
   const names = (types ?? []).map((type) => type.name);
   return chosen && !names.includes(chosen) ? [chosen, ...names] : names;
@@ -112,7 +112,7 @@ function Nothing({ isFiltered, place, mayWrite }) {
 function Footer({ list }) {
   if (list.problem) return html`<${Trouble} problem=${list.problem} retry=${() => list.loadMore()} />`;
   if (list.wasTrimmed) {
-    return html`<p class="end">The newest ${count(list.ids.length, "task")}. A filter finds older ones.</p>`;
+    return html`<p class="end">The newest ${count(list.ids.length, "task")}. Use a filter to find older ones.</p>`;
   }
   if (list.isLoading && list.ids.length) return html`<p class="end" role="status">Loading older tasks …</p>`;
   return list.isComplete && list.ids.length ? html`<p class="end">${count(list.ids.length, "task")}</p>` : null;

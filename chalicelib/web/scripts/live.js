@@ -1,4 +1,4 @@
-// Everything that is alive on the page, in one place: the connection, and who hears what it brings.
+// The live state of the page: the connection, and the parts that receive its updates.
 
 import { query } from "./api.js";
 import { LiveConnection } from "./socket.js";
@@ -7,9 +7,9 @@ import { TaskList } from "./task-list.js";
 
 export class Live {
   #listeners = new Set();
-  #newest = null; // of all tasks that were heard of
-  #since = null; // the newest when the last complete sync began: what was heard later may have come before an older one
-  #next = null; // what #since will be when the sync at hand is complete
+  #newest = null; // the greatest id of all received tasks
+  #since = null; // #newest when the last complete sync began; updates after it may have arrived before older ones
+  #next = null; // the value of #since after the current sync
   #wasLive = false;
 
   constructor(api, { withStats }) {
@@ -17,7 +17,7 @@ export class Live {
     this.list = new TaskList(api, {});
     this.stats = withStats ? new Stats(api) : null;
     this.connection = new LiveConnection(api, {
-      onTasks: (tasks) => this.#heard(tasks),
+      onTasks: (tasks) => this.#receive(tasks),
       known: () => this.#known(),
     });
   }
@@ -34,27 +34,27 @@ export class Live {
     this.connection.close();
   }
 
-  /** Shows other tasks from now on. */
+  /** Shows the tasks that match other filters. */
   filter(filters) {
     this.list = new TaskList(this.api, filters);
     this.list.loadMore();
     return this.list;
   }
 
-  /** Hears of every update, until the returned function is called. */
+  /** Calls `listener` with all updates, until the returned function is called. */
   listen(listener) {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  #heard(tasks) {
+  #receive(tasks) {
     for (const task of tasks) if (this.#newest === null || task.id > this.#newest) this.#newest = task.id;
     this.list.apply(tasks);
     this.stats?.apply(tasks);
     for (const listener of this.#listeners) listener(tasks);
   }
 
-  /** A sync is complete: notes where the next one begins, and asks again for what could not be had. */
+  /** After a complete sync: keeps the start of the next one, and repeats failed requests. */
   #connectionChanged() {
     const isLive = this.connection.state === "live";
     if (isLive && !this.#wasLive) {
@@ -65,19 +65,19 @@ export class Live {
     this.#wasLive = isLive;
   }
 
-  /** What a sync begins from: a filtered list may know old tasks only, so the newest of all is asked for. */
+  /** Reads the newest task, from which a sync starts: a filtered list may hold old tasks only. */
   async #findNewest() {
     try {
       const { tasks } = await this.api.get(`tasks${query({ limit: 1 })}`);
       this.#newest = this.#since = tasks[0]?.id ?? null;
     } catch {
-      // The list tells the same problem.
+      // The list shows the same problem.
     }
   }
 
   #known() {
     this.#next = this.#newest;
-    // Before there was any task, whatever there is now is new: the list begins again.
+    // Without a known task there is no start for a sync, so the list is read again.
     if (this.#since === null) this.list.reload();
     return { versions: this.list.versions, since: this.#since };
   }

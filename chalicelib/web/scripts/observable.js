@@ -1,4 +1,4 @@
-// State that components watch. Many changes within one frame cause one rendering.
+// State that components watch. All changes within one frame cause one rendering.
 
 import { useEffect, useState } from "./html.js";
 import { now } from "./server-clock.js";
@@ -13,7 +13,7 @@ export class Observable {
     return () => this.#watchers.delete(watcher);
   }
 
-  /** Says that something changed. A hidden tab has no frames: it draws when it is looked at again. */
+  /** Notifies the watchers in the next frame. A hidden tab has no frames, and renders when it is visible. */
   changed() {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
@@ -22,10 +22,10 @@ export class Observable {
   }
 }
 
-/** Draws the calling component anew whenever `observable` changes, and returns it. */
+/** Renders the calling component again when `observable` changes, and returns `observable`. */
 export function useObservable(observable) {
-  const [, draw] = useState(0);
-  useEffect(() => observable.watch(() => draw((count) => count + 1)), [observable]);
+  const [, render] = useState(0);
+  useEffect(() => observable.watch(() => render((count) => count + 1)), [observable]);
   return observable;
 }
 
@@ -42,7 +42,7 @@ class Clock extends Observable {
 
 const clock = new Clock();
 
-/** The time in milliseconds, by the service's clock; the calling component is drawn anew each second. */
+/** The time of the service's clock in milliseconds; the calling component is rendered each second. */
 export function useNow() {
   return useObservable(clock).now;
 }

@@ -1,4 +1,4 @@
-// The parts that every view is made of.
+// The components that all views share.
 
 import { useEffect, useId, useRef, useState, html } from "./html.js";
 import { Icon } from "./icons.js";
@@ -9,7 +9,7 @@ export function Status({ of: status }) {
   return html`<span class="status ${status}"><${Icon} name=${status} />${status}</span>`;
 }
 
-/** A moment as a person thinks of it; the exact time is its title. */
+/** A time as a distance from now; the title has the exact time. */
 export function Moment({ at }) {
   const now = useNow();
   if (!at) return "–";
@@ -21,7 +21,7 @@ export function Progress({ of: progress, label }) {
   return html`<progress max="100" value=${percent} aria-label=${label ?? "progress"}>${percent} %</progress>`;
 }
 
-/** A state that a whole panel is in: empty, or in trouble. */
+/** The content of an empty or failed panel. */
 export function Blank({ icon = "inbox", title, children }) {
   return html`<div class="blank">
     <${Icon} name=${icon} />
@@ -30,7 +30,7 @@ export function Blank({ icon = "inbox", title, children }) {
   </div>`;
 }
 
-/** What went wrong, and a way to try again. */
+/** An error, and a button that tries again. */
 export function Trouble({ problem, retry }) {
   if (!problem) return null;
   return html`<div class="trouble" role="alert">
@@ -46,7 +46,7 @@ export function Loading({ lines = 6 }) {
   </div>`;
 }
 
-/** A button for something that takes a while: it waits for the promise of `onClick` and shows what went wrong. */
+/** A button that is disabled until the promise of `onClick` is settled, and shows its error. */
 export function Action({ onClick, children, ...rest }) {
   const [isBusy, setBusy] = useState(false);
   const [problem, setProblem] = useState(null);
@@ -68,7 +68,7 @@ export function Action({ onClick, children, ...rest }) {
   </span>`;
 }
 
-/** A modal dialog: the browser keeps the focus in it, Escape closes it. */
+/** A modal dialog: it keeps the focus, and Escape closes it. */
 export function Dialog({ title, onClose, children, wide = false }) {
   const element = useRef(null);
   const heading = useId();
@@ -81,13 +81,13 @@ export function Dialog({ title, onClose, children, wide = false }) {
     onClose=${onClose} onCancel=${onClose}>
     <header>
       <h2 id=${heading}>${title}</h2>
-      <button class="plain" type="button" aria-label="Close" onClick=${onClose}><${Icon} name="close" /></button>
+      <button class="bare" type="button" aria-label="Close" onClick=${onClose}><${Icon} name="close" /></button>
     </header>
     ${children}
   </dialog>`;
 }
 
-/** A button that copies a text, and says so. */
+/** A button that copies a text and confirms it. */
 export function Copy({ text, label }) {
   const [isDone, setDone] = useState(false);
   const copy = async () => {
@@ -95,7 +95,7 @@ export function Copy({ text, label }) {
     setDone(true);
     setTimeout(() => setDone(false), 1500);
   };
-  return html`<button class="plain small" type="button" onClick=${copy} title=${label}>
+  return html`<button class="bare small" type="button" onClick=${copy} title=${label}>
     <${Icon} name=${isDone ? "succeeded" : "copy"} />
     <span class="hidden" aria-live="polite">${isDone ? "Copied" : label}</span>
   </button>`;

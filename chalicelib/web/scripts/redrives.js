@@ -1,4 +1,4 @@
-// Retry or cancel many tasks at once: first a look at how many, then go, with counts and a way to stop.
+// Retries or cancels many tasks: a preview with the count, then the progress with a button to stop.
 
 import { html, useEffect, useState } from "./html.js";
 import { count, number } from "./format.js";
@@ -20,7 +20,7 @@ export function BulkAction({ api, filters }) {
   </span>`;
 }
 
-/** `name` says what matches, where the filter itself says nothing to people. */
+/** `name` describes the tasks when the filter is only an id. */
 export function Redrive({ api, action, filter, name, onClose }) {
   const [preview, setPreview] = useState(null);
   const [problem, setProblem] = useState(null);
@@ -58,7 +58,7 @@ function Preview({ preview, action, rate, setRate, onGo, onClose }) {
     </footer>`;
 }
 
-/** A redrive on its way. */
+/** The progress of a redrive. */
 function Course({ api, redrive, onChange }) {
   const [problem, setProblem] = useState(null);
   const isRunning = redrive.status === "running";
@@ -75,8 +75,8 @@ function Course({ api, redrive, onChange }) {
     return () => clearInterval(timer);
   }, [redrive.id, isRunning]);
   return html`<div class="course" role="status">
-    <p><b>${{ running: "Under way", done: "Done", aborted: "Stopped", failed: "Failed" }[redrive.status] ?? redrive.status}</b>
-      ${isRunning && html` at ${redrive.rate} tasks per second at most`}</p>
+    <p><b>${{ running: "Running", done: "Done", aborted: "Stopped", failed: "Failed" }[redrive.status] ?? redrive.status}</b>
+      ${isRunning && html`, at most ${redrive.rate} tasks per second`}</p>
     <dl class="facts">
       ${["examined", "matched", "changed", "skipped", "failed"].map((name) => html`<div><dt>${name}</dt><dd>${number(redrive[name])}</dd></div>`)}
     </dl>

@@ -1,4 +1,4 @@
-// The reference of the API, drawn from openapi.json.
+// The reference of the API, rendered from openapi.json.
 
 import { Fragment, html, render } from "./html.js";
 import { Api } from "./api.js";
@@ -38,7 +38,7 @@ function operationsOf(api) {
     })));
 }
 
-/** A path that may go on in a new line before each slash. */
+/** A path that may break before each slash. */
 const breakable = (path) => path.split(/(?=\/)/).map((part) => html`<wbr />${part}`);
 
 function Method({ of: { method } }) {
@@ -54,15 +54,15 @@ function Operation({ operation, api }) {
     <${Security} operation=${operation} api=${api} />
     ${operation.parameters.length > 0 && html`<${Fragment}><h3>Parameters</h3><${Parameters} parameters=${operation.parameters} api=${api} /></${Fragment}>`}
     ${body && html`<${Fragment}><h3>Body</h3><${Content} content=${body.content} api=${api} /></${Fragment}>`}
-    <h3>Answers</h3>
-    ${Object.entries(operation.responses).map(([status, response]) => html`<${Answer} key=${status} status=${status} response=${resolve(response, api)} api=${api} />`)}
+    <h3>Responses</h3>
+    ${Object.entries(operation.responses).map(([status, response]) => html`<${ResponseItem} key=${status} status=${status} response=${resolve(response, api)} api=${api} />`)}
   </article>`;
 }
 
 function Security({ operation, api }) {
-  const needed = operation.security ?? api.security ?? [];
-  if (needed.length === 0) return html`<p class="muted">Open to everybody.</p>`;
-  return operation.description?.includes("scope") ? null : html`<p class="muted">Wants a token.</p>`;
+  const schemes = operation.security ?? api.security ?? [];
+  if (schemes.length === 0) return html`<p class="muted">No token needed.</p>`;
+  return operation.description?.includes("scope") ? null : html`<p class="muted">Needs a token.</p>`;
 }
 
 function Parameters({ parameters, api }) {
@@ -75,7 +75,7 @@ function Parameters({ parameters, api }) {
   </tbody></table>`;
 }
 
-function Answer({ status, response, api }) {
+function ResponseItem({ status, response, api }) {
   const title = html`<code>${status}</code> <${Prose} text=${response.description} />`;
   return response.content
     ? html`<details><summary>${title}</summary><${Content} content=${response.content} api=${api} /></details>`
@@ -99,7 +99,7 @@ async function begin() {
     render(html`<${Reference} document=${api} />`, root);
     document.getElementById(location.hash.slice(1))?.scrollIntoView();
   } catch (problem) {
-    render(html`<main class="door"><h1>API reference</h1><${Trouble} problem=${problem} retry=${() => location.reload()} /></main>`, root);
+    render(html`<main class="sign-in"><h1>API reference</h1><${Trouble} problem=${problem} retry=${() => location.reload()} /></main>`, root);
   }
 }
 

@@ -1,4 +1,4 @@
-// What is shown is in the address: views, filters and the open task survive a reload and can be sent around.
+// The address holds the view, the filters and the open task, so they survive a reload and can be shared.
 
 import { html } from "./html.js";
 import { Observable } from "./observable.js";
@@ -14,7 +14,7 @@ class Router extends Observable {
     return Object.fromEntries(new URLSearchParams(location.search));
   }
 
-  /** Goes to a place; what is undefined there is left out. `replace` leaves no step back. */
+  /** Opens a place; undefined values are left out. `replace` adds no entry to the history. */
   go(place, { replace = false } = {}) {
     const address = this.address(place);
     if (replace) history.replaceState(null, "", address);
@@ -23,14 +23,14 @@ class Router extends Observable {
   }
 
   address(place) {
-    const given = Object.entries(place).filter(([, value]) => value !== undefined && value !== "");
-    return given.length ? `?${new URLSearchParams(given)}` : location.pathname;
+    const set = Object.entries(place).filter(([, value]) => value !== undefined && value !== "");
+    return set.length ? `?${new URLSearchParams(set)}` : location.pathname;
   }
 }
 
 export const router = new Router();
 
-/** A link within the page; the middle button and the keyboard work as on any link. */
+/** A link within the page. The middle button and the keyboard work as on other links. */
 export function Link({ to, children, ...rest }) {
   const follow = (event) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || event.button !== 0) return;

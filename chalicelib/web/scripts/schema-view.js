@@ -1,14 +1,14 @@
-// A JSON Schema to be read by people.
+// A JSON Schema as a table.
 
 import { Fragment, html } from "./html.js";
 
 const DEEPEST = 6;
 
-/** What a reference within the document stands for. */
+/** The target of a reference within the document. */
 export function resolve(thing, api) {
   if (!thing?.$ref) return thing;
   const path = thing.$ref.slice(2).split("/").map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
-  return resolve(path.reduce((found, part) => found?.[part], api), api);
+  return resolve(path.reduce((parent, part) => parent?.[part], api), api);
 }
 
 export function Schema({ schema, api, depth = 0 }) {
@@ -35,7 +35,7 @@ export function Schema({ schema, api, depth = 0 }) {
   </tbody></table>`;
 }
 
-/** Text with its `code` as code. */
+/** Text with its `code` marked up. */
 export function Prose({ text = "" }) {
   return text.split("`").map((part, index) => (index % 2 ? html`<code>${part}</code>` : part));
 }
@@ -45,7 +45,7 @@ function propertiesOf(schema, api) {
   return [...(schema?.allOf ?? []).flatMap((part) => propertiesOf(resolve(part, api), api)), ...own];
 }
 
-/** The one schema with fields within another: itself, an item, or what it is when it is not null. */
+/** The schema with fields inside another one: itself, its items, or its option that is not null. */
 function nestedOf(schema, api) {
   const candidates = [schema, schema.items, ...(schema.anyOf ?? []), ...(schema.oneOf ?? [])].map((each) => resolve(each, api));
   return candidates.find((each) => propertiesOf(each, api).length > 0);
@@ -60,19 +60,19 @@ function typeOf(schema, api) {
   return [schema.type ?? (schema.properties ? "object" : "anything")].flat().join(" or ");
 }
 
-/** The limits of a schema, or of what it is when it is not null, in words. */
+/** The limits of a schema, or of its option that is not null, as text. */
 function limitsOf(schema, api) {
   const rest = (schema.anyOf ?? []).map((each) => resolve(each, api)).filter((each) => each.type !== "null");
-  const told = rest.length === 1 ? { ...rest[0], ...schema } : schema;
+  const limits = rest.length === 1 ? { ...rest[0], ...schema } : schema;
   return [
-    told.format,
-    range(told.minimum, told.maximum),
-    told.exclusiveMinimum !== undefined && `more than ${told.exclusiveMinimum}`,
-    told.exclusiveMaximum !== undefined && `less than ${told.exclusiveMaximum}`,
-    range(told.minLength, told.maxLength, "characters"),
-    range(told.minItems, told.maxItems, "items"),
-    told.pattern && `matches ${told.pattern}`,
-    (told.default ?? null) !== null && `default ${JSON.stringify(told.default)}`,
+    limits.format,
+    range(limits.minimum, limits.maximum),
+    limits.exclusiveMinimum !== undefined && `more than ${limits.exclusiveMinimum}`,
+    limits.exclusiveMaximum !== undefined && `less than ${limits.exclusiveMaximum}`,
+    range(limits.minLength, limits.maxLength, "characters"),
+    range(limits.minItems, limits.maxItems, "items"),
+    limits.pattern && `matches ${limits.pattern}`,
+    (limits.default ?? null) !== null && `default ${JSON.stringify(limits.default)}`,
   ].filter(Boolean).join(", ");
 }
 

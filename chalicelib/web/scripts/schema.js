@@ -1,9 +1,9 @@
-// What a JSON Schema, as pydantic writes them, means for a form. Nothing here draws.
+// Converts a JSON Schema of pydantic into the fields of a form. Renders nothing.
 
 /**
- * A field: `{kind, pointer, name, title, help, isRequired, isNullable, initial, …}`.
+ * The fields of a form, each `{kind, pointer, name, title, help, isRequired, isNullable, initial, …}`.
  * `kind` is text, longtext, number, integer, boolean, choice, object (with `fields`), pairs (names with texts),
- * list (of texts), or json for what is none of these.
+ * list (of texts), or json for all other schemas.
  */
 export function fieldsOf(schema, definitions = schema.$defs ?? {}, pointer = "") {
   const required = new Set(schema.required ?? []);
@@ -54,7 +54,7 @@ function limitsOf(schema) {
   return high === undefined ? undefined : `at most ${high}`;
 }
 
-/** What the form holds at first: texts as they are typed. */
+/** The first content of the form, as text. */
 export function initialOf(fields) {
   return Object.fromEntries(fields.map((field) => [field.name, initialTextOf(field)]));
 }
@@ -71,8 +71,8 @@ function initialTextOf(field) {
 }
 
 /**
- * The JSON that is meant by what was typed. What was left alone is left out, so that the service's defaults hold.
- * Throws `FieldProblem` for text that is no JSON; everything else, the service judges.
+ * The JSON of the texts in a form. Unchanged fields are left out, so the defaults of the service apply.
+ * Throws `FieldProblem` for invalid JSON; the service validates all else.
  */
 export function valueOf(fields, typed) {
   const entries = fields.map((field) => [field.name, valueOfField(field, typed[field.name])]);
@@ -112,7 +112,7 @@ function read(field, typed) {
   }
 }
 
-/** Something is wrong with one field. */
+/** The error of one field. */
 export class FieldProblem extends Error {
   constructor(pointer, message) {
     super(message);
@@ -120,20 +120,20 @@ export class FieldProblem extends Error {
   }
 }
 
-/** The errors by the fields that they belong to: the deepest field whose pointer leads to an error; the rest under "". */
+/** The errors by field: the deepest field whose pointer contains that of the error; other errors under "". */
 export function errorsByField(errors, pointers) {
-  const found = {};
+  const byField = {};
   for (const { pointer, message } of errors) {
     const owners = pointers.filter((each) => pointer === each || pointer.startsWith(`${each}/`));
     const owner = owners.sort((one, other) => other.length - one.length)[0] ?? "";
     const rest = pointer.slice(owner.length);
     const where = /^\/\d+$/.test(rest) ? `line ${Number(rest.slice(1)) + 1}` : rest;
-    (found[owner] ??= []).push(where ? `${where}: ${message}` : message);
+    (byField[owner] ??= []).push(where ? `${where}: ${message}` : message);
   }
-  return found;
+  return byField;
 }
 
-/** The pointers of all fields, those within objects too. */
+/** The pointers of all fields, with those within objects. */
 export function pointersOf(fields) {
   return fields.flatMap((field) => [field.pointer, ...(field.kind === "object" ? pointersOf(field.fields) : [])]);
 }

@@ -1,14 +1,14 @@
-// The time by the service's clock: that of the browser may be wrong, and all moments come from the service.
+// The time of the service's clock, which all times in its responses refer to. The browser's clock may be wrong.
 
-/** `Date` counts whole seconds and answers take time, so a smaller difference means nothing. */
-const MEANINGLESS_MS = 3000;
+/** `Date` has whole seconds and responses take time, so smaller differences are ignored. */
+const IGNORED_MS = 3000;
 
 let offset = 0;
 
-/** Sets the clock by the `Date` of an answer to what was asked at `asked`. */
-export function setClock(date, asked) {
-  const difference = Date.parse(date) + 500 - (asked + Date.now()) / 2;
-  if (!Number.isNaN(difference)) offset = Math.abs(difference) < MEANINGLESS_MS ? 0 : difference;
+/** Sets the clock from the `Date` of a response to a request that was sent at `sentAt`. */
+export function setClock(date, sentAt) {
+  const difference = Date.parse(date) + 500 - (sentAt + Date.now()) / 2;
+  if (!Number.isNaN(difference)) offset = Math.abs(difference) < IGNORED_MS ? 0 : difference;
 }
 
 /** Milliseconds since 1970. */

@@ -1,4 +1,4 @@
-// Who looks at the page, and what they may do. The token is kept for this tab only.
+// The signed-in user and their permissions. The token is stored for this tab only.
 
 import { Observable } from "./observable.js";
 import { now } from "./server-clock.js";
@@ -12,15 +12,15 @@ export class Session extends Observable {
     this.auth = config.auth;
     this.isLocal = config.stage === "local";
     this.token = null;
-    this.problem = null; // why nobody is signed in, in a sentence
+    this.problem = null; // why no user is signed in, as a sentence
   }
 
-  /** Takes what the address or this tab's memory holds. */
+  /** Signs in with the token in the address or in this tab's storage. */
   async begin() {
     if (this.auth.mode === "off") return;
     const linked = new URLSearchParams(location.hash.slice(1)).get("token");
     if (linked) history.replaceState(null, "", location.pathname + location.search);
-    // Only the local stage prints such links: elsewhere they could sign people in as somebody else.
+    // Only the local stage prints such links. Elsewhere a link could sign a user in as somebody else.
     if (linked && this.isLocal && this.use(linked)) return;
     if (this.auth.mode === "oidc") {
       try {
@@ -34,10 +34,10 @@ export class Session extends Observable {
     if (this.token && isOver(claimsOf(this.token))) this.refused(this.token);
   }
 
-  /** Signs in with a token; false, and a `problem`, when it cannot be one. */
+  /** Signs in with a token. Returns false and sets `problem` if it is not a valid token. */
   use(token) {
     const claims = claimsOf(token);
-    this.problem = claims === null ? "That is not a token: three parts with two dots are needed."
+    this.problem = claims === null ? "That is not a token: a token has three parts, separated by dots."
       : isOver(claims) ? "That token has expired." : null;
     if (this.problem === null) {
       this.token = token;
@@ -47,7 +47,7 @@ export class Session extends Observable {
     return this.problem === null;
   }
 
-  /** Sends the browser to the provider, which sends it back here. */
+  /** Opens the page of the provider, which redirects back to this page. */
   signIn() {
     return startSignIn(this.auth);
   }
@@ -59,9 +59,9 @@ export class Session extends Observable {
     this.changed();
   }
 
-  /** The service did not take `token`. */
+  /** Signs out after the service did not accept `token`. */
   refused(token) {
-    if (token !== this.token) return; // an answer to a question of before
+    if (token !== this.token) return; // a late response to a request with an older token
     this.signOut();
     this.problem = isOver(claimsOf(token)) ? "Your session has ended." : "The service did not accept the token.";
   }
@@ -83,7 +83,7 @@ export class Session extends Observable {
     return this.#may("tasks:admin");
   }
 
-  /** Decides what is shown, and nothing else: what is allowed, the service decides. */
+  /** Decides only what is shown. The service decides what is allowed. */
   #may(scope) {
     if (this.auth.mode === "off") return true;
     const granted = claimsOf(this.token)?.[this.auth.scope_claim] ?? "";
@@ -92,7 +92,7 @@ export class Session extends Observable {
   }
 }
 
-/** What a token says, unchecked; null when it is none. */
+/** The unverified claims of a token; null if it is not a token. */
 function claimsOf(token) {
   try {
     const bytes = Uint8Array.from(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")), (each) =>

@@ -1,4 +1,4 @@
-// The door.
+// The sign-in page.
 
 import { html, useState } from "./html.js";
 import { Labeled } from "./form.js";
@@ -14,15 +14,15 @@ export function SignIn({ session }) {
     session.use(token.trim());
   };
   const messages = session.problem ? [session.problem] : null;
-  return html`<main class="door">
+  return html`<main class="sign-in">
     <h1>Tasks</h1>
     ${isOidc
       ? html`<p>Sign in to see your tasks.</p>
           ${messages && html`<p class="wrong" role="alert">${session.problem}</p>`}
           <${Action} class="primary" onClick=${() => session.signIn()}>Sign in</${Action}>`
       : html`<form onSubmit=${submit}>
-          <${Labeled} title="Token" help=${session.isLocal ? "make -s token prints one. make up prints a link that brings its own." : "It is kept in this tab and nowhere else."} messages=${messages}>
-            ${(given) => html`<input type="password" autocomplete="off" autofocus ...${given} value=${token} onInput=${(event) => setToken(event.target.value)} />`}
+          <${Labeled} title="Token" help=${session.isLocal ? "`make -s token` prints a token. The link that `make up` prints contains one." : "The token is stored in this tab only."} messages=${messages}>
+            ${(attributes) => html`<input type="password" autocomplete="off" autofocus ...${attributes} value=${token} onInput=${(event) => setToken(event.target.value)} />`}
           </${Labeled}>
           <button class="primary">Sign in</button>
         </form>`}

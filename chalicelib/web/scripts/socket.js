@@ -1,4 +1,4 @@
-// The live connection: opened with a ticket, watched, opened again, and synced so that nothing is missed.
+// The live connection: opened with a ticket, monitored, reopened, and synced so that no update is missed.
 
 import { Observable } from "./observable.js";
 import { now } from "./server-clock.js";
@@ -7,12 +7,12 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 const PING_EVERY_MS = 45_000;
 const PONG_WITHIN_MS = 10_000;
-/** The service compares at most so many tasks in one sync. */
+/** The service compares at most this number of tasks in one sync. */
 const SYNC_LIMIT = 100;
 
 /**
  * `state` is `connecting`, `syncing`, `live`, `waiting` (until `retryAt`) or `closed`.
- * `onTasks` gets every task that arrives; `known` is asked for `{versions: Map, since}` after a (re)connect.
+ * `onTasks` is called with the tasks of each frame. `known` returns `{versions: Map, since}` for a sync.
  */
 export class LiveConnection extends Observable {
   #api;
@@ -33,26 +33,26 @@ export class LiveConnection extends Observable {
   }
 
   open() {
-    addEventListener("online", this.#hurry);
+    addEventListener("online", this.#reconnectNow);
     addEventListener("offline", this.#lost);
-    document.addEventListener("visibilitychange", this.#hurry);
+    document.addEventListener("visibilitychange", this.#reconnectNow);
     this.#connect();
   }
 
   close() {
-    removeEventListener("online", this.#hurry);
+    removeEventListener("online", this.#reconnectNow);
     removeEventListener("offline", this.#lost);
-    document.removeEventListener("visibilitychange", this.#hurry);
+    document.removeEventListener("visibilitychange", this.#reconnectNow);
     this.#drop();
     this.#enter("closed");
   }
 
-  /** Back online, or looked at again: no reason to wait any longer. */
-  #hurry = () => {
+  /** Reconnects at once when the browser is online again or the tab is visible again. */
+  #reconnectNow = () => {
     if (this.state === "waiting" && document.visibilityState === "visible") this.#connect();
   };
 
-  /** A browser without a network is slow to notice that a connection is dead. */
+  /** Without a network, a browser takes long to close a dead connection. */
   #lost = () => {
     if (this.state !== "closed") this.#retry();
   };
@@ -74,7 +74,7 @@ export class LiveConnection extends Observable {
   }
 
   #opened() {
-    this.#ask();
+    this.#schedulePing();
     const { versions, since } = this.#known();
     const entries = [...versions];
     do {
@@ -89,13 +89,13 @@ export class LiveConnection extends Observable {
     const next = this.#syncs.shift();
     if (next) this.#send({ action: "sync", ...next });
     else {
-      this.#failures = 0; // not before: a service that refuses every sync is not to be asked at once again
+      this.#failures = 0; // only now: after a refused sync, the next wait must be longer
       this.#enter("live");
     }
   }
 
   #received(frame) {
-    this.#heard();
+    this.#resetPing();
     if (frame.type === "task") this.#onTasks([frame.task]);
     else if (frame.type === "tasks") this.#onTasks(frame.tasks);
     else if (frame.type === "synced") {
@@ -107,17 +107,17 @@ export class LiveConnection extends Observable {
     }
   }
 
-  /** Ask now and then whether the other side is there: a dead connection says nothing by itself. */
-  #ask() {
+  /** Pings the service at intervals, because a dead connection raises no event. */
+  #schedulePing() {
     this.#after(PING_EVERY_MS, () => {
       this.#send({ action: "ping" });
       this.#after(PONG_WITHIN_MS, () => this.#retry());
     });
   }
 
-  #heard() {
+  #resetPing() {
     this.#clearTimers();
-    this.#ask();
+    this.#schedulePing();
   }
 
   #retry(seconds = null) {

@@ -1,4 +1,4 @@
-// Counts of tasks by the minute: the service's rollups, and what this page saw happen since.
+// Counts of tasks per minute: the rollups of the service, and the updates that this page received since.
 
 import { query } from "./api.js";
 import { Observable } from "./observable.js";
@@ -6,16 +6,16 @@ import { isFinal, runTime, waitTime } from "./status.js";
 
 const MINUTE_MS = 60_000;
 const REFRESH_MS = 30_000;
-/** Ends are remembered, so that none is counted twice, of the last so many tasks. */
+/** The number of finished tasks that are kept, so that none is counted twice. */
 const REMEMBERED = 20_000;
 export const OUTCOMES = ["succeeded", "failed", "canceled", "expired"];
 
-/** `minutes` of the past in `BARS` bars at most, oldest first. */
+/** The last `minutes`, in at most 60 bars, oldest first. */
 export class Stats extends Observable {
   #api;
-  #stored = new Map(); // minute → counts as the service adds them up
-  #seen = new Map(); // minute → counts of what passed by here
-  #ended = new Map(); // id → the lives whose end was counted
+  #stored = new Map(); // minute → counts of the service
+  #seen = new Map(); // minute → counts of the received updates
+  #ended = new Map(); // id → the redrive count of the counted end
   #timer = null;
 
   constructor(api) {
@@ -25,6 +25,11 @@ export class Stats extends Observable {
     this.queues = null;
     this.problem = null;
     this.isLoaded = false;
+  }
+
+  /** Dead letters of the stage that wait in the queue and are not recorded yet. */
+  get pendingDeadLetters() {
+    return Object.values(this.queues?.["dead-letters"] ?? {}).reduce((sum, depth) => sum + depth, 0);
   }
 
   start() {
@@ -56,7 +61,7 @@ export class Stats extends Observable {
     this.changed();
   }
 
-  /** Counts the tasks that ended. */
+  /** Counts the finished tasks among updates. */
   apply(tasks) {
     for (const task of tasks) {
       if (!isFinal(task) || this.#ended.get(task.id) === task.redrive_count) continue;
@@ -93,7 +98,7 @@ export class Stats extends Observable {
     });
   }
 
-  /** Both sources may lag behind the truth and neither exceeds it, so the greater count is nearer to it. */
+  /** Neither source counts too many and both may be late, so the greater count is more accurate. */
   #best(minute) {
     const stored = this.#stored.get(minute * MINUTE_MS);
     const seen = this.#seen.get(minute * MINUTE_MS);

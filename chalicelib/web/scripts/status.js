@@ -1,4 +1,4 @@
-// The states of a task, and the times that follow from its fields.
+// The statuses of a task, and the durations that its fields imply.
 
 export const STATUSES = [
   "scheduled", "queued", "running", "retrying", "succeeded", "failed", "canceled", "expired",
@@ -9,13 +9,13 @@ export const isFinal = (task) => FINAL.has(task.status);
 export const canCancel = (task) => !isFinal(task) && !task.cancel_requested;
 export const canRetry = (task) => isFinal(task) && task.status !== "succeeded";
 
-/** Milliseconds from when the task could have started to when its last attempt did; null while it waits. */
+/** Milliseconds between the earliest start of the task and the start of its last attempt; null while it waits. */
 export function waitTime(task) {
-  if (!task.started_at || task.status === "retrying") return null; // its run_at is that of the next attempt
+  if (!task.started_at || task.status === "retrying") return null; // run_at is the time of the next attempt
   return Math.max(0, Date.parse(task.started_at) - Date.parse(task.run_at ?? task.queued_at ?? task.created_at));
 }
 
-/** Milliseconds that the last attempt took, or has taken until `now`; null when none runs or ran. */
+/** Milliseconds of the last attempt, until `now` if it is running; null without an attempt. */
 export function runTime(task, now) {
   if (!task.started_at) return null;
   const started = Date.parse(task.started_at);

@@ -1,10 +1,10 @@
-// The tasks of one filter: pages from the API and updates from the connection, the highest version of each.
+// The tasks of one filter, from pages of the API and updates of the connection, in their highest versions.
 
 import { query } from "./api.js";
 import { Observable } from "./observable.js";
 
 const PAGE = 100;
-/** Older tasks than the newest so many are let go, so that a page can stay open for days. */
+/** The list keeps this number of newest tasks, so a page can stay open for days. */
 const KEPT = 5000;
 
 export class TaskList extends Observable {
@@ -18,9 +18,9 @@ export class TaskList extends Observable {
     super();
     this.#api = api;
     this.#filters = filters;
-    this.ids = []; // of the tasks that match, newest first
+    this.ids = []; // of the matching tasks, newest first
     this.isLoading = false;
-    this.isComplete = false; // nothing older is left to load
+    this.isComplete = false; // no older tasks are left to load
     this.problem = null;
     this.wasTrimmed = false;
   }
@@ -29,13 +29,13 @@ export class TaskList extends Observable {
     return this.#tasks.get(id);
   }
 
-  /** What may have changed while nobody listened: id and version. A task that succeeded is final. */
+  /** Ids and versions of the tasks that may have changed during a lost connection: all but succeeded ones. */
   get versions() {
     const open = [...this.#tasks.values()].filter((task) => task.status !== "succeeded");
     return new Map(open.map((task) => [task.id, task.version]));
   }
 
-  /** Loads the next page; pages may be empty before the end, so it goes on until there is something new. */
+  /** Loads pages until one has a new task; pages before the last one may be empty. */
   async loadMore() {
     if (this.isLoading || this.isComplete || this.wasTrimmed) return;
     this.isLoading = true;
@@ -56,7 +56,7 @@ export class TaskList extends Observable {
     this.changed();
   }
 
-  /** Loads the newest page again, keeping what is known. */
+  /** Loads the newest page again and keeps the known tasks. */
   reload() {
     this.#cursor = null;
     this.isComplete = false;
@@ -64,7 +64,7 @@ export class TaskList extends Observable {
     return this.loadMore();
   }
 
-  /** Takes tasks as they are now, in any order and as often as they come. */
+  /** Adds versions of tasks, in any order and repeatedly. */
   apply(tasks) {
     for (const task of tasks) {
       const known = this.#tasks.get(task.id);
@@ -77,7 +77,7 @@ export class TaskList extends Observable {
     this.changed();
   }
 
-  /** Forgets a task that is gone. */
+  /** Removes a deleted task. */
   remove(id) {
     this.#tasks.delete(id);
     this.ids = this.ids.filter((each) => each !== id);
@@ -87,9 +87,9 @@ export class TaskList extends Observable {
   #place(task) {
     const index = this.#indexOf(task.id);
     const isListed = this.ids[index] === task.id;
-    const isWanted = this.#matches(task);
-    if (isWanted && !isListed) this.ids.splice(index, 0, task.id);
-    if (!isWanted && isListed) this.ids.splice(index, 1);
+    const isMatch = this.#matches(task);
+    if (isMatch && !isListed) this.ids.splice(index, 0, task.id);
+    if (!isMatch && isListed) this.ids.splice(index, 1);
   }
 
   #matches(task) {
@@ -97,7 +97,7 @@ export class TaskList extends Observable {
     return (!status || task.status === status) && (!type || task.type === type) && (!tag || task.tags.includes(tag));
   }
 
-  /** Where an id is, or belongs: ids begin with the time of their creation. */
+  /** The index of an id in the sorted list. Ids begin with their creation time. */
   #indexOf(id) {
     let [low, high] = [0, this.ids.length];
     while (low < high) {

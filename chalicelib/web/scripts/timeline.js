@@ -1,4 +1,4 @@
-// What happened to a task: each attempt with its outcome, and the waits between them, to scale.
+// The history of a task: its attempts with their outcomes, and the waits between them, to scale.
 
 import { html } from "./html.js";
 import { dateAndTime, duration, timeOfDay } from "./format.js";
@@ -40,7 +40,7 @@ function Attempt({ attempt, now }) {
   </${Event}>`;
 }
 
-/** Waits and attempts along one line, each as long as it took. */
+/** A line of waits and attempts with proportional lengths. */
 function Scale({ task, end }) {
   const parts = [];
   let at = Date.parse(task.attempts[0] && task.redrive_count ? task.attempts[0].started_at : task.created_at);

@@ -1,4 +1,4 @@
-// What tasks can be asked for, and the switch for when something behind one is broken.
+// The task types, with buttons that pause and resume them.
 
 import { html, useState } from "./html.js";
 import { count } from "./format.js";
@@ -23,15 +23,15 @@ function Type({ api, type, reload, session }) {
     await api.post(`task-types/${encodeURIComponent(type.name)}/resume`);
     await reload();
   };
-  // A service that cannot pause says nothing of it.
+  // The responses of a service without pauses have no `paused`.
   const maySwitch = session.mayAdminister && type.paused !== undefined;
   return html`<li class=${type.paused ? "is-paused" : ""}>
     <div>
       <h3><${Link} to=${{ type: type.name }}>${type.name}</${Link}> <span class="tag">${type.lane} lane</span></h3>
       <p>${type.description}</p>
-      <p class="muted">${count(type.defaults.max_attempts, "attempt")} · stopped after ${type.defaults.timeout_seconds} s of silence</p>
+      <p class="muted">${count(type.defaults.max_attempts, "attempt")} · stopped after ${type.defaults.timeout_seconds} s without progress</p>
       ${type.paused && html`<p class="paused"><${Icon} name="paused" /> Paused <${Moment} at=${type.paused.at} />
-        ${type.paused.by && ` by ${type.paused.by}`}${type.paused.reason && `: ${type.paused.reason}`}. Its tasks wait; nothing is lost.</p>`}
+        ${type.paused.by && ` by ${type.paused.by}`}${type.paused.reason && `: ${type.paused.reason}`}. Its tasks wait; none is lost.</p>`}
     </div>
     <div class="actions">
       ${session.mayWrite && html`<${Link} class="button" to=${{ view: "types", create: type.name }} >New task<span class="hidden"> ${type.name}</span></${Link}>`}
@@ -52,8 +52,8 @@ function Pause({ api, type, reload, onClose }) {
   };
   return html`<${Dialog} title="Pause ${type.name}" onClose=${onClose}>
     <div class="redrive">
-      <p>For everybody on this stage. Tasks that run go on; all others wait until it is resumed.</p>
-      <div class="field"><label for="reason">Reason, for the others</label>
+      <p>This pauses the type for all users of the stage. Running tasks continue; all others wait until it is resumed.</p>
+      <div class="field"><label for="reason">Reason, shown to other users</label>
         <input id="reason" maxlength="200" value=${reason} onInput=${(event) => setReason(event.target.value)} /></div>
       <footer><button type="button" onClick=${onClose}>Close</button><${Action} class="primary" onClick=${pause}>Pause</${Action}></footer>
     </div>

@@ -1,4 +1,4 @@
-// A long list of which only the visible rows exist.
+// A long list that renders only its visible rows.
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
 
@@ -6,22 +6,22 @@ const OVERSCAN = 6;
 const NARROW = matchMedia("(max-width: 720px)");
 
 /**
- * `ids` in order, each drawn by `row(id, index)` at the height of the style sheet: `--row` or, on a phone, `--row-narrow`.
- * What comes in above does not move what is being looked at. `onEnd` is called when the end comes near.
+ * `row(id, index)` renders each of `ids`, at the height of the style sheet: `--row` or, on a phone, `--row-narrow`.
+ * Rows that are inserted above do not move the visible ones. `onEnd` is called when the end is near.
  */
 export function VirtualList({ ids, row, onEnd, label, header, empty, footer }) {
   const element = useRef(null);
   const [view, setView] = useState({ top: 0, height: 0 });
   const height = useRowHeight(element);
 
-  const look = () => {
+  const measure = () => {
     const { scrollTop, clientHeight } = element.current;
     setView((last) => (last.top === scrollTop && last.height === clientHeight ? last : { top: scrollTop, height: clientHeight }));
   };
   useLayoutEffect(() => {
-    const observer = new ResizeObserver(look);
+    const observer = new ResizeObserver(measure);
     observer.observe(element.current);
-    look();
+    measure();
     return () => observer.disconnect();
   }, []);
 
@@ -32,7 +32,7 @@ export function VirtualList({ ids, row, onEnd, label, header, empty, footer }) {
     if (last >= ids.length - OVERSCAN) onEnd();
   }, [last, ids.length]);
 
-  return html`<div class="rows" ref=${element} onScroll=${look} onKeyDown=${(event) => walk(event, height)}
+  return html`<div class="rows" ref=${element} onScroll=${measure} onKeyDown=${(event) => walk(event, height)}
     role="list" aria-label=${label} tabindex="-1">
     ${header}
     ${ids.length === 0 ? empty : null}
@@ -61,7 +61,7 @@ function useRowHeight(element) {
   return height;
 }
 
-/** Keeps the topmost row where it is while others come in above it, unless the list stands at its top. */
+/** Keeps the position of the topmost row when rows are inserted above it, unless the list is at its top. */
 function useAnchor(element, ids, height) {
   const anchor = useRef(null);
   useLayoutEffect(() => {
@@ -80,7 +80,7 @@ function useAnchor(element, ids, height) {
 
 const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity };
 
-/** Moves the focus from row to row by the arrow keys. */
+/** Moves the focus between rows by the arrow keys. */
 function walk(event, height) {
   const step = STEPS[event.key];
   if (!step || event.target.closest("input, select, textarea")) return;

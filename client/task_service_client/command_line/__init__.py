@@ -1,7 +1,7 @@
-"""`tasks`: the Task Processing Service on the command line.
+"""`tasks`: the command line of the Task Processing Service.
 
-Exit codes: 0 it succeeded; 1 the task failed, or the service refused or did not answer; 2 the command was
-wrong; 3 the task was canceled or expired; 4 --timeout came first; 130 Ctrl-C.
+Exit codes: 0 success; 1 the task failed, or the service refused the request or did not answer; 2 the command
+was wrong; 3 the task was canceled or expired; 4 --timeout passed; 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from task_service_client.client import Client
+from task_service_client._client import Client
 
 
 def main(arguments: Sequence[str] | None = None, make_client: Callable[..., Client] = Client) -> int:
-    """Run one command; its exit code. `make_client` is for tests."""
+    """Run one command and return its exit code. Tests pass their own `make_client`."""
     try:
-        from task_service_client.command_line.app import run  # noqa: PLC0415 - typer and rich are an extra
+        from task_service_client.command_line.app import run  # noqa: PLC0415 - optional dependencies
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich"):
             raise
@@ -26,6 +26,6 @@ def main(arguments: Sequence[str] | None = None, make_client: Callable[..., Clie
     try:
         return run(sys.argv[1:] if arguments is None else arguments, make_client)
     except BrokenPipeError:
-        # Whoever read our output has seen enough. What is buffered must not fail at exit.
+        # The reader closed the pipe, as `head` does. The flush at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

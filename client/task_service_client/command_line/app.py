@@ -1,4 +1,4 @@
-"""The commands, and what an error means to who typed one."""
+"""The commands, and the message and exit code of each error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from task_service_client.client import Client
+from task_service_client._client import Client
 from task_service_client.command_line import exit_codes, group_commands, task_commands
 from task_service_client.command_line.session import Session
 from task_service_client.errors import TaskServiceError
@@ -16,24 +16,24 @@ from task_service_client.errors import TaskServiceError
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="The Task Processing Service: create tasks, watch them, bring them back. Finds the service by --url"
-    " and --token, TASKS_URL and TASKS_TOKEN, or the local stage that runs in this directory. Exit codes:"
-    " 0 succeeded, 1 failed, 2 wrong usage, 3 canceled or expired, 4 timed out.",
+    help="Create, watch, cancel and retry tasks of the Task Processing Service. The service is given by --url"
+    " and --token, by TASKS_URL and TASKS_TOKEN, or by the local stage that runs in this directory. Exit"
+    " codes: 0 succeeded, 1 failed, 2 wrong usage, 3 canceled or expired, 4 timed out.",
 )
 
 
 @app.callback()
 def configure(
     ctx: typer.Context,
-    url: Annotated[str | None, typer.Option(envvar="TASKS_URL", help="Where the service is.")] = None,
+    url: Annotated[str | None, typer.Option(envvar="TASKS_URL", help="The address of the service.")] = None,
     token: Annotated[
         str | None, typer.Option(envvar="TASKS_TOKEN", show_envvar=True, help="A JSON Web Token.")
     ] = None,
     owner: Annotated[
-        str | None, typer.Option(envvar="TASKS_OWNER", help="Whose tasks, for administrators.")
+        str | None, typer.Option(envvar="TASKS_OWNER", help="The owner to act for (administrators).")
     ] = None,
 ) -> None:
-    """Remember how to reach the service."""
+    """Configure the client."""
     ctx.obj.configure(url=url, token=token, owner=owner)
 
 
@@ -42,20 +42,20 @@ group_commands.register(app)
 
 
 def run(arguments: Sequence[str], make_client: Callable[..., Client]) -> int:
-    """Run one command; its exit code."""
+    """Run one command and return its exit code."""
     session = Session(make_client)
     try:
         code = get_command(app)(args=[*arguments], prog_name="tasks", standalone_mode=False, obj=session)
         return code or exit_codes.SUCCEEDED
     except typer.TyperException as error:
-        if message := error.format_message().removeprefix("Invalid value: "):  # without one, help was shown
-            session.complain(f"{message}{_hint(error)}")
+        if message := error.format_message().removeprefix("Invalid value: "):  # it is empty after a help page
+            session.print_error(f"{message}{_hint(error)}")
         return error.exit_code
     except TaskServiceError as error:
-        session.complain(error)
+        session.print_error(error)
         return exit_codes.of_error(error)
     except typer.Abort:
-        session.complain("Nothing was done.")
+        session.print_error("Canceled; nothing was changed.")
         return exit_codes.USAGE
     except KeyboardInterrupt:
         return exit_codes.INTERRUPTED
@@ -64,6 +64,6 @@ def run(arguments: Sequence[str], make_client: Callable[..., Client]) -> int:
 
 
 def _hint(error: typer.TyperException) -> str:
-    """Where the right usage stands."""
+    """A reference to the help page of the command."""
     context = getattr(error, "ctx", None)
     return "" if context is None else f" See `{context.command_path} --help`."

@@ -1,29 +1,34 @@
-"""Retrying and canceling many tasks: by their ids, or whatever fits a filter."""
+"""Changes many tasks, by their ids or by a filter."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from task_service_client._redrive_operations import Action, Filter
 from task_service_client.command_line import exit_codes
 from task_service_client.command_line.live import ProgressBar
-from task_service_client.command_line.rendering import redrives_table, status_line, tasks_table
+from task_service_client.command_line.rendering import count_of, redrives_table, status_line, tasks_table
 from task_service_client.command_line.session import Session
 from task_service_client.errors import TaskServiceError
 from task_service_client.models import Preview, Redrive, Task
-from task_service_client.redrive_operations import Action, Filter
 
 
 def each(
-    session: Session, task_ids: Sequence[str], do: Callable[[str], Task | None], *, as_json: bool, done: str
+    session: Session,
+    task_ids: Sequence[str],
+    change: Callable[[str], Task | None],
+    *,
+    as_json: bool,
+    done: str,
 ) -> int:
-    """Do something with each task by its id; the exit code. One that is refused does not stop the others."""
+    """Change each task and return the exit code. A refused task does not stop the others."""
     codes, tasks = [exit_codes.SUCCEEDED], []
     for task_id in task_ids:
         try:
-            task = do(task_id)
+            task = change(task_id)
         except TaskServiceError as error:
-            session.complain(error)
+            session.print_error(error)
             codes.append(exit_codes.of_error(error))
             continue
         if task is not None:
@@ -37,7 +42,7 @@ def each(
 
 def matching(
     session: Session,
-    wanted: Filter,
+    filter: Filter,
     action: Action,
     *,
     dry_run: bool,
@@ -45,37 +50,37 @@ def matching(
     yes: bool,
     as_json: bool,
 ) -> int:
-    """Retry or cancel what fits a filter, after a look at how much that is; the exit code."""
-    preview = session.client.preview_redrive(wanted, action=action)
+    """Retry or cancel the matching tasks after a preview, and return the exit code."""
+    preview = session.client.preview_redrive(filter, action=action)
     if dry_run:
         _show_preview(session, preview, action, as_json=as_json)
         return exit_codes.SUCCEEDED
     if not preview.matched and not preview.more:
-        return _nothing(session, preview, as_json=as_json)
-    session.agree(f"{action.capitalize()} {_count(preview)}?", yes=yes)
-    redrive = session.client.redrive(wanted, action=action, rate=rate)
-    with ProgressBar(session.err) as bar, session.going_on(f"tasks redrives show {redrive.id}"):
+        return _show_no_match(session, preview, as_json=as_json)
+    session.confirm(f"{action.capitalize()} {_count(preview)}?", yes=yes)
+    redrive = session.client.redrive(filter, action=action, rate=rate)
+    with ProgressBar(session.err) as bar, session.resumable(f"tasks redrives show {redrive.id}"):
         redrive = session.client.wait_for_redrive(redrive.id, on_update=bar.show_redrive)
-    return _report(session, redrive, as_json=as_json)
+    return _show_redrive(session, redrive, as_json=as_json)
 
 
 def _show_preview(session: Session, preview: Preview, action: Action, *, as_json: bool) -> None:
     if as_json:
         session.show_json(preview.json)
         return
-    session.say(f"It would {action} {_count(preview)}, such as:")
+    session.print_note(f"This would {action} {_count(preview)}, such as:")
     session.show(tasks_table(preview.sample, datetime.now(UTC)))
 
 
-def _nothing(session: Session, preview: Preview, *, as_json: bool) -> int:
+def _show_no_match(session: Session, preview: Preview, *, as_json: bool) -> int:
     if as_json:
         session.show_json(preview.json)
     else:
-        session.say("No task fits.")
+        session.print_note("No task matches.")
     return exit_codes.SUCCEEDED
 
 
-def _report(session: Session, redrive: Redrive, *, as_json: bool) -> int:
+def _show_redrive(session: Session, redrive: Redrive, *, as_json: bool) -> int:
     if as_json:
         session.show_json(redrive.json)
     else:
@@ -84,6 +89,4 @@ def _report(session: Session, redrive: Redrive, *, as_json: bool) -> int:
 
 
 def _count(preview: Preview) -> str:
-    return (
-        f"{'more than ' if preview.more else ''}{preview.matched} task{'' if preview.matched == 1 else 's'}"
-    )
+    return f"{'more than ' if preview.more else ''}{count_of(preview.matched, 'task')}"

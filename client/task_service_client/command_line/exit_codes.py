@@ -1,4 +1,4 @@
-"""What a command's exit code tells."""
+"""The exit codes of commands."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ TIMED_OUT: Final = 4
 INTERRUPTED: Final = 130
 
 _OF_STATUS: Final = {"failed": FAILED, "canceled": CANCELED, "expired": CANCELED}
-#: What the user can put right in the command itself.
-_USERS_MISTAKES: Final = (BadRequest, Invalid, NotConfigured, TooLarge)
+#: Errors that the user can correct in the command.
+_USAGE_ERRORS: Final = (BadRequest, Invalid, NotConfigured, TooLarge)
 
 
 def of_task(task: Task) -> int:
-    """By what became of a task."""
+    """The exit code for the status of a task."""
     return _OF_STATUS.get(task.status, SUCCEEDED)
 
 
 def of_error(error: TaskServiceError) -> int:
-    """By what went wrong."""
+    """The exit code for an error."""
     if isinstance(error, WaitTimeout):
         return TIMED_OUT
-    return USAGE if isinstance(error, _USERS_MISTAKES) else FAILED
+    return USAGE if isinstance(error, _USAGE_ERRORS) else FAILED
 
 
 def worst(codes: Iterable[int]) -> int:
-    """One code for several tasks: failed before timed out before canceled before succeeded."""
+    """One code for several tasks: the first of failed, wrong usage, timed out, canceled and succeeded."""
     return min(codes, key=(FAILED, USAGE, TIMED_OUT, CANCELED, SUCCEEDED).index, default=SUCCEEDED)

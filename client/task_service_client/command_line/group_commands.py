@@ -1,4 +1,4 @@
-"""Commands about dead letters, redrives, task types and the whole."""
+"""Commands for dead letters, redrives, task types and statistics."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from task_service_client.command_line.options import (
     filter_of,
 )
 from task_service_client.command_line.rendering import (
+    count_of,
     dead_letters_table,
     groups_table,
     redrives_table,
@@ -30,20 +31,22 @@ from task_service_client.command_line.rendering import (
     task_types_table,
 )
 from task_service_client.command_line.session import Session, jsons
-from task_service_client.models import TaskType
+from task_service_client.models import Redrive, TaskType
 
-OfGroup = Annotated[str | None, typer.Option("--group", "-g", help="Only this group of `dead-letters ls`.")]
+OfGroup = Annotated[
+    str | None, typer.Option("--group", "-g", help="The id of a group, from `dead-letters ls`.")
+]
 OfKind = Annotated[str | None, typer.Option("--kind", help="Only this kind of error, such as timeout.")]
 Name = Annotated[str, typer.Argument(metavar="TYPE")]
 RedriveId = Annotated[str, typer.Argument(metavar="REDRIVE")]
 
-dead_letters = typer.Typer(no_args_is_help=True, help="Tasks that failed for good, by their cause.")
-redrives = typer.Typer(no_args_is_help=True, help="Retries and cancels of many tasks, under way and done.")
-types = typer.Typer(invoke_without_command=True, help="What tasks can be asked for.")
+dead_letters = typer.Typer(no_args_is_help=True, help="List and retry tasks whose last attempt failed.")
+redrives = typer.Typer(no_args_is_help=True, help="List, show and stop retries and cancels of many tasks.")
+types = typer.Typer(invoke_without_command=True, help="List, show, pause and resume task types.")
 
 
 class Shell(StrEnum):
-    """The shells that can complete."""
+    """The shells with a completion script."""
 
     BASH = "bash"
     ZSH = "zsh"
@@ -60,23 +63,27 @@ def list_dead_letters(
     limit: Limit = 100,
     json: AsJson = False,
 ) -> None:
-    """List the groups of dead letters, or with --group the tasks of one."""
+    """List the groups of dead letters, or with --group the dead letters of one."""
     session: Session = ctx.obj
     now = datetime.now(UTC)
+    pending = 0
     if group is not None:
         letters = [*session.client.dead_letters(group, limit=limit)]
-        shown = dead_letters_table(letters, now)
-        found = jsons(letters)
+        table = dead_letters_table(letters, now)
+        rows = jsons(letters)
     else:
         groups = session.client.dead_letter_groups(type=type, kind=kind)[:limit]
-        shown = groups_table(groups, now)
-        found = jsons(groups)
+        table = groups_table(groups, now)
+        rows = jsons(groups)
+        pending = session.client.stats(minutes=1).pending_dead_letters
     if json:
-        session.show_json(found)
-    elif found:
-        session.show(shown)
-    else:
-        session.say("No dead letters.")
+        session.show_json(rows)
+    elif rows:
+        session.show(table)
+    elif not pending:
+        session.print_note("No dead letters.")
+    if pending:
+        session.print_note(f"{count_of(pending, 'dead letter')} will be recorded within five minutes.")
 
 
 @dead_letters.command("retry")
@@ -92,95 +99,94 @@ def retry_dead_letters(
     json: AsJson = False,
 ) -> int:
     """Retry the tasks of a group, of a type, of a kind of error, or all."""
-    wanted = filter_of(group=group, type=type, error_kind=kind, all=everything)
-    if not wanted:
-        raise typer.BadParameter("say which: --group, --type, --kind or --all.")
-    return bulk.matching(ctx.obj, wanted, "retry", dry_run=dry_run, rate=rate, yes=yes, as_json=json)
+    criteria = filter_of(group=group, type=type, error_kind=kind, all=everything)
+    if not criteria:
+        raise typer.BadParameter("choose the tasks by --group, --type, --kind or --all.")
+    return bulk.matching(ctx.obj, criteria, "retry", dry_run=dry_run, rate=rate, yes=yes, as_json=json)
 
 
 @redrives.command("ls")
 def list_redrives(ctx: typer.Context, limit: Limit = 25, json: AsJson = False) -> None:
     """List redrives, newest first."""
     session: Session = ctx.obj
-    found = [*session.client.redrives(limit=limit)]
+    redrives = [*session.client.redrives(limit=limit)]
     if json:
-        session.show_json(jsons(found))
+        session.show_json(jsons(redrives))
     else:
-        session.show(redrives_table(found, datetime.now(UTC)))
+        session.show(redrives_table(redrives, datetime.now(UTC)))
 
 
 @redrives.command("show")
 def show_redrive(ctx: typer.Context, redrive_id: RedriveId, json: AsJson = False) -> None:
-    """Show how far a redrive is."""
+    """Show the progress of a redrive."""
     session: Session = ctx.obj
-    found = session.client.get_redrive(redrive_id)
-    if json:
-        session.show_json(found.json)
-    else:
-        session.show(redrives_table([found], datetime.now(UTC)))
+    _show_redrive(session, session.client.get_redrive(redrive_id), as_json=json)
 
 
 @redrives.command("abort")
 def abort_redrive(ctx: typer.Context, redrive_id: RedriveId, json: AsJson = False) -> None:
-    """Stop a redrive; what it has done stays done."""
+    """Stop a redrive. Its changes so far remain."""
     session: Session = ctx.obj
-    found = session.client.abort_redrive(redrive_id)
-    if json:
-        session.show_json(found.json)
+    _show_redrive(session, session.client.abort_redrive(redrive_id), as_json=json)
+
+
+def _show_redrive(session: Session, redrive: Redrive, *, as_json: bool) -> None:
+    if as_json:
+        session.show_json(redrive.json)
     else:
-        session.show(redrives_table([found], datetime.now(UTC)))
+        session.show(redrives_table([redrive], datetime.now(UTC)))
 
 
 @types.callback()
 def list_types(ctx: typer.Context, json: AsJson = False) -> None:
-    """List the task types; a field of a payload with ? may be left out."""
+    """List the task types. A payload field with ? is optional."""
     if ctx.invoked_subcommand is None:
         session: Session = ctx.obj
-        found = session.client.task_types()
+        task_types = session.client.task_types()
         if json:
-            session.show_json(jsons(found))
+            session.show_json(jsons(task_types))
         else:
-            session.show(task_types_table(found))
+            session.show(task_types_table(task_types))
 
 
 @types.command("show")
 def show_type(ctx: typer.Context, name: Name, json: AsJson = False) -> None:
     """Show a task type with the JSON Schema of its payload."""
     session: Session = ctx.obj
-    found = [each for each in session.client.task_types() if each.name == name]
-    if not found:
+    task_type = next((each for each in session.client.task_types() if each.name == name), None)
+    if task_type is None:
         raise typer.BadParameter(f"there is no task type {name!r}: see `tasks types`.")
     if json:
-        session.show_json(found[0].json)
+        session.show_json(task_type.json)
     else:
-        session.show(task_types_table(found))
-        session.show(JSON.from_data(found[0].payload_schema))
+        session.show(task_types_table([task_type]))
+        session.show(JSON.from_data(task_type.payload_schema))
 
 
 @types.command("pause")
 def pause_type(
     ctx: typer.Context,
     name: Name,
-    reason: Annotated[str | None, typer.Option(help="For who wonders why.")] = None,
+    reason: Annotated[str | None, typer.Option(help="The reason, shown to other users.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Start no task of a type until `resume`. None is lost."""
+    """Pause a task type: its tasks wait until `resume`. None is lost."""
     session: Session = ctx.obj
     _show_type(session, session.client.pause(name, reason=reason), as_json=json)
 
 
 @types.command("resume")
 def resume_type(ctx: typer.Context, name: Name, json: AsJson = False) -> None:
-    """Start tasks of a type again."""
+    """Resume a task type."""
     session: Session = ctx.obj
     _show_type(session, session.client.resume(name), as_json=json)
 
 
-def _show_type(session: Session, found: TaskType, *, as_json: bool) -> None:
+def _show_type(session: Session, task_type: TaskType, *, as_json: bool) -> None:
     if as_json:
-        session.show_json(found.json)
+        session.show_json(task_type.json)
     else:
-        session.say(f"{found.name} is {'paused' if found.paused else 'running'}", style="")
+        session.print_note(f"{task_type.name} is {'paused' if task_type.paused else 'running'}", style="")
 
 
 def stats(
@@ -188,24 +194,24 @@ def stats(
     minutes: Annotated[int, typer.Option("--minutes", "-m", min=1, max=1440)] = 60,
     json: AsJson = False,
 ) -> None:
-    """Show what happened lately, and what waits."""
+    """Show the counts of the last minutes and the depths of the queues."""
     session: Session = ctx.obj
-    found = session.client.stats(minutes=minutes)
+    stats = session.client.stats(minutes=minutes)
     if json:
-        session.show_json(found.json)
+        session.show_json(stats.json)
     else:
-        session.show(stats_view(found, minutes))
+        session.show(stats_view(stats, minutes))
 
 
 def completion(ctx: typer.Context, shell: Annotated[Shell, typer.Argument()]) -> None:
-    """Print the script that lets a shell complete `tasks`: eval "$(tasks completion bash)"."""
+    """Print the completion script of a shell. Usage: eval "$(tasks completion bash)"."""
     session: Session = ctx.obj
     script = get_completion_script(prog_name="tasks", complete_var="_TASKS_COMPLETE", shell=shell.value)
     session.out.file.write(script + "\n")
 
 
 def register(app: typer.Typer) -> None:
-    """Make them commands of `app`, in the order in which help shows them."""
+    """Add these commands to `app`, in the order of the help page."""
     app.add_typer(dead_letters, name="dead-letters")
     app.add_typer(redrives, name="redrives")
     app.add_typer(types, name="types")

@@ -1,4 +1,4 @@
-"""What moves: the progress bar of one task, the table of many."""
+"""Moving output: the progress bar of one task, the live table of many."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _REFRESHES_PER_SECOND: Final = 8
 
 
 class ProgressBar:
-    """One bar. It pulses until a percentage is known, and leaves no trace."""
+    """A bar that pulses until a percentage is known, and is removed at the end."""
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
@@ -33,13 +33,13 @@ class ProgressBar:
             TextColumn("{task.description}"),
             BarColumn(bar_width=30, complete_style="cyan", pulse_style="bright_black"),
             TaskProgressColumn(),
-            TextColumn("{task.fields[words]}", style="dim", markup=False),
+            TextColumn("{task.fields[message]}", style="dim", markup=False),
             TimeElapsedColumn(),
             console=console,
             transient=True,
             disable=not console.is_terminal,
         )
-        self._bar = self._progress.add_task("", total=None, words="")
+        self._bar = self._progress.add_task("", total=None, message="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -49,34 +49,34 @@ class ProgressBar:
         self._progress.stop()
 
     def show_task(self, task: Task) -> None:
-        """Show how far a task is."""
-        if task.finished:  # the bar is about to leave
+        """Show the status and progress of a task."""
+        if task.finished:  # the bar is removed
             return
         style = STYLES.get(task.status, "")
-        words = task.progress.message or "" if task.progress and task.status == "running" else ""
+        message = task.progress.message or "" if task.progress and task.status == "running" else ""
         if task.status == "retrying" and task.error is not None:
-            words = f"{task.error.type}: {task.error.message}"
+            message = f"{task.error.type}: {task.error.message}"
         percent = task.progress.percent if task.progress and task.status == "running" else None
-        self._update(f"[{style}]{task.status}[/]", percent, words)
+        self._update(f"[{style}]{task.status}[/]", percent, message)
 
     def show_redrive(self, redrive: Redrive) -> None:
-        """Show how far a redrive is."""
+        """Show the progress of a redrive."""
         handled = redrive.changed + redrive.skipped + redrive.failed
         percent = 100 * handled / redrive.matched if redrive.matched else None
         self._update(redrive.action, percent, f"{redrive.changed} of {redrive.matched}")
 
-    def _update(self, description: str, percent: float | None, words: str) -> None:
+    def _update(self, description: str, percent: float | None, message: str) -> None:
         self._progress.update(
             self._bar,
             description=description,
             completed=percent or 0,
             total=None if percent is None else 100,
-            words=words,
+            message=message,
         )
 
 
 class LiveTable:
-    """The newest tasks, as they change; ages tick by themselves."""
+    """A table of the newest tasks that is redrawn continuously."""
 
     def __init__(self, console: Console, tasks: Iterable[Task], limit: int) -> None:
         self._tasks = {task.id: task for task in tasks}
@@ -97,12 +97,12 @@ class LiveTable:
         self._live.stop()
 
     def update(self, task: Task) -> None:
-        """Show a newer version."""
+        """Show a newer version of a task."""
         newest = sorted({**self._tasks, task.id: task}.items(), reverse=True)[: self._limit]
-        self._tasks = dict(newest)  # replaced, not changed: another thread draws it
+        self._tasks = dict(newest)  # replaced, not mutated: another thread draws it
 
     def connection(self, connected: bool) -> None:
-        """Show whether updates come."""
+        """Show whether the connection is open."""
         self._connected = connected
 
     def _render(self) -> RenderableType:

@@ -1,4 +1,4 @@
-"""How things look. Pure: values in, renderables out."""
+"""Renders values as text, tables and charts, without side effects."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ _BAR_CELLS: Final = 10
 
 
 def status_text(status: str) -> Text:
-    """A status in its color."""
+    """A colored status."""
     return Text(status, style=STYLES.get(status, ""))
 
 
 def status_line(task_id: str, status: str) -> Text:
-    """What a task is now, on a line."""
+    """The id and the status of a task."""
     return Text(f"{task_id}  ").append_text(status_text(status))
 
 
 def tasks_table(tasks: Iterable[Task], now: datetime) -> Table:
-    """One line a task."""
+    """A table of tasks."""
     table = _table("ID", "TYPE", "STATUS", "PROGRESS", "TRY", "AGE", "TOOK", widths=(36, 10, 9))
     for task in tasks:
         table.add_row(
@@ -68,7 +68,7 @@ def tasks_table(tasks: Iterable[Task], now: datetime) -> Table:
 
 
 def progress_text(task: Task) -> Text:
-    """A small bar, and what the task says; for one that failed, why."""
+    """A small progress bar, or the error of a failed task."""
     if task.status in ("failed", "retrying") and task.error is not None:
         return Text(f"{task.error.type}: {task.error.message}", style="red")
     if task.progress is None or task.status != "running":
@@ -79,11 +79,11 @@ def progress_text(task: Task) -> Text:
 
 
 def task_details(task: Task, now: datetime) -> RenderableType:
-    """Everything about one task."""
+    """A task with its attempts, payload and result."""
     facts: dict[str, Any] = {
         "id": task.id,
         "type": task.type,
-        "status": _status_and_wish(task),
+        "status": _status_with_cancel(task),
         "attempt": f"{task.attempt} of {task.max_attempts}",
         "created": moment(task.created_at, now),
         "starts": moment(task.run_at, now) if task.status in ("scheduled", "retrying") else None,
@@ -105,9 +105,9 @@ def task_details(task: Task, now: datetime) -> RenderableType:
     return Group(*parts)
 
 
-def _status_and_wish(task: Task) -> Text:
-    asked = task.cancel_requested and not task.finished
-    return status_text(task.status) + Text(" (asked to stop)" if asked else "", style="dim")
+def _status_with_cancel(task: Task) -> Text:
+    canceling = task.cancel_requested and not task.finished
+    return status_text(task.status) + Text(" (cancel requested)" if canceling else "", style="dim")
 
 
 def _attempts(attempts: Sequence[Attempt]) -> Table:
@@ -120,39 +120,39 @@ def _attempts(attempts: Sequence[Attempt]) -> Table:
     return table
 
 
-def explanation(found: Explanation, now: datetime) -> RenderableType:
-    """Why a task is where it is."""
+def explanation_view(explanation: Explanation, now: datetime) -> RenderableType:
+    """The reason for a task's status, and what happens next."""
     ahead = None
-    if found.ahead is not None:
-        number = found.ahead.count
-        ahead = f"{'about ' if found.ahead.approximate else ''}{number} task{'' if number == 1 else 's'}"
+    if explanation.ahead is not None:
+        about = "about " if explanation.ahead.approximate else ""
+        ahead = f"{about}{count_of(explanation.ahead.count, 'task')}"
     facts = {
-        "status": status_text(found.status),
-        "why": found.detail,
+        "status": status_text(explanation.status),
+        "why": explanation.detail,
         "ahead": ahead,
-        "until": moment(found.until, now),
-        "next": found.next,
+        "until": moment(explanation.until, now),
+        "next": explanation.next,
     }
     return _facts(facts)
 
 
 def task_types_table(types: Iterable[TaskType]) -> Table:
-    """One line a task type."""
-    table = _table("TYPE", "LANE", "TRIES", "PAYLOAD", "DOES", widths=(12, 4))
+    """A table of task types."""
+    table = _table("TYPE", "LANE", "TRIES", "PAYLOAD", "DESCRIPTION", widths=(12, 4))
     for each in types:
         paused = Text(" paused", style="yellow") if each.paused else Text("")
         fields = each.payload_schema.get("properties", {})
         required = each.payload_schema.get("required", [])
         payload = ", ".join(name if name in required else f"{name}?" for name in fields)
         tries = str(each.defaults.get("max_attempts", ""))
-        does = each.description.partition("\n")[0]
-        table.add_row(Text(each.name) + paused, each.lane, tries, payload, does)
+        description = each.description.partition("\n")[0]
+        table.add_row(Text(each.name) + paused, each.lane, tries, payload, description)
     return table
 
 
 def groups_table(groups: Sequence[DeadLetterGroup], now: datetime) -> Table:
-    """One line a group of dead letters."""
-    table = _table("GROUP", "COUNT", "TYPE", "KIND", "LAST", "ERROR", widths=(_widest(groups), 5))
+    """A table of groups of dead letters."""
+    table = _table("GROUP", "COUNT", "TYPE", "KIND", "LAST", "ERROR", widths=(_longest_id(groups), 5))
     for each in groups:
         error = Text(f"{each.error_type}: {each.message}", style="red")
         table.add_row(
@@ -162,7 +162,7 @@ def groups_table(groups: Sequence[DeadLetterGroup], now: datetime) -> Table:
 
 
 def dead_letters_table(letters: Iterable[DeadLetter], now: datetime) -> Table:
-    """One line a death."""
+    """A table of dead letters."""
     table = _table("TASK", "TYPE", "KIND", "TRY", "AGE", "ERROR", widths=(36,))
     for each in letters:
         error = Text(f"{each.error_type}: {each.message}", style="red")
@@ -174,7 +174,7 @@ def dead_letters_table(letters: Iterable[DeadLetter], now: datetime) -> Table:
 
 
 def redrives_table(redrives: Sequence[Redrive], now: datetime) -> Table:
-    """One line a redrive."""
+    """A table of redrives."""
     table = _table(
         "REDRIVE",
         "ACTION",
@@ -184,7 +184,7 @@ def redrives_table(redrives: Sequence[Redrive], now: datetime) -> Table:
         "FAILED",
         "AGE",
         "FILTER",
-        widths=(_widest(redrives), 6, 7),
+        widths=(_longest_id(redrives), 6, 7),
     )
     for each in redrives:
         table.add_row(
@@ -201,7 +201,7 @@ def redrives_table(redrives: Sequence[Redrive], now: datetime) -> Table:
 
 
 def stats_view(stats: Stats, minutes: int) -> RenderableType:
-    """Totals, queues, and a small chart of each minute."""
+    """Totals, queue depths, and charts of the last minutes."""
     now = datetime.now(UTC)
     totals = _facts(
         {
@@ -229,7 +229,7 @@ def _count(name: str, value: float) -> str:
 
 
 def sparkline(minutes: Sequence[Mapping[str, Any]], name: str, width: int, now: datetime) -> str:
-    """A bar for each of the last minutes, at most 60, the newest last; the highest says how many it is."""
+    """One bar for each of the last minutes, at most 60, newest last, and the count of the highest bar."""
     counts = {str(each["minute"])[:16]: int(each.get(name) or 0) for each in minutes}
     width = min(width, 60)
     last = int(now.timestamp()) // 60
@@ -241,11 +241,11 @@ def sparkline(minutes: Sequence[Mapping[str, Any]], name: str, width: int, now: 
     if not highest:
         return "▁" * width + " none"
     marks = (_BARS[round(value / highest * (len(_BARS) - 1))] for value in values)
-    return "".join(marks) + f" up to {highest} a minute"
+    return "".join(marks) + f" up to {highest} per minute"
 
 
 def duration(start: datetime | None, end: datetime | None) -> str:
-    """The time between two moments, in its two greatest units."""
+    """The time between two moments, in its two largest units."""
     if start is None or end is None:
         return ""
     seconds = max(0.0, (end - start).total_seconds())
@@ -263,23 +263,28 @@ def duration(start: datetime | None, end: datetime | None) -> str:
 
 
 def moment(when: datetime | None, now: datetime) -> str | None:
-    """A moment in local time, and how far away it is."""
+    """A moment in local time, and its distance from now."""
     if when is None:
         return None
     near = f"in {duration(now, when)}" if when > now else f"{duration(when, now)} ago"
     return f"{when.astimezone():%Y-%m-%d %H:%M:%S} ({near})"
 
 
+def count_of(count: int, noun: str) -> str:
+    """A count with its noun: `1 task`, `2 tasks`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def _table(*columns: str, widths: Sequence[int]) -> Table:
-    """A table without lines; where it is narrow, the first columns keep these widths, and others are cut."""
+    """A table without lines. In a narrow terminal the first columns keep these widths; others are cut."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for name, width in zip_longest(columns, widths):
         table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=width)
     return table
 
 
-def _widest(named: Iterable[DeadLetterGroup | Redrive]) -> int:
-    return max((len(each.id) for each in named), default=1)
+def _longest_id(rows: Iterable[DeadLetterGroup | Redrive]) -> int:
+    return max((len(each.id) for each in rows), default=1)
 
 
 def _facts(facts: Mapping[str, Any]) -> Table:

@@ -1,4 +1,4 @@
-"""What every command needs: the client, and where to print."""
+"""The client and the output of one command."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any, Final
 import typer
 from rich.console import Console, RenderableType
 
-from task_service_client.client import Client
+from task_service_client._client import Client
 from task_service_client.errors import Refused, TaskServiceError
 
-#: Where nobody looks, nothing is cut off.
+#: Without a terminal, no line is cut off.
 _PIPE_WIDTH: Final = 1_000
 
 
 class Session:
-    """One run of `tasks`: answers go to standard output, everything else to standard error."""
+    """One run of `tasks`. Results go to standard output, all other text to standard error."""
 
     def __init__(self, make_client: Callable[..., Client]) -> None:
         self._make_client = make_client
@@ -29,7 +29,7 @@ class Session:
         self.err = _console(stderr=True)
 
     def configure(self, **options: Any) -> None:
-        """Say how to reach the service, before it is asked for anything."""
+        """Set the options of the client."""
         self._options = options
 
     @cached_property
@@ -38,17 +38,17 @@ class Session:
         return self._make_client(**self._options)
 
     def close(self) -> None:
-        """End the client, if there is one."""
+        """Close the client, if it was used."""
         if "client" in vars(self):
             self.client.close()
 
     @property
     def interactive(self) -> bool:
-        """Can somebody be asked?"""
+        """Can a person answer a question?"""
         return sys.stdin.isatty() and self.err.is_terminal
 
     def show(self, renderable: RenderableType) -> None:
-        """Print an answer for people."""
+        """Print a result for people."""
         if self.out.is_terminal:
             self.out.print(renderable, highlight=False)
             return
@@ -59,43 +59,43 @@ class Session:
         self.out.file.flush()
 
     def show_json(self, value: Any) -> None:
-        """Print an answer for programs, or a JSON value for people."""
+        """Print a result as JSON."""
         if self.out.is_terminal:
             self.out.print_json(json.dumps(value), ensure_ascii=False)
         else:
             self.out.file.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
     def show_line(self, value: Any) -> None:
-        """Print JSON on one line, at once: others read along."""
+        """Print JSON on one line and flush it, for a program that reads the output as it is written."""
         self.out.file.write(json.dumps(value, ensure_ascii=False) + "\n")
         self.out.file.flush()
 
-    def say(self, sentence: str, style: str = "dim") -> None:
-        """Tell something that is no answer."""
+    def print_note(self, sentence: str, style: str = "dim") -> None:
+        """Print a sentence to standard error."""
         self.err.print(sentence, style=style, markup=False, highlight=False, soft_wrap=True)
 
-    def complain(self, error: TaskServiceError | str) -> None:
-        """Say in one line what went wrong, and one more for each wrong field."""
+    def print_error(self, error: TaskServiceError | str) -> None:
+        """Print an error in one line, and one more line for each wrong field."""
         detail = error.detail if isinstance(error, Refused) else str(error)
-        self.say(f"tasks: {detail}", style="red")
+        self.print_note(f"tasks: {detail}", style="red")
         for field in error.errors if isinstance(error, Refused) else ():
-            self.say(f"  {field.pointer}: {field.message}", style="red")
+            self.print_note(f"  {field.pointer}: {field.message}", style="red")
 
     @contextmanager
-    def going_on(self, command: str) -> Iterator[None]:
-        """Say, when Ctrl-C ends the wait, that only the wait is over, and how to look again."""
+    def resumable(self, command: str) -> Iterator[None]:
+        """On Ctrl-C, print that the work continues, and the command that follows it."""
         try:
             yield
         except KeyboardInterrupt:
-            self.say(f"It goes on without you: {command}")
+            self.print_note(f"It continues in the service. To follow it: {command}")
             raise
 
-    def agree(self, question: str, *, yes: bool) -> None:
-        """Return when somebody, or `--yes`, says yes. Raises: Abort, TyperException."""
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Ask a person, unless `yes`. Raises: Abort if the answer is no; BadParameter without a terminal."""
         if yes:
             return
         if not self.interactive:
-            raise typer.BadParameter("nobody is here to be asked: say --yes.")
+            raise typer.BadParameter("a confirmation needs a terminal: use --yes.")
         typer.confirm(question, abort=True, err=True)
 
 
@@ -105,5 +105,5 @@ def _console(*, stderr: bool) -> Console:
 
 
 def jsons(values: Sequence[Any]) -> list[Any]:
-    """The JSON that values came from."""
+    """The JSON of values."""
     return [value.json for value in values]

@@ -1,4 +1,4 @@
-"""Commands about tasks."""
+"""Commands for tasks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from task_service_client.command_line import bulk, exit_codes
-from task_service_client.command_line.arguments import moment_of, payload_of, seconds_of
+from task_service_client.command_line.arguments import parse_duration, parse_payload, parse_time
 from task_service_client.command_line.live import LiveTable, ProgressBar
 from task_service_client.command_line.options import (
     RATE,
@@ -30,7 +30,7 @@ from task_service_client.command_line.options import (
 )
 from task_service_client.command_line.rendering import (
     duration,
-    explanation,
+    explanation_view,
     status_line,
     task_details,
     tasks_table,
@@ -44,25 +44,32 @@ Items = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="FIELD",
-        help="Of the payload: name=value (JSON where it is JSON, else text), name:=JSON, name=@FILE (its"
-        " text), name:=@FILE (the JSON in it).",
+        help="A field of the payload: name=value (JSON if valid, else text), name:=JSON, name=@FILE (text of"
+        " a file), name:=@FILE (JSON of a file).",
     ),
 ]
 Whole = Annotated[
     str | None, typer.Option("--payload", "-p", help="The whole payload: JSON, @FILE, or - for stdin.")
 ]
-Wait = Annotated[bool, typer.Option("--wait", "-w", help="Wait for its end, with a progress bar.")]
-Tags = Annotated[list[str] | None, typer.Option("--tag", help="May be repeated.")]
+Wait = Annotated[bool, typer.Option("--wait", "-w", help="Wait until it has finished, with a progress bar.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="A tag; may be repeated.")]
 Delay = Annotated[
-    float | None, typer.Option(parser=seconds_of, metavar="DURATION", help="Start later, such as 5m.")
+    float | None,
+    typer.Option(parser=parse_duration, metavar="DURATION", help="Start after this time, such as 5m."),
 ]
-RunAt = Annotated[datetime | None, typer.Option(parser=moment_of, metavar="MOMENT", help="Start then.")]
+RunAt = Annotated[
+    datetime | None, typer.Option(parser=parse_time, metavar="TIME", help="Start at this time.")
+]
 ExpiresAt = Annotated[
-    datetime | None, typer.Option(parser=moment_of, metavar="MOMENT", help="Start before then, or never.")
+    datetime | None, typer.Option(parser=parse_time, metavar="TIME", help="Expire if not started by then.")
 ]
-MaxAttempts = Annotated[int | None, typer.Option(min=1, help="Tries at most.")]
-Silence = Annotated[float | None, typer.Option(min=1, help="The longest silence of a run.")]
-Key = Annotated[str | None, typer.Option(help="The same key and payload within 24 hours: the same task.")]
+MaxAttempts = Annotated[int | None, typer.Option(min=1, help="The maximum number of attempts.")]
+RunTimeout = Annotated[
+    float | None, typer.Option(min=1, help="Stop an attempt that reports no progress for this long.")
+]
+Key = Annotated[
+    str | None, typer.Option(help="The same key and payload within 24 hours return the same task.")
+]
 
 
 def run(
@@ -77,13 +84,13 @@ def run(
     run_at: RunAt = None,
     expires_at: ExpiresAt = None,
     max_attempts: MaxAttempts = None,
-    timeout_seconds: Silence = None,
+    timeout_seconds: RunTimeout = None,
     idempotency_key: Key = None,
     json: AsJson = False,
 ) -> int:
     """Create a task."""
     session: Session = ctx.obj
-    whole_payload = payload_of(items or [], payload)
+    whole_payload = parse_payload(items or [], payload)
     task = session.client.create(
         type,
         whole_payload,
@@ -105,26 +112,26 @@ def run(
 
 
 def wait(ctx: typer.Context, task_id: TaskId, timeout: Timeout = None, json: AsJson = False) -> int:
-    """Wait for a task's end, with a progress bar."""
+    """Wait until a task has finished, with a progress bar."""
     return _wait(ctx.obj, task_id, timeout, as_json=json)
 
 
 def _wait(session: Session, task: Task | str, timeout: float | None, *, as_json: bool) -> int:
     task_id = task if isinstance(task, str) else task.id
-    with ProgressBar(session.err) as bar, session.going_on(f"tasks wait {task_id}"):
-        ended = session.client.wait(task, timeout=timeout, on_update=bar.show_task)
+    with ProgressBar(session.err) as bar, session.resumable(f"tasks wait {task_id}"):
+        task = session.client.wait(task, timeout=timeout, on_update=bar.show_task)
     if as_json:
-        session.show_json(ended.json)
-        return exit_codes.of_task(ended)
+        session.show_json(task.json)
+        return exit_codes.of_task(task)
     try:
-        ended.raise_for_status()
+        task.raise_for_status()
     except NotSucceeded as error:
-        session.complain(error)
+        session.print_error(error)
     else:
-        took = duration(ended.started_at, ended.finished_at)
-        session.say(f"{ended.id} succeeded in {took}, attempt {ended.attempt} of {ended.max_attempts}")
-        session.show_json(ended.result)
-    return exit_codes.of_task(ended)
+        took = duration(task.started_at, task.finished_at)
+        session.print_note(f"{task.id} succeeded in {took}, attempt {task.attempt} of {task.max_attempts}")
+        session.show_json(task.result)
+    return exit_codes.of_task(task)
 
 
 def ls(
@@ -138,15 +145,15 @@ def ls(
 ) -> None:
     """List tasks, newest first."""
     session: Session = ctx.obj
-    found = session.client.list(status=status, type=type, tag=tag, limit=None if everything else limit)
+    tasks = session.client.list(status=status, type=type, tag=tag, limit=None if everything else limit)
     if json:
-        session.show_json(jsons([*found]))
+        session.show_json(jsons([*tasks]))
     else:
-        session.show(tasks_table(found, datetime.now(UTC)))
+        session.show(tasks_table(tasks, datetime.now(UTC)))
 
 
 def show(ctx: typer.Context, task_id: TaskId, json: AsJson = False) -> None:
-    """Show everything about a task."""
+    """Show a task with its attempts, payload and result."""
     session: Session = ctx.obj
     task = session.client.get(task_id)
     if json:
@@ -156,13 +163,13 @@ def show(ctx: typer.Context, task_id: TaskId, json: AsJson = False) -> None:
 
 
 def explain(ctx: typer.Context, task_id: TaskId, json: AsJson = False) -> None:
-    """Tell why a task is where it is, and what happens next."""
+    """Explain the status of a task and what happens next."""
     session: Session = ctx.obj
-    found = session.client.explain(task_id)
+    explanation = session.client.explain(task_id)
     if json:
-        session.show_json(found.json)
+        session.show_json(explanation.json)
     else:
-        session.show(explanation(found, datetime.now(UTC)))
+        session.show(explanation_view(explanation, datetime.now(UTC)))
 
 
 def watch(
@@ -171,7 +178,7 @@ def watch(
     limit: Limit = 20,
     json: AsJson = False,
 ) -> None:
-    """Watch tasks change: a live table, or one line an update where there is no terminal."""
+    """Watch tasks in a live table; without a terminal, print one line per update."""
     session: Session = ctx.obj
     client = session.client
     if session.out.is_terminal and not json:
@@ -179,15 +186,15 @@ def watch(
         with LiveTable(session.out, newest, limit) as table:
             for task in client.watch(type=type, known=newest, batch=True, on_connection=table.connection):
                 table.update(task)
-    for task in client.watch(type=type, on_connection=lambda on: _tell_connection(session, on=on)):
+    for task in client.watch(type=type, on_connection=lambda on: _note_connection(session, on=on)):
         if json:
             session.show_line(task.json)
         else:
             session.show(_update_line(task))
 
 
-def _tell_connection(session: Session, *, on: bool) -> None:
-    session.say("watching" if on else "connection lost, connecting anew")
+def _note_connection(session: Session, *, on: bool) -> None:
+    session.print_note("watching" if on else "connection lost, reconnecting")
 
 
 def _update_line(task: Task) -> str:
@@ -209,9 +216,9 @@ def cancel(
     yes: Yes = False,
     json: AsJson = False,
 ) -> int:
-    """Cancel tasks that have not finished: those with these ids, or all that fit the options."""
+    """Cancel unfinished tasks: those with these ids, or all that match the options."""
     session: Session = ctx.obj
-    wanted = filter_of(
+    criteria = filter_of(
         status=status,
         type=type,
         tag=tag,
@@ -219,9 +226,9 @@ def cancel(
         created_after=created_after,
         all=everything,
     )
-    if _by_id(task_ids, bool(wanted)):
+    if _by_id(task_ids, bool(criteria)):
         return bulk.each(session, task_ids or [], session.client.cancel, as_json=json, done="canceled")
-    return bulk.matching(session, wanted, "cancel", dry_run=dry_run, rate=rate, yes=yes, as_json=json)
+    return bulk.matching(session, criteria, "cancel", dry_run=dry_run, rate=rate, yes=yes, as_json=json)
 
 
 def retry(
@@ -230,7 +237,9 @@ def retry(
     status: OfStatus = None,
     type: OfType = None,
     tag: WithTag = None,
-    error_kind: Annotated[str | None, typer.Option("--kind", help="Such as timeout or exception.")] = None,
+    error_kind: Annotated[
+        str | None, typer.Option("--kind", help="Only this kind of error, such as timeout or exception.")
+    ] = None,
     created_before: Before = None,
     created_after: After = None,
     everything: Everything = False,
@@ -239,9 +248,9 @@ def retry(
     yes: Yes = False,
     json: AsJson = False,
 ) -> int:
-    """Give a new life to tasks that failed: those with these ids, or all that fit the options."""
+    """Retry failed, canceled or expired tasks: those with these ids, or all that match the options."""
     session: Session = ctx.obj
-    wanted = filter_of(
+    criteria = filter_of(
         status=status,
         type=type,
         tag=tag,
@@ -250,28 +259,28 @@ def retry(
         created_after=created_after,
         all=everything,
     )
-    if _by_id(task_ids, bool(wanted)):
+    if _by_id(task_ids, bool(criteria)):
         return bulk.each(session, task_ids or [], session.client.retry, as_json=json, done="queued")
-    return bulk.matching(session, wanted, "retry", dry_run=dry_run, rate=rate, yes=yes, as_json=json)
+    return bulk.matching(session, criteria, "retry", dry_run=dry_run, rate=rate, yes=yes, as_json=json)
 
 
 def _by_id(task_ids: list[str] | None, filtered: bool) -> bool:
-    """Are tasks named by their ids? Raises: BadParameter."""
+    """Were ids given, and no options? Raises: BadParameter."""
     if bool(task_ids) == filtered:
-        raise typer.BadParameter("name tasks by their ids, or by options such as --type; --all is all.")
+        raise typer.BadParameter("choose the tasks by ids, by options such as --type, or by --all.")
     return bool(task_ids)
 
 
 def delete(ctx: typer.Context, task_ids: TaskIds = None, json: AsJson = False) -> int:
-    """Remove finished tasks."""
+    """Delete finished tasks."""
     session: Session = ctx.obj
     if not task_ids:
-        raise typer.BadParameter("name at least one task by its id.")
+        raise typer.BadParameter("give the id of at least one task.")
     return bulk.each(session, task_ids, session.client.delete, as_json=json, done="deleted")
 
 
 def register(app: typer.Typer) -> None:
-    """Make them commands of `app`, in the order in which help shows them."""
+    """Add these commands to `app`, in the order of the help page."""
     app.command()(run)
     app.command()(wait)
     app.command()(ls)

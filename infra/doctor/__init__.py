@@ -1,0 +1,1 @@
+"""The doctor: checks of a deployed stage, or of a template, for known causes of outages."""

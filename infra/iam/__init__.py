@@ -1,0 +1,1 @@
+"""IAM: one least-privilege policy for each function of each stage, generated from recorded calls."""

@@ -1,0 +1,1 @@
+"""CloudFormation: the stack of data, the stack of monitoring, and what the functions read from SSM."""
