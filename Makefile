@@ -80,7 +80,7 @@ lint: $(INSTALLED)
 	@$(BIN)/ruff format --quiet --check $(SOURCES)
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/cfn-lint infra/stacks/data.yaml
-	@$(SITE) --strict >/dev/null
+	@site=$$($(SITE) --strict 2>&1) || { echo "$$site"; exit 1; }
 
 format: $(INSTALLED) ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
