@@ -26,16 +26,16 @@ ON_AWS = $(BIN)/python -m infra $@ --stage $(or $(AWS_STAGE),$(error Which stage
 up: $(INSTALLED) ## Run the whole service here until Ctrl-C (PORT=4567 make up: on another port)
 	@exec $(if $(AWS_STAGE),$(ON_AWS) $(if $(EMAIL),--email $(EMAIL)),$(BIN)/python -m local)
 
-deploy: $(INSTALLED) ## Make the app live on AWS, after `make up STAGE=dev` (make deploy STAGE=dev FUNCTION=sweep YES=1)
+deploy: $(INSTALLED) ## Deploy the app to AWS, after `make up STAGE=dev` (make deploy STAGE=dev FUNCTION=sweep YES=1)
 	@$(ON_AWS) $(if $(FUNCTION),--function $(FUNCTION))
 
-doctor: $(INSTALLED) ## Look a stage on AWS over (make doctor STAGE=dev JSON=1 TEMPLATE=infra/stacks/data.yaml)
+doctor: $(INSTALLED) ## Check a stage on AWS and change nothing (make doctor STAGE=dev JSON=1 TEMPLATE=infra/stacks/data.yaml)
 	@$(ON_AWS) $(if $(JSON),--json) $(if $(TEMPLATE),--template $(TEMPLATE))
 
-rollback: $(INSTALLED) ## Return to the code that was live on AWS before (make rollback STAGE=dev)
+rollback: $(INSTALLED) ## Restore the code before the last deployment to AWS (make rollback STAGE=dev)
 	@$(ON_AWS)
 
-down: $(INSTALLED) ## Take the app off AWS; its data stays (make down STAGE=dev)
+down: $(INSTALLED) ## Remove the app from AWS and keep its data (make down STAGE=dev)
 	@$(ON_AWS)
 
 token: $(INSTALLED) ## Print a token for the running stage (make -s token SCOPE=tasks:read OWNER=alice)
@@ -46,16 +46,16 @@ setup: $(INSTALLED) $(WSCAT) $(AXE) ## Install everything that `make test` needs
 hooks: $(INSTALLED) ## Check each commit from now on, by a Git hook with the tools of `make lint`
 	@$(BIN)/pre-commit install
 
-test: lint $(WSCAT) $(AXE) ## Check and test everything, from a fresh clone too
+test: lint $(WSCAT) $(AXE) ## Run all checks and tests, from a fresh clone too
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
-check: test audit ## All that CI runs: the tests, and the audit
+check: test audit ## Run what CI runs: the tests and the audit
 
-audit: $(INSTALLED) ## Look for known vulnerabilities in what is shipped, and for secrets in what is committed
+audit: $(INSTALLED) ## Check shipped packages for known vulnerabilities, and committed files for secrets
 	@.ci/audit
 
 fuzz: SECONDS ?= 60
-fuzz: $(INSTALLED) ## Throw nonsense at the running stage (make fuzz SECONDS=300)
+fuzz: $(INSTALLED) ## Send invalid requests to the running stage (make fuzz SECONDS=300)
 	@$(BIN)/python -m tests.e2e.fuzz $(SECONDS)
 
 simulate: MINUTES ?= 12
@@ -72,7 +72,7 @@ soak: MINUTES ?= 30
 soak: $(INSTALLED) ## Watch the memory of a stage of its own under steady load (make soak MINUTES=60)
 	@$(BIN)/python -m tests.chaos soak $(MINUTES)
 
-bench: $(INSTALLED) ## Measure everything (ONLY="counts cold": some); the table is kept in benchmarks/results.json
+bench: $(INSTALLED) ## Measure everything (ONLY="counts cold": a part) and write benchmarks/results.json
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 lint: $(INSTALLED)
@@ -82,28 +82,28 @@ lint: $(INSTALLED)
 	@$(BIN)/cfn-lint infra/stacks/data.yaml
 	@site=$$($(SITE) --strict 2>&1) || { echo "$$site"; exit 1; }
 
-format: $(INSTALLED) ## Format the code and mend what can be mended
+format: $(INSTALLED) ## Format the code and fix what ruff can fix
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
 	@$(BIN)/ruff format $(SOURCES)
 
-policies: $(INSTALLED) ## Record which calls each function makes in the functional tests, and write its IAM policies
+policies: $(INSTALLED) ## Record the calls of each function in the functional tests, and write its IAM policies
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/functional --record-calls
 	@$(BIN)/python -m infra.iam
 
-reference: $(INSTALLED) ## Write the pages of docs/reference that are made from the code, and the tables of results
+reference: $(INSTALLED) ## Write the generated pages of docs/reference and the tables of results
 	@$(BIN)/python -m tools.reference
 
 docs: $(INSTALLED) ## Build the documentation as a site in site/ and check its links
 	@$(SITE) --strict
 
-lock: $(INSTALLED) ## Pin what pyproject.toml asks for anew (UPGRADE=--upgrade: to the newest)
+lock: $(INSTALLED) ## Pin the dependencies of pyproject.toml (UPGRADE=--upgrade: to the newest)
 	@$(COMPILE) $(UPGRADE) --output-file=requirements.txt pyproject.toml
 	@$(COMPILE) $(UPGRADE) --constraint=requirements.txt --extra=dev --extra=cli --output-file=requirements-dev.txt \
 	  pyproject.toml client/pyproject.toml
 	@for peer in celery dramatiq taskiq; do \
 	  $(COMPILE) $(UPGRADE) --output-file=benchmarks/peers/$$peer.txt benchmarks/peers/$$peer.in || exit 1; done
 
-clean: ## Remove the local stage with its data, and what tools left behind (not .venv)
+clean: ## Remove the local stage with its data, and the files of tools (not .venv)
 	@[ ! -e .local/lock ] || $(PYTHON) -m local.single_instance
 	@rm -rf .local .tools .chalice/deployed/local.json .chalice/deployments .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis .cache site
 	@find app.py chalicelib client infra local testing tests tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
