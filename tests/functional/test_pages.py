@@ -9,7 +9,7 @@ import pytest
 from chalice.app import Request
 from chalice.test import HTTPResponse
 
-from chalicelib.settings import Settings
+from chalicelib.settings import VERSION, Settings
 from chalicelib.web import page_responses as answers
 from testing.kit import Kit
 from tests.functional.conftest import Http
@@ -131,7 +131,7 @@ class TestConfig:
     def test_a_stage_with_its_own_tokens_says_so(self, http: Http) -> None:
         assert http.get("/config").json_body == {
             "stage": "test",
-            "version": "0.1.0",
+            "version": VERSION,
             "auth": {"mode": "token", "scope_claim": "scope", "scope_prefix": ""},
             "websocket_url": WEBSOCKET,
         }

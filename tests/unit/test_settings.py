@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import astuple, fields
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
-from chalicelib.settings import VERSION, AwsEnvironment, Settings, SettingsError
+from chalicelib.settings import AwsEnvironment, Settings, SettingsError
 
 NUMBERS = [field.name for field in fields(Settings) if str(field.type) in ("int", "float")]
 SIGN_IN = {
@@ -196,8 +194,3 @@ def test_a_sign_in_without_tls_is_for_the_local_stage_alone() -> None:
     assert Settings.from_env(plain | {"STAGE": "local"}).oidc_client_id
     with pytest.raises(SettingsError, match="https is needed"):
         Settings.from_env(plain | {"STAGE": "prod"})
-
-
-def test_the_version_is_that_of_the_project() -> None:
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
-    assert project["project"]["version"] == VERSION
