@@ -59,17 +59,17 @@ fuzz: $(INSTALLED) ## Send invalid requests to the running stage (make fuzz SECO
 	@$(BIN)/python -m tests.e2e.fuzz $(SECONDS)
 
 simulate: MINUTES ?= 12
-simulate: $(INSTALLED) ## Break everything, at every call and by chance, in simulated worlds (make simulate MINUTES=60)
+simulate: $(INSTALLED) ## Run the simulation with faults at every call and random ones: writes docs/reports/simulation.md
 	@$(BIN)/python -m tests.simulation all --minutes $(MINUTES)
 
-mutants: $(INSTALLED) ## Take each guard away and see the tests fail; writes the table in docs/reliability.md (WHOLE=1: with all tests)
+mutants: $(INSTALLED) ## Remove each guard and see a test fail: writes docs/reports/mutants.md (WHOLE=1: with all tests)
 	@$(BIN)/python -m tests.mutants $(if $(WHOLE),--whole)
 
-chaos: $(INSTALLED) ## Break a stage of its own while 5,000 tasks run on it: 10 minutes (SEED=7: the same again)
+chaos: $(INSTALLED) ## Break a stage while 5,000 tasks run on it, 10 minutes: writes docs/reports/chaos.md (SEED=7 repeats)
 	@$(BIN)/python -m tests.chaos
 
 soak: MINUTES ?= 30
-soak: $(INSTALLED) ## Watch the memory of a stage of its own under steady load (make soak MINUTES=60)
+soak: $(INSTALLED) ## Measure the memory of a stage under steady load: writes docs/reports/chaos.md (make soak MINUTES=60)
 	@$(BIN)/python -m tests.chaos soak $(MINUTES)
 
 bench: $(INSTALLED) ## Measure everything (ONLY="counts cold": a part) and write benchmarks/results.json

@@ -49,7 +49,7 @@ class Settings:
 
     grace_seconds: float = 120.0  #: the sweep sends a task again when its message is this late
     #: a lease ends this long after its run's deadline; must exceed the difference of any two clocks
-    lease_margin_seconds: float = 15.0
+    lease_margin_seconds: float = 15.0  # guard: lease.margin
     reserve_seconds: float = 10.0  #: time of each invocation that is kept for recording outcomes
     backoff_base_seconds: float = 1.0  #: the wait before retry n is random, at most this · 2ⁿ
     backoff_cap_seconds: float = 300.0  #: the longest wait before a retry

@@ -18,6 +18,7 @@ class Change:
     @property
     def public(self) -> bool:
         """Did anything change that the public sees? A moved `due_at` alone is none (P1)."""
+        # guard: updates.skip-due-only
         return self.previous is None or self.previous.version != self.task.version
 
     @property

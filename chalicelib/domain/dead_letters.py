@@ -51,7 +51,7 @@ class DeadLetter:
     @property
     def key(self) -> str:
         """The same for every copy of the report of one death."""
-        return f"{self.task_id}#{self.redrive_count}"
+        return f"{self.task_id}#{self.redrive_count}"  # guard: dead-letter.key-has-redrive-count
 
     def body(self) -> str:
         """The message that carries it, in ASCII: SQS refuses some of the characters that JSON allows."""

@@ -75,6 +75,7 @@ class NewTask:
             created_by=created_by,
             correlation_id=correlation_id,
         )
+        # guard: create.due
         return replace(task, due_at=task.due(run_at + timing.wake_after(run_at - now, SEND_AHEAD)))
 
     def _document(self) -> Document:

@@ -165,6 +165,7 @@ class Redrive:
         if task.status not in self.statuses or not self.filter.fits(task):
             return False
         if self.action is Action.RETRY:
+            # guard: bulk-redrive.ended-before
             return task.finished_at is not None and task.finished_at <= self.created_at
         return not task.cancel_requested
 

@@ -1,7 +1,7 @@
-"""A task, its states and every change that it can go through; `docs/states.md` draws them.
+"""A task, its states and every change that it can go through; `docs/reference/states.md` draws them.
 
-`Task` is a value: a method returns the changed task and the caller stores it under the condition that
-the protocol asks for. `version` is not counted here: each stored change adds one, in the same write.
+`Task` is a value: a method returns the changed task, and the caller stores it under the condition that
+`docs/explanation/protocol.md` names. `version` does not change here: every write of a change adds one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _S = TaskStatus
 WAITING = frozenset({_S.SCHEDULED, _S.QUEUED, _S.RETRYING})
 TERMINAL = frozenset({_S.SUCCEEDED, _S.FAILED, _S.CANCELED, _S.EXPIRED})
 
-#: Every change of status that can happen; docs/states.md draws it and a test holds the two equal.
+#: Every change of status that can happen; docs/reference/states.md draws it and a test holds the two equal.
 TRANSITIONS: dict[TaskStatus, frozenset[TaskStatus]] = {
     _S.SCHEDULED: frozenset({_S.QUEUED, _S.RUNNING, _S.FAILED, _S.CANCELED, _S.EXPIRED}),
     _S.QUEUED: frozenset({_S.RUNNING, _S.FAILED, _S.CANCELED, _S.EXPIRED}),
@@ -155,6 +155,7 @@ class Task:
 
     def due(self, moment: datetime) -> datetime:
         """`moment`, or expires_at where that is sooner: a task must not expire late."""
+        # guard: due.not-after-expires-at
         return moment if self.expires_at is None else min(moment, self.expires_at)
 
     # --- What the owner asks for -------------------------------------------------------------
@@ -178,16 +179,16 @@ class Task:
         return replace(
             self,
             status=TaskStatus.QUEUED,
-            lease=self.lease + 1,
+            lease=self.lease + 1,  # guard: redrive.counts-lease
             redrive_count=self.redrive_count + 1,
-            attempt=0,
+            attempt=0,  # guard: redrive.resets-attempt
             run_at=now,
-            due_at=now + grace,
+            due_at=now + grace,  # guard: redrive.due
             queued_at=now,
             updated_at=now,
-            cancel_requested=False,
-            expires_at=None,
-            ttl=None,
+            cancel_requested=False,  # guard: redrive.removes-cancel-requested
+            expires_at=None,  # guard: redrive.removes-expires-at
+            ttl=None,  # guard: redrive.removes-ttl
             dead_lettered_at=None,
             result=None,
             error=None,
@@ -207,7 +208,7 @@ class Task:
     def fail(self, now: datetime, error: TaskError, keep: timedelta) -> Task:
         """Failed for good; due at once, because its dead letter has yet to be sent."""
         after = self._ran(now, "failed", error)._ended(TaskStatus.FAILED, now, keep)
-        return replace(after, error=error, due_at=now)
+        return replace(after, error=error, due_at=now)  # guard: fail.due-until-dead-letter
 
     def retry_later(self, now: datetime, error: TaskError, wait: timedelta, wake_after: timedelta) -> Task:
         """Failed, to be tried again after `wait`; the sweep looks `wake_after` later than that."""
@@ -217,7 +218,7 @@ class Task:
     def snooze(self, now: datetime, wait: timedelta, wake_after: timedelta) -> Task:
         """Put off by its task type: the attempt is given back."""
         after = self._ran(now, "snoozed", wait=wait)
-        after = replace(after, attempt=self.attempt - 1)
+        after = replace(after, attempt=self.attempt - 1)  # guard: snooze.returns-attempt
         return after._waits(TaskStatus.SCHEDULED, now, wait, wake_after, self.error)
 
     def stop(self, now: datetime, keep: timedelta, error: TaskError | None = None) -> Task:
@@ -271,7 +272,7 @@ class Task:
             self,
             status=status,
             run_at=run_at,
-            due_at=self.due(run_at + wake_after),
+            due_at=self.due(run_at + wake_after),  # guard: retry-later.due
             updated_at=now,
             lease_until=None,
             error=error,

@@ -48,4 +48,4 @@ class Timing:
     @staticmethod
     def resend_after(waited: timedelta) -> timedelta:
         """How long until a task that has waited this long is sent once more."""
-        return min(max(waited, RESEND_FIRST), RESEND_LAST)
+        return min(max(waited, RESEND_FIRST), RESEND_LAST)  # guard: send-again.wait-doubles

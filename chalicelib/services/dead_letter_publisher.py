@@ -24,5 +24,6 @@ class DeadLetterPublisher:
 
     def publish(self, task: Task) -> Task | Conflict:
         """Send the dead letter of a failed task, then note on the row that it is on its way."""
-        self._queue.send(DeadLetter.of(task))
+        self._queue.send(DeadLetter.of(task))  # guard: dead-letter.before-confirmation
+        # guard: dead-letter.before-confirmation
         return self._tasks.confirm_dead_letter(task, task.dead_lettered(self._clock()))

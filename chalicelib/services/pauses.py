@@ -69,5 +69,5 @@ class PauseCache:
         asked_at = self._clock()  # an answer is no younger than its question
         pauses = self._table.all()
         self._known = frozenset(pause.task_type for pause in pauses if pause.resumed_at is None)
-        self._read_at = asked_at
+        self._read_at = asked_at  # guard: pause.as-old-as-its-read
         return pauses

@@ -156,6 +156,7 @@ class TaskService:
                 self._queue.send(*wakes[0])
                 return
             failed = self._queue.send_many(wakes)
+        # guard: create.send-may-fail
         except Exception:  # the task is stored and due: the sweep sends what this could not
             log.exception("Messages not sent", action="send_failed", count=len(wakes))
             return
@@ -250,7 +251,7 @@ class TaskService:
 
     def _announced(self, task: Task) -> Task:
         """The task as it is once its dead letter is on its way: no change may swallow a death."""
-        if not task.dead_letter_unsent:
+        if not task.dead_letter_unsent:  # guard: redrive.dead-letter-first
             return task
         self._dead_letter_publisher.publish(task)
         return self._seen(task.owner, task.id)

@@ -86,6 +86,7 @@ def _watched(
 
     def watch() -> None:
         while not over.wait(_LOOK_SECONDS):
+            # guard: run.watched-while-recording
             if any(job.remaining() <= -grace_seconds for job in running()):
                 end()
                 return

@@ -1,4 +1,4 @@
-"""What the stage's alert topic has published."""
+"""The alerts that the stage published."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _QUEUE: Final = "chaos-alerts"
 
 
 class Alerts:
-    """Listens to the alert topic, also while the emulator is restarted."""
+    """A queue subscribed to the alert topic. It survives restarts of the emulator."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -33,13 +33,13 @@ class Alerts:
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
 
     def keys(self) -> Counter[str]:
-        """The keys that were told, and how often. Can be asked once."""
+        """The keys in all alerts, with counts. Call it once: it empties the queue."""
         sqs = self._stage.client("sqs")
         url = sqs.get_queue_url(QueueName=_QUEUE)["QueueUrl"]
-        found: Counter[str] = Counter()
+        keys: Counter[str] = Counter()
         while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 text = json.loads(message["Body"])["Message"]
-                found.update(line.split()[1] for line in text.splitlines() if line.startswith("- "))
+                keys.update(line.split()[1] for line in text.splitlines() if line.startswith("- "))
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return found
+        return keys

@@ -1,4 +1,4 @@
-"""What is promised, held against what a run left behind. Pure: it sees nothing but its evidence."""
+"""Checks the promises against the evidence of a run. Pure: it reads nothing else."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from chalicelib.domain.task import Task, TaskStatus
 from tests.chaos.history import Update
 from tests.chaos.orders import Order
 
-#: What ends a task that could have succeeded: its workers were killed too often.
+#: Errors of tasks whose workers were killed too often. They may end any task.
 _BY_KILLS: Final = ("crashed", "timeout")
 
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """What one client holds in the end."""
+    """The tasks that one client holds at the end."""
 
     name: str
     owner: str
     type: str | None  #: the only task type that it watches
-    synced: bool  #: its last sync came to its end
+    synced: bool  #: its last sync is complete
     versions: Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """All that can be known from outside when the world has come to rest."""
+    """Everything that was observed from outside, after the stage came to rest."""
 
-    accepted: Mapping[str, Order]  #: by task id: the service answered that it has them
-    by_key: Mapping[str, set[str]]  #: the task ids that each Idempotency-Key was answered with
-    refused: Sequence[str]  #: answers that no repeat can help
+    accepted: Mapping[str, Order]  #: by task id: the service accepted them
+    by_key: Mapping[str, set[str]]  #: task ids in the responses, by Idempotency-Key
+    refused: Sequence[str]  #: responses for which a repeat is useless
     stored: Mapping[str, Task]
     due: int  #: rows in the due index
-    updates: Mapping[str, Mapping[int, Update]]  #: what clients were told, by task and version
-    contradictions: Sequence[str]  #: versions that two frames told differently
+    updates: Mapping[str, Mapping[int, Update]]  #: updates that clients received, by task and version
+    contradictions: Sequence[str]  #: versions with different contents in two frames
     views: Sequence[View]
-    alerts: Counter[str]  #: keys of dead letters, and how often each was told
-    quarantined: frozenset[str]  #: ids of the messages that were not ours
-    earlier_deaths: frozenset[str] = frozenset()  #: keys of deaths before a retry
-    served: Mapping[str, int] = field(default_factory=dict)  #: good answers of the sink, by task id
+    alerts: Counter[str]  #: keys in alerts, with counts
+    quarantined: frozenset[str]  #: ids of unrecognized messages
+    earlier_failures: frozenset[str] = frozenset()  #: dead-letter keys from before a retry
+    served: Mapping[str, int] = field(default_factory=dict)  #: responses 200 of the sink, by task id
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One promise."""
+    """The result for one promise."""
 
     promise: str
-    of: int  #: how many could have broken it
+    of: int  #: how many were checked
     broken: Sequence[str]
 
 
@@ -61,9 +61,9 @@ def judge(evidence: Evidence) -> list[Verdict]:
         "tasks that ended wrongly": (len(evidence.stored), _ended_wrongly),
         "keys with other than one task": (len(evidence.by_key), _keys),
         "clients that differ from the table": (len(evidence.views), _views),
-        "dead letters without an alert": (len(_deaths(evidence)), _untold),
-        "alerts without a dead letter": (len(evidence.alerts), _invented),
-        "alerts told again": (len(evidence.alerts), _repeated),
+        "dead letters without an alert": (len(_dead_letter_keys(evidence)), _without_alert),
+        "alerts without a dead letter": (len(evidence.alerts), _without_dead_letter),
+        "alerts repeated": (len(evidence.alerts), _repeated),
         "rows left in the due index": (len(evidence.stored), _due),
         "posts refused for good": (len(evidence.accepted), lambda each: iter(each.refused)),
     }
@@ -75,7 +75,7 @@ def _lost(evidence: Evidence) -> Iterator[str]:
         task = evidence.stored.get(task_id)
         if task is None:
             yield f"{task_id} was accepted and is not stored"
-    for task in evidence.stored.values():  # also those whose answer was lost
+    for task in evidence.stored.values():  # also those whose response was lost
         if not task.terminal:
             yield f"{task.id} is {task.status}"
 
@@ -99,18 +99,18 @@ def _two_results(task: Task) -> Iterator[str]:
 
 
 def _two_ends(task: Task, updates: Mapping[int, Update]) -> Iterator[str]:
-    """A life ends once: the same end is told again only with its dead letter."""
+    """A task ends once between redrives. The same end comes again only with its dead letter."""
     ends: defaultdict[int, set[tuple[str, str | None]]] = defaultdict(set)
     for version, update in sorted(updates.items()):
         if update.final:
-            ends[update.life].add((update.status, update.finished_at))
-        elif ends[update.life]:
+            ends[update.redrive_count].add((update.status, update.finished_at))
+        elif ends[update.redrive_count]:
             yield f"{task.id} was {update.status} (version {version}) after it had ended"
         if version > task.version:
-            yield f"{task.id} was told as version {version}, stored is {task.version}"
-    for life, found in ends.items():
+            yield f"{task.id} was pushed as version {version}, stored is {task.version}"
+    for redrive_count, found in ends.items():
         if len(found) > 1:
-            yield f"{task.id} ended {len(found)} times in life {life}: {sorted(found)}"
+            yield f"{task.id} ended {len(found)} times after redrive {redrive_count}: {sorted(found)}"
 
 
 def _ended_wrongly(evidence: Evidence) -> Iterator[str]:
@@ -121,12 +121,12 @@ def _ended_wrongly(evidence: Evidence) -> Iterator[str]:
             continue
         kind = task.error.kind.value if task.error else None
         succeeded = task.status is TaskStatus.SUCCEEDED
-        if order.doomed and task.status is not TaskStatus.FAILED:
+        if order.must_fail and task.status is not TaskStatus.FAILED:
             yield f"{task.id} ({order.kind}) is {task.status}"
-        if not order.doomed and not succeeded and kind not in _BY_KILLS:
+        if not order.must_fail and not succeeded and kind not in _BY_KILLS:
             yield f"{task.id} ({order.kind}) is {task.status}: {task.error}"
         if task.type == "http.request" and succeeded and not evidence.served.get(task.id):
-            yield f"{task.id} succeeded, and its request never arrived"
+            yield f"{task.id} succeeded, but its request never arrived"
 
 
 def _keys(evidence: Evidence) -> Iterator[str]:
@@ -141,32 +141,32 @@ def _keys(evidence: Evidence) -> Iterator[str]:
 
 def _views(evidence: Evidence) -> Iterator[str]:
     for view in evidence.views:
-        wanted = {
+        expected = {
             task.id: task.version
             for task in evidence.stored.values()
             if task.owner == view.owner and view.type in (None, task.type)
         }
-        held = {task_id: version for task_id, version in view.versions.items() if task_id in wanted}
+        held = {task_id: version for task_id, version in view.versions.items() if task_id in expected}
         strange = len(view.versions) - len(held) if view.type is None else 0
-        behind = [task_id for task_id, version in wanted.items() if held.get(task_id) != version]
+        behind = [task_id for task_id, version in expected.items() if held.get(task_id) != version]
         if behind or strange or not view.synced:
-            some = f"; {behind[0]}: {held.get(behind[0])}, not {wanted[behind[0]]}" if behind else ""
+            some = f"; {behind[0]}: {held.get(behind[0])}, not {expected[behind[0]]}" if behind else ""
             state = "synced" if view.synced else "not synced"
             yield f"{view.name}: {state}, {len(behind)} behind, {strange} unknown{some}"
 
 
-def _deaths(evidence: Evidence) -> set[str]:
-    """The key of every death and of every message that was not ours."""
+def _dead_letter_keys(evidence: Evidence) -> set[str]:
+    """The key of each failure for good, and of each unrecognized message."""
     failed = {f"{t.id}#{t.redrive_count}" for t in evidence.stored.values() if t.status is TaskStatus.FAILED}
-    return failed | evidence.earlier_deaths | evidence.quarantined
+    return failed | evidence.earlier_failures | evidence.quarantined
 
 
-def _untold(evidence: Evidence) -> Iterator[str]:
-    yield from sorted(_deaths(evidence) - set(evidence.alerts))
+def _without_alert(evidence: Evidence) -> Iterator[str]:
+    yield from sorted(_dead_letter_keys(evidence) - set(evidence.alerts))
 
 
-def _invented(evidence: Evidence) -> Iterator[str]:
-    yield from sorted(set(evidence.alerts) - _deaths(evidence))
+def _without_dead_letter(evidence: Evidence) -> Iterator[str]:
+    yield from sorted(set(evidence.alerts) - _dead_letter_keys(evidence))
 
 
 def _repeated(evidence: Evidence) -> Iterator[str]:

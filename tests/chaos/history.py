@@ -1,4 +1,4 @@
-"""What connected clients were told: every version of every task, and whether any two of them differ."""
+"""All updates that clients received, and contradictions between them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ FINAL: Final = frozenset({"succeeded", "failed", "canceled", "expired"})
 
 
 class Update(NamedTuple):
-    """One version of a task, as far as it matters here."""
+    """The checked fields of one version of a task."""
 
     version: int
     status: str
-    life: int  #: its redrive_count
+    redrive_count: int
     finished_at: str | None
     updated_at: str
 
     @classmethod
     def of(cls, task: Mapping[str, Any]) -> Update:
-        """The update that a public task is."""
+        """The update in the public JSON of a task."""
         return cls(
             task["version"],
             task["status"],
@@ -30,22 +30,22 @@ class Update(NamedTuple):
 
     @property
     def final(self) -> bool:
-        """Has the task ended with it?"""
+        """Is the status terminal?"""
         return self.status in FINAL
 
 
 class History:
-    """Every update that any client was told."""
+    """Every update that any client received."""
 
     def __init__(self) -> None:
         self.updates: dict[str, dict[int, Update]] = {}  #: by task id and version
-        self.contradictions: list[str] = []  #: versions that two frames tell differently
-        self.ended: set[str] = set()  #: tasks of which some client knows an end
-        self.told = 0  #: updates in all frames
+        self.contradictions: list[str] = []  #: versions with different contents in two frames
+        self.ended: set[str] = set()  #: tasks of which a client received the end
+        self.received = 0  #: updates in all frames
 
     def note(self, task_id: str, update: Update) -> None:
-        """Remember what a frame says."""
-        self.told += 1
+        """Keep an update of a frame."""
+        self.received += 1
         known = self.updates.setdefault(task_id, {}).setdefault(update.version, update)
         if known != update:
             self.contradictions.append(f"{task_id} version {update.version}: {known} and {update}")

@@ -23,12 +23,12 @@ _SYNC: Final = 100
 
 
 class Dropped(Exception):
-    """The connection is gone."""
+    """The connection is lost."""
 
 
 @dataclass
 class Listener:
-    """One client. It is right when `tasks` holds what is stored."""
+    """One client. Its `tasks` must end up equal to what is stored."""
 
     name: str
     url: str
@@ -37,17 +37,17 @@ class Listener:
     random: Random
     owner: str
     type: str | None = None  #: the only task type that it watches
-    steady: bool = False  #: cuts no connection
+    steady: bool = False  #: drops no connection
     tasks: dict[str, Update] = field(default_factory=dict)  #: the highest version of each
     connections: int = 0
-    drops: int = 0  #: connections that it cut itself
-    synced: bool = False  #: on the present connection
-    #: Everything before this task is known: it was the newest when the last sync began, or that one's last.
+    drops: int = 0  #: connections that it dropped
+    synced: bool = False  #: on the current connection
+    #: All older tasks are known: the newest task when the last sync began, or the last one of that sync.
     since: str = field(default_factory=lambda: earliest_id(datetime.now(UTC)))
     _answers: asyncio.Queue[Mapping[str, Any]] = field(default_factory=asyncio.Queue)
 
     async def run(self) -> None:
-        """Stay connected."""
+        """Stay connected: reconnect after each loss."""
         while True:
             try:
                 await self._stay()
@@ -57,7 +57,7 @@ class Listener:
 
     async def _stay(self) -> None:
         header = {"Authorization": f"Bearer {self.token}"}
-        # No pings of the protocol: the emulator answers them late when it has much to do.
+        # No WebSocket pings: a busy emulator answers them late.
         async with (
             connect(
                 self.url,
@@ -72,11 +72,11 @@ class Listener:
         ):
             self.connections += 1
             self._answers = asyncio.Queue()
-            group.create_task(self._hear(socket))
+            group.create_task(self._receive(socket))
             group.create_task(self._sync(socket))
             group.create_task(self._drop(socket))
 
-    async def _hear(self, socket: ClientConnection) -> None:
+    async def _receive(self, socket: ClientConnection) -> None:
         async for text in socket:
             frame = _read(text)
             for task in tasks_in(frame):
@@ -90,7 +90,7 @@ class Listener:
         raise Dropped
 
     async def _sync(self, socket: ClientConnection) -> None:
-        """Ask for what is newer than known, and for what was created since the last sync began."""
+        """Request newer versions of known tasks, and tasks created since the last sync began."""
         newest = max(self.tasks, default=self.since)
         known = {
             task_id: update.version for task_id, update in self.tasks.items() if update.status != "succeeded"
@@ -122,7 +122,7 @@ class Listener:
 
 
 def _read(text: str | bytes) -> Mapping[str, Any]:
-    """A frame. Raises: Dropped when the gateway says, in its own words, that a function failed."""
+    """The frame in a text. Raises: Dropped for the gateway's own message that a function failed."""
     try:
         frame = json.loads(text)
     except ValueError:
@@ -133,7 +133,7 @@ def _read(text: str | bytes) -> Mapping[str, Any]:
 
 
 class Listeners:
-    """Clients in a thread of their own."""
+    """Clients in their own thread."""
 
     def __init__(self, listeners: Sequence[Listener]) -> None:
         self.all = listeners
@@ -154,7 +154,7 @@ class Listeners:
 
     @property
     def alive(self) -> bool:
-        """Has no listener met what it should not have?"""
+        """Is every client without an unexpected error?"""
         return self._thread.is_alive()
 
     async def _run(self) -> None:
@@ -165,12 +165,12 @@ class Listeners:
         await asyncio.wait({over, *running}, return_when=asyncio.FIRST_COMPLETED)
         for task in running:
             task.cancel()
-        # A listener that ended by itself has met something that it should not.
+        # A listener that ended without being cancelled had an unexpected error.
         for outcome in await asyncio.gather(*running, return_exceptions=True):
             if not isinstance(outcome, asyncio.CancelledError):
                 raise RuntimeError("A listener broke.") from outcome
 
-    def calm(self) -> None:
-        """From now on let no client cut its connection."""
+    def stop_drops(self) -> None:
+        """Let no client drop its connection from now on."""
         for listener in self.all:
             listener.steady = True

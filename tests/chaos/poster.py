@@ -1,4 +1,4 @@
-"""Owners that post their orders, and post again what was not answered."""
+"""Posts orders, and posts again those without a response."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.chaos.stage import ChaosError
 
 THREADS: Final = 4
 PATIENCE_SECONDS: Final = 30.0
-#: This part of the posts with a key is sent twice although it was answered.
+#: The part of the posts with a key that is sent again after its response.
 _TWICE: Final = 0.02
 
 
 class Api:
-    """The HTTP API as one owner uses it. What gets no answer raises OSError or HTTPException."""
+    """The HTTP API for one owner. A request without a response raises OSError or HTTPException."""
 
     def __init__(self, url: str, token: str) -> None:
         self._place = urlsplit(url)
@@ -33,7 +33,7 @@ class Api:
     def call(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, Mapping[str, str], Any]:
-        """Status, headers, and the JSON of the answer (None when it is none)."""
+        """Status, headers and JSON of the response (None if it is not JSON)."""
         data = None if body is None else json.dumps(body)
         with closing(HTTPConnection(self._place.netloc, timeout=PATIENCE_SECONDS)) as server:
             server.request(method, self._place.path + path, data, {**self._headers, **(headers or {})})
@@ -46,14 +46,14 @@ class Api:
 
 
 class Poster:
-    """Posts orders side by side until each is accepted."""
+    """Posts orders in parallel until each is accepted."""
 
     def __init__(self, apis: Mapping[str, Api], posts: Iterable[list[Order]], random: Random) -> None:
         self.accepted: dict[str, Order] = {}  #: by task id
         self.answers: Counter[str] = Counter()  #: statuses, and `none`
-        self.by_key: dict[str, set[str]] = {}  #: the ids that each Idempotency-Key was answered with
-        self.broken: list[str] = []  #: what was said with a status of 500
-        self.refused: list[str] = []  #: answers that no repeat can help
+        self.by_key: dict[str, set[str]] = {}  #: task ids in the responses, by Idempotency-Key
+        self.broken: list[str] = []  #: bodies of responses 500
+        self.refused: list[str] = []  #: responses for which a repeat is useless
         self._apis = apis
         self._posts: SimpleQueue[list[Order]] = SimpleQueue()
         for post in posts:
@@ -88,7 +88,7 @@ class Poster:
                 post = self._single(post[0]) if post[0].key else self._batch(post)
 
     def _single(self, order: Order) -> list[Order]:
-        """Post an order under its key; what is to be posted again."""
+        """Post an order under its key. Returns what must be posted again."""
         status, headers, task = self._call(
             order.owner, "/tasks", order.body, {"Idempotency-Key": str(order.key)}
         )
@@ -102,7 +102,7 @@ class Poster:
         return [order] if repeat else []
 
     def _batch(self, orders: list[Order]) -> list[Order]:
-        """Post orders in one batch; those that are to be posted again."""
+        """Post orders in one batch. Returns those that must be posted again."""
         body = {"tasks": [order.body for order in orders]}
         status, headers, answer = self._call(orders[0].owner, "/tasks/batch", body, {})
         if status != 207:
@@ -133,7 +133,7 @@ class Poster:
     def _again(
         self, orders: list[Order], status: int, headers: Mapping[str, str], answer: Any
     ) -> list[Order]:
-        """Wait as long as the answer asks for; what no repeat can help is noted."""
+        """Wait as the response demands. Returns the orders, or [] if a repeat is useless."""
         if status == 429:
             self._stop.wait(float(headers.get("Retry-After", 1)))
         elif status == 0 or status >= 500:
@@ -146,9 +146,9 @@ class Poster:
 
 
 def redrive(api: Api, task_id: str, seconds: float) -> bool:
-    """Retry a failed task once, whatever happens to the request; False when it had not failed.
+    """Retry a failed task exactly once. Returns False if it had not failed.
 
-    Raises: ChaosError when there is no answer for so long.
+    Raises: ChaosError when no response comes within `seconds`.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -162,4 +162,4 @@ def redrive(api: Api, task_id: str, seconds: float) -> bool:
                 api.call("POST", f"/tasks/{task_id}/retry")
         except (OSError, HTTPException):
             continue
-    raise ChaosError(f"Nobody answers a retry of {task_id}.")
+    raise ChaosError(f"No response to a retry of {task_id}.")

@@ -1,4 +1,4 @@
-"""Where the http.request tasks of a run arrive: it answers by path, and counts by webhook-id."""
+"""The HTTP server that http.request tasks call. It counts requests by webhook-id."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ class Sink(HttpServer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: Counter[str] = Counter()  #: requests by webhook-id
-        self.served: Counter[str] = Counter()  #: those that were answered 200
+        self.calls: Counter[str] = Counter()  #: by webhook-id
+        self.served: Counter[str] = Counter()  #: responses 200, by webhook-id
 
     def take(self, received: Received) -> Answer:
         webhook = received.headers.get("webhook-id", "")
         with self._lock:
-            self.asked[webhook] += 1
+            self.calls[webhook] += 1
             if received.path == GONE:
                 return Answer(404)
-            if received.path == FLAKY and self.asked[webhook] == 1:
+            if received.path == FLAKY and self.calls[webhook] == 1:
                 return Answer(503, headers={"retry-after": "1"})
             self.served[webhook] += 1
             return Answer(200, b"fine")

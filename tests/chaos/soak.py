@@ -1,4 +1,4 @@
-"""Soak: steady load for a long time, while the memory of every worker is watched."""
+"""Soak: a steady load for a long time. Measures the memory of every worker."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from tests.chaos.history import History
 from tests.chaos.listeners import Listener, Listeners
 from tests.chaos.orders import OWNERS, draw_orders
 from tests.chaos.poster import Api
+from tests.chaos.report import Report
 from tests.chaos.sink import Sink
 from tests.chaos.stage import Stage, await_true
 from tests.chaos.stored import due_rows, stored_tasks
-from tests.chaos.table import show
 
 TASKS_PER_SECOND: Final = 4.0
 SAMPLE_SECONDS: Final = 5.0
-#: A worker loads what it needs in its first calls: this part of its life says nothing about leaks.
+#: A worker loads modules in its first calls. This part of its samples is left out.
 _WARM_UP: Final = 1 / 3
-#: The course of a worker's memory is shown in so many levels.
+#: The number of levels that show the course of a worker's memory.
 _LEVELS: Final = 5
-#: With fewer samples than this after that, nothing is said about a worker.
+#: A worker with fewer samples after the warm-up is left out.
 _LEAST: Final = 20
-#: More than this in an hour is no flat line: a worker of 1 GB would last less than four days.
+#: A larger growth is not flat: a worker of 1 GB would last less than four days.
 LIMIT_MIB_PER_HOUR: Final = 10.0
 REST_SECONDS: Final = 150.0
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
@@ -48,21 +48,21 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """How the memory of one function's workers went."""
+    """The memory of one function's workers."""
 
     function: str
-    workers: int  #: that lived long enough to say something
+    workers: int  #: with enough samples
     course: Sequence[float]  #: MiB from the warm-up to the end, of the worker that grew most
     slope: float  #: MiB an hour, of the same worker
 
     @property
     def flat(self) -> bool:
-        """Is it no leak?"""
+        """Is there no leak?"""
         return self.slope <= LIMIT_MIB_PER_HOUR
 
 
 def slope(samples: Sequence[Sample]) -> float:
-    """MiB an hour: the median slope of pairs half a series apart, which no single step can bend."""
+    """MiB an hour: the median slope of pairs half a series apart. One step does not change it."""
     half = len(samples) // 2
     pairs = zip(samples, samples[half:], strict=False)
     return 3600 * statistics.median((late.mib - early.mib) / (late.at - early.at) for early, late in pairs)
@@ -94,8 +94,9 @@ def _course(samples: Sequence[Sample]) -> list[float]:
 class Soak:
     """One run."""
 
-    def __init__(self, stage: Stage, seed: int, minutes: float, sink: Sink) -> None:
+    def __init__(self, stage: Stage, sink: Sink, report: Report, *, seed: int, minutes: float) -> None:
         self._stage = stage
+        self._report = report
         self._random = Random(seed)
         self._seconds = minutes * 60
         count = int(self._seconds * TASKS_PER_SECOND)
@@ -117,11 +118,11 @@ class Soak:
             ]
         )
         self._memory: defaultdict[tuple[str, int], list[Sample]] = defaultdict(list)
-        self._answers: Counter[int] = Counter()
+        self._statuses: Counter[int] = Counter()
         self._over = threading.Event()
 
     def run(self) -> int:
-        """How many lines are not flat, and how many tasks are left."""
+        """Run it. Returns the number of problems: lines not flat, tasks left, functions not measured."""
         began = time.monotonic()
         sampling = threading.Thread(target=self._sample)
         with self._listeners:
@@ -131,15 +132,16 @@ class Soak:
             finally:
                 self._over.set()
                 sampling.join()
-            self._listeners.calm()
+            self._listeners.stop_drops()
             rests = await_true(lambda: due_rows(self._stage) == 0, REST_SECONDS, 1)
         lines, due = lines_of(self._memory), due_rows(self._stage)
         self._show(lines, due)
-        silent = {"api", "run_tasks", "run_long_tasks", "push_updates"} - {line.function for line in lines}
-        return sum(not line.flat for line in lines) + due + (not rests) + len(silent)
+        measured = {line.function for line in lines}
+        unmeasured = {"api", "run_tasks", "run_long_tasks", "push_updates"} - measured
+        return sum(not line.flat for line in lines) + due + (not rests) + len(unmeasured)
 
     def _load(self, began: float) -> None:
-        """Post at an even pace, and read as people do."""
+        """Post at an even pace, and read lists and stats."""
         for number, order in enumerate(self._orders):
             self._over.wait(began + number / TASKS_PER_SECOND - time.monotonic())
             if time.monotonic() - began > self._seconds:
@@ -156,9 +158,9 @@ class Soak:
 
     def _call(self, call: Callable[[], tuple[int, object, object]]) -> None:
         try:
-            self._answers[call()[0]] += 1
+            self._statuses[call()[0]] += 1
         except (OSError, HTTPException):
-            self._answers[0] += 1
+            self._statuses[0] += 1
 
     def _sample(self) -> None:
         while not self._over.wait(SAMPLE_SECONDS):
@@ -171,11 +173,13 @@ class Soak:
 
     def _show(self, lines: Sequence[Line], due: int) -> None:
         stored = stored_tasks(self._stage).values()
-        show(
+        self._report.show(
             f"Soak: {self._seconds / 60:.0f} minutes, {len(stored)} tasks, "
             f"{len(stored) / self._seconds:.1f} a second",
             {
-                "answers": ", ".join(f"{status} {count}" for status, count in sorted(self._answers.items())),
+                "responses": ", ".join(
+                    f"{status} {count}" for status, count in sorted(self._statuses.items())
+                ),
                 "ended": ", ".join(
                     f"{status} {count}"
                     for status, count in sorted(Counter(task.status.value for task in stored).items())
@@ -183,7 +187,7 @@ class Soak:
                 "rows left in the due index": due,
             },
         )
-        show(
+        self._report.show(
             "Memory of the worker of each function that grew most, after its warm-up",
             {
                 line.function: f"{'  '.join(f'{mib:.1f}' for mib in line.course)} MiB  "
@@ -193,7 +197,7 @@ class Soak:
         )
 
 
-def soak(stage: Stage, seed: int, minutes: float) -> int:
-    """Run it on a stage; how much was not as it should be."""
+def soak(stage: Stage, report: Report, *, seed: int, minutes: float) -> int:
+    """Run it on a stage. Returns the number of problems."""
     with Sink() as sink:
-        return Soak(stage, seed, minutes, sink).run()
+        return Soak(stage, sink, report, seed=seed, minutes=minutes).run()

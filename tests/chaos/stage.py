@@ -1,4 +1,4 @@
-"""A local stage of its own, to be broken: on a free port, with its data in a directory of its own."""
+"""A local stage to be broken: on a free port, with its data in its own directory."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from local.stage import PREFIX, Endpoints, LocalStage
 from tests.support.emulators import free_port, process_id
 
 ROOT: Final = Path(__file__).parents[2]
-#: A message that a killed worker held comes back within the minute, not within twelve.
+#: The message of a killed worker returns within a minute, not within twelve.
 VISIBILITY_SECONDS: Final = {"fast": 30, "long": 30, "dead-letters": 60}
-#: What the emulator must have saved when it was stopped, or what comes after is about another world.
+#: The emulator must save these when it stops. Else the run continues with other data.
 _SAVED: Final = ("dynamodb", "sqs", "sns", "lambda")
-#: The directory in which the emulator unpacks a function's code, and runs it from.
+#: The directory into which the emulator unpacks a function's code.
 _CODE: Final = re.compile(rf"/ministack-lambda-{PREFIX}-?(?P<function>\w*)-[a-z0-9_]{{8}}/_worker\.py")
-_pause: Final = threading.Event()  # never set: waiting for it is the pause between two looks
+_pause: Final = threading.Event()  # never set: waiting for it is the pause between two polls
 
 
 class ChaosError(Exception):
-    """The run cannot go on, and says nothing about the service; the message says why."""
+    """The run cannot go on, for a reason outside the service. The message has the reason."""
 
 
-def await_true(look: Callable[[], object], seconds: float, every_seconds: float = 0.5) -> bool:
-    """True as soon as `look` answers something true; False when it has not within `seconds`."""
+def await_true(condition: Callable[[], object], seconds: float, every_seconds: float = 0.5) -> bool:
+    """Poll `condition`. Returns True when it is true, False if that takes longer than `seconds`."""
     deadline = time.monotonic() + seconds
-    while not look():
+    while not condition():
         if time.monotonic() > deadline:
             return False
         _pause.wait(every_seconds)
@@ -46,7 +46,7 @@ def await_true(look: Callable[[], object], seconds: float, every_seconds: float 
 
 
 class Stage:
-    """The service as `make up` brings it up, with short leases, so that what breaks heals within a run."""
+    """The service as `make up` starts it, with short leases, so that it recovers within a run."""
 
     def __init__(self, home: Path, **environment: str) -> None:
         port = free_port()
@@ -76,15 +76,15 @@ class Stage:
         self._emulator.stop()
 
     def restart(self) -> float:
-        """Stop the emulated AWS with all that runs on it, and start it again; the seconds without it.
+        """Stop the emulated AWS and all functions, and start it again. Returns the seconds without it.
 
-        Raises: ChaosError when it did not save what it held.
+        Raises: ChaosError when it did not save its data.
         """
         stopped, began = time.time(), time.monotonic()
         self._emulator.stop()
         lost = [name for name in _SAVED if not self._is_saved(name, stopped)]
         if lost:
-            raise ChaosError(f"The emulator was stopped and did not save {', '.join(lost)}.")
+            raise ChaosError(f"The emulator stopped and did not save {', '.join(lost)}.")
         self._emulator.start()
         self._bring_up()
         self._stage.sweep()
@@ -102,14 +102,14 @@ class Stage:
                 QueueUrl=self.queue_url(name), Attributes={"VisibilityTimeout": str(seconds)}
             )
 
-    # --- What is in it ----------------------------------------------------------------------------
+    # --- Access ----------------------------------------------------------------------------------
 
     def token(self, owner: str) -> str:
-        """A token that allows everything to `owner`."""
+        """A token of `owner` with all scopes."""
         return self._stage.token(owner, tuple(Scope))
 
     def client(self, name: str) -> Any:
-        """A client of an AWS service underneath."""
+        """A client of an emulated AWS service."""
         return self._emulator.client(name)
 
     def queue_url(self, name: str) -> str:
@@ -117,7 +117,7 @@ class Stage:
         return str(self.client("sqs").get_queue_url(QueueName=f"{PREFIX}-{name}")["QueueUrl"])
 
     def messages(self, *names: str) -> int:
-        """How many messages lie in these queues, visible or not."""
+        """The number of messages in these queues, visible or not."""
         kinds = ["", "NotVisible", "Delayed"]
         attributes = [f"ApproximateNumberOfMessages{kind}" for kind in kinds]
         sqs = self.client("sqs")
@@ -130,7 +130,7 @@ class Stage:
         )
 
     def watch_dead_letters(self) -> None:
-        """Run the monitor now, instead of within five minutes."""
+        """Invoke the monitor now. Its schedule is five minutes."""
         event = {"version": "0", "account": "", "region": "", "detail": {}, "resources": []}
         event |= {"detail-type": "Scheduled Event", "source": "aws.events", "time": "", "id": "chaos"}
         answer = self._emulator.client("lambda", read_timeout_seconds=300).invoke(
@@ -142,7 +142,7 @@ class Stage:
     # --- Its processes ----------------------------------------------------------------------------
 
     def workers(self) -> dict[str, list[int]]:
-        """The processes that the emulator runs functions in, by the function's name (`api` for the API)."""
+        """The process ids of the functions' workers, by function name (`api` for the API)."""
         found: defaultdict[str, list[int]] = defaultdict(list)
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit():
@@ -154,7 +154,7 @@ class Stage:
         return dict(found)
 
     def kill(self, pid: int) -> bool:
-        """End a worker with -9; False when it is none of ours any more."""
+        """Kill a worker. Returns False if the process is not a worker of this stage any more."""
         if not any(pid in pids for pids in self.workers().values()):
             return False
         with suppress(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""The tasks table as it is, read from underneath."""
+"""The contents of the tasks table, read directly."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ TABLE = f"{PREFIX}-tasks"
 
 
 def stored_tasks(stage: Stage) -> dict[str, Task]:
-    """Every task, by id, without the two that the stage's own probe made."""
+    """Every task, by id, without the two of the stage's smoke test."""
     pages = _pages(stage, "scan", TableName=TABLE, ConsistentRead=True)
     tasks = (from_row(row) for page in pages for row in page["Items"] if is_task_row(row))
     return {task.id: task for task in tasks if task.tags}
 
 
 def due_rows(stage: Stage) -> int:
-    """How many rows are in the due index."""
+    """The number of rows in the due index."""
     return sum(
         page["Count"] for page in _pages(stage, "scan", TableName=TABLE, IndexName="due", Select="COUNT")
     )

@@ -35,7 +35,7 @@ class TestSomebodyWasFaster:
         self._sweep(kit, handlers, 120, lambda: self._renew(kit, row(kit, task["id"])))
         assert kit.get(task["id"])["status"] == "running"
 
-    def test_a_success(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_a_run_that_stopped(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         task = kit.create("test.fast")
         other = kit.new_services()
         kill_worker(kit, task)

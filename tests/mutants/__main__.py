@@ -1,9 +1,9 @@
-"""Take each guard away in turn, and see who notices: `python -m tests.mutants [--whole] [PATTERN OF GUARDS]`.
+"""Remove each guard in turn, and check that a test fails: `python -m tests.mutants [--whole] [PATTERN]`.
 
-Each mutant is a copy of the tree without one guard. On it run those two tests that noticed the last time, one
-of the simulation and one of the others. Where neither notices it any more, and for a new mutant, the simulation
-and the tests run each until something fails; with --whole they always do. A mutant that nobody notices makes this
-end with 1. What was seen is written into the table of docs/reliability.md.
+Each mutant is a copy of the tree without one guard. On it run the two tests that noticed it the last
+time: one of the simulation, one other. If neither fails, and for a new mutant, the simulation and the
+other tests run until one of each fails; with --whole they always do. Returns 1 if no test notices a
+mutant. The result is written to docs/reports/mutants.md.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.mutants.mutant import ROOT, Mutant
+from tests.mutants.mutant import ROOT, Mutant, find_markers
 from tests.mutants.table import MUTANTS
+from tests.support.reports import read_section, write_section
 
-REPORT = ROOT / "docs" / "reliability.md"
-TABLE = re.compile(r"(?<=<!-- mutants -->\n).*(?=<!-- /mutants -->)", re.DOTALL)
-SIMULATION = tuple(f"tests/simulation/test_{name}.py" for name in ("storms", "crashes", "faults"))
-#: The tests that speak about the core, in the order in which they find most.
+MARKERS = find_markers()
+SIMULATION = tuple(f"tests/simulation/test_{name}.py" for name in ("random_faults", "crashes", "faults"))
+#: The tests of the core. Those that find most come first.
 TESTS = tuple(
     f"tests/{name}.py"
     for name in (
@@ -58,17 +58,17 @@ TESTS = tuple(
         "functional/test_websocket",
     )
 )
-#: A mutant that neither ends nor fails within this is noticed, too; a busy machine must not look like one.
+#: A mutant whose tests do not end within this is noticed. A busy machine must not look like one.
 SECONDS = 3600
 _FAILED = re.compile(r"^(?:FAILED|ERROR) \S*?(\w+)\.py(?:::(.+?))?(?: - .*)?$", re.MULTILINE)
-#: What the option -k of pytest takes for a part of a test's name.
+#: The parts of a test's name that pytest's option -k accepts.
 _PART = re.compile(r"[\w\[\]:+./-]+")
-NO = "no"  #: this side does not notice
+NO = "no"  #: no test of this side notices
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Who noticed a mutant."""
+    """The tests that noticed a mutant."""
 
     mutant: Mutant
     simulation: str  #: the first test that failed, or NO
@@ -76,30 +76,30 @@ class Verdict:
 
     @property
     def noticed(self) -> bool:
-        """Did anybody?"""
+        """Did a test fail?"""
         return (self.simulation, self.tests) != (NO, NO)
 
     @property
     def row(self) -> str:
-        """Its row of the table."""
-        cells = (self.mutant.guard, self.mutant.happens, self.simulation, self.tests)
+        """Its row of the report."""
+        cells = (f"`{self.mutant.guard}`", self.simulation, self.tests)
         return "| " + " | ".join(cells) + " |"
 
 
 def main() -> int:
-    """Try the mutants whose guard fits the pattern; 1 when one of them is not noticed."""
+    """Try the mutants whose guard matches the pattern. Returns 1 if one of them is not noticed."""
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
-    parser.add_argument("--whole", action="store_true", help="do not begin with what noticed the last time")
-    parser.add_argument("pattern", nargs="?", default="")
-    wanted = parser.parse_args()
-    began, last = time.monotonic(), {} if wanted.whole else _last()
-    chosen = [mutant for mutant in MUTANTS if re.search(wanted.pattern, mutant.guard)]
+    parser.add_argument("--whole", action="store_true", help="do not start with the tests of the last time")
+    parser.add_argument("pattern", nargs="?", default="", help="part of a guard's name")
+    options = parser.parse_args()
+    began, last = time.monotonic(), {} if options.whole else _last()
+    chosen = [mutant for mutant in MUTANTS if re.search(options.pattern, mutant.guard)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         verdicts = []
         for verdict in pool.map(lambda mutant: _try(mutant, last.get(mutant.guard)), chosen):
             verdicts.append(verdict)
-            _write(verdicts)  # now and then somebody stops this
+            _write(verdicts)  # each time, in case this is stopped
             print("red  " if verdict.noticed else "GREEN", verdict.row, flush=True)
     green = sum(not verdict.noticed for verdict in verdicts)
     print(f"{len(verdicts)} mutants, {green} not noticed, {time.monotonic() - began:.0f} s")
@@ -107,9 +107,9 @@ def main() -> int:
 
 
 def _last() -> dict[str, tuple[str, str]]:
-    """Who noticed the last time, of the simulation and of the tests, by guard."""
-    rows = [line.strip("| ").split(" | ") for line in TABLE.findall(REPORT.read_text())[0].splitlines()[2:]]
-    return {guard: (simulation, tests) for guard, _, simulation, tests in rows}
+    """The tests that noticed the last time, of the simulation and the others, by guard."""
+    rows = [line.strip("| ").split(" | ") for line in read_section("mutants", "mutants").splitlines()[2:]]
+    return {guard.strip("`"): (simulation, tests) for guard, simulation, tests in rows}
 
 
 def _try(mutant: Mutant, last: tuple[str, str] | None) -> Verdict:
@@ -118,7 +118,9 @@ def _try(mutant: Mutant, last: tuple[str, str] | None) -> Verdict:
         for name in _files():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, tree / name)
-        (tree / mutant.file).write_text(mutant.applied((ROOT / mutant.file).read_text()))
+        file = MARKERS[mutant.guard][0].file
+        lines = mutant.applied((ROOT / file).read_text().splitlines(), MARKERS[mutant.guard])
+        (tree / file).write_text("\n".join(lines) + "\n")
         if last is not None:
             failed = _failures(tree, [name.strip("`") for name in last if name != NO])
             if failed:
@@ -133,12 +135,12 @@ def _files() -> list[str]:
 
 
 def _first_failure(tree: Path, paths: tuple[str, ...]) -> str:
-    """The first test that fails in a tree, as the table names it; NO when all pass."""
+    """The first test that fails in a tree, as the report names it, or NO."""
     return next(iter(_run(tree, ["-x", *paths])), NO)
 
 
 def _failures(tree: Path, names: list[str]) -> list[str]:
-    """Those of some tests that fail in a tree."""
+    """Those of the named tests that fail in a tree."""
     functions = [name.partition("[")[0] for name in names]
     files = [
         path
@@ -150,12 +152,12 @@ def _failures(tree: Path, names: list[str]) -> list[str]:
 
 
 def _run(tree: Path, arguments: list[str]) -> list[str]:
-    """Run tests in a tree; those that fail, as the table names them. Raises: RuntimeError."""
+    """Run tests in a tree. Returns the failed ones, as the report names them. Raises: RuntimeError."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=no", *arguments]
     try:
         done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        return ["it does not end"]
+        return ["`the tests do not end`"]
     found = _FAILED.findall(done.stdout)
     if done.returncode not in (0, 5) and not found:
         raise RuntimeError(f"{' '.join(command)} in {tree}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
@@ -163,13 +165,12 @@ def _run(tree: Path, arguments: list[str]) -> list[str]:
 
 
 def _write(verdicts: list[Verdict]) -> None:
-    """Put the rows of what was tried into the table; the others stay."""
-    report = REPORT.read_text()
-    old = {row.split(" | ")[0][2:]: row for row in TABLE.findall(report)[0].splitlines()[2:]}
+    """Write the rows of what was tried. The others stay."""
+    old = {guard: f"| `{guard}` | {' | '.join(tests)} |" for guard, tests in _last().items()}
     rows = {**old, **{verdict.mutant.guard: verdict.row for verdict in verdicts}}
-    head = "| without | happens | the simulation notices by | the tests notice by |\n|---|---|---|---|\n"
-    table = head + "".join(f"{rows[mutant.guard]}\n" for mutant in MUTANTS if mutant.guard in rows)
-    REPORT.write_text(TABLE.sub(lambda _: table, report))
+    head = ["| guard | noticed by the simulation | noticed by another test |", "|---|---|---|"]
+    table = [rows[mutant.guard] for mutant in MUTANTS if mutant.guard in rows]
+    write_section("mutants", "mutants", head + table)
 
 
 if __name__ == "__main__":

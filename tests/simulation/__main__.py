@@ -1,10 +1,10 @@
-"""Simulate at length, or show one run.
+"""Simulate at length, or replay one run.
 
-python -m tests.simulation all [--minutes 12]            a crash at each call, storms, other faults, storms
-python -m tests.simulation points [NAME ...]             each fault at each call of some scenarios, also
-                                                         where the world is that of another point
-python -m tests.simulation storms FIRST COUNT            storms of some seeds
-python -m tests.simulation replay NAME SEED [POINT ...]  one run, with everything that happened in it
+python -m tests.simulation all [--minutes 12]            a crash at each call, random faults, other faults
+python -m tests.simulation points [NAME ...]             each fault at each call of these scenarios
+python -m tests.simulation random FIRST COUNT            random faults, by seed
+python -m tests.simulation list                          writes the scenarios into docs/reports/simulation.md
+python -m tests.simulation replay NAME SEED [POINT ...]  one run, with a trace of its events
 """
 
 from __future__ import annotations
@@ -22,24 +22,38 @@ for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "STAGE"):
     os.environ.pop(name, None)
 
 from tests.simulation import runs  # noqa: E402 - the environment comes first
-from tests.simulation.crowd import Job, points_of, simulate, storms  # noqa: E402
+from tests.simulation.parallel_runs import Job, points_of, random_jobs, simulate  # noqa: E402
 from tests.simulation.plans import Point  # noqa: E402
-from tests.simulation.scenarios import SCENARIOS  # noqa: E402
+from tests.simulation.scenarios import RANDOM, SCENARIOS  # noqa: E402
 from tests.simulation.world import stage  # noqa: E402
+from tests.support.reports import write_section  # noqa: E402
 
 
 def main() -> int:
-    """Do what the command line asks for; 1 when a promise was broken."""
+    """Run the command line. Returns 1 when a promise was broken."""
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
-    parser.add_argument("mode", choices=("all", "points", "storms", "replay"))
+    parser.add_argument("mode", choices=("all", "points", "random", "list", "replay"))
     parser.add_argument("arguments", nargs="*")
     parser.add_argument("--minutes", type=float, default=12)
     parser.add_argument("--processes", type=int, default=os.cpu_count())
-    wanted = parser.parse_args()
-    if wanted.mode == "replay":
-        return _replay(*wanted.arguments)
-    return simulate(_jobs(wanted.mode, wanted.arguments), wanted.minutes * 60, wanted.processes)
+    options = parser.parse_args()
+    if options.mode == "replay":
+        return _replay(*options.arguments)
+    if options.mode in ("all", "list"):
+        _list_scenarios()
+    if options.mode == "list":
+        return 0
+    tally = simulate(_jobs(options.mode, options.arguments), options.minutes * 60, options.processes)
+    if options.mode == "all":
+        write_section("simulation", "run", [f"    {tally}"])
+    return int(tally.broken > 0)
+
+
+def _list_scenarios() -> None:
+    scripts = {name: str(each.script.__doc__) for name, each in {**SCENARIOS, **RANDOM}.items()}
+    rows = [f"| `{name}` | {text.splitlines()[0]} |" for name, text in scripts.items()]
+    write_section("simulation", "scenarios", ["| scenario | |", "|---|---|", *rows])
 
 
 def _replay(name: str, seed: str, *points: str) -> int:
@@ -51,20 +65,20 @@ def _replay(name: str, seed: str, *points: str) -> int:
 
 
 def _jobs(mode: str, arguments: list[str]) -> Iterator[Job]:
-    if mode == "storms":
+    if mode == "random":
         first, count = map(int, arguments)
-        yield from storms(first, count)
+        yield from random_jobs(first, count)
         return
     names = arguments or list(SCENARIOS)
     distinct = mode == "all"
     yield from chain.from_iterable(points_of(name, runs.CRASHES, distinct=distinct) for name in names)
-    print("All crash points are given out.", flush=True)
+    print("All crash points are queued.", flush=True)
     if mode == "all":
-        yield from storms(0, 100)
+        yield from random_jobs(0, 100)
     yield from chain.from_iterable(points_of(name, runs.OTHERS, distinct=distinct) for name in names)
-    print("All faults are given out.", flush=True)
+    print("All faults are queued.", flush=True)
     if mode == "all":
-        yield from storms(100, 10**9)
+        yield from random_jobs(100, 10**9)
 
 
 if __name__ == "__main__":

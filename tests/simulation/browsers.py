@@ -1,4 +1,4 @@
-"""Clients that connect, drop, reconnect and sync, and the gateway between them and the service."""
+"""WebSocket clients that connect, drop, reconnect and sync, and the gateway that serves them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.simulation.queues import SECOND
 from tests.simulation.scheduler import Scheduler
 from tests.support.aws_requests import Asked
 
-#: A client that hears nothing for this long asks again.
+#: A client that gets no response for this long sends its request again.
 PATIENCE = 40 * SECOND
-#: API Gateway cuts every connection after two hours.
+#: API Gateway closes every connection after two hours.
 LONGEST = 7200 * SECOND
 
 
 class Gateway:
-    """API Gateway's WebSocket API: it holds the connections."""
+    """API Gateway's WebSocket API. It holds the connections."""
 
     def __init__(self, scheduler: Scheduler, functions: Functions, chance: Callable[[str], int]) -> None:
         self._browsers: dict[str, Browser] = {}
@@ -30,13 +30,13 @@ class Gateway:
         self._chance = chance
         self._count = 0
 
-    def answer(self, wanted: Asked) -> Response:
-        """Post to a connection, or cut it."""
-        connection = wanted.parameters["ConnectionId"]
+    def answer(self, request: Asked) -> Response:
+        """Post to a connection, or close it."""
+        connection = request.parameters["ConnectionId"]
         browser = self._browsers.get(connection)
         if browser is None:
             return failure(410, "GoneException", "apigatewaymanagementapi")
-        if wanted.operation == "DeleteConnection":
+        if request.operation == "DeleteConnection":
             self._cut(connection)
             return Response(204, b"")
         if self._chance("frame lost with its connection"):
@@ -44,12 +44,12 @@ class Gateway:
         else:
             delay = 5 + self._chance("frame late")
             self._scheduler.after(
-                delay, lambda: browser.hear(connection, json.loads(wanted.parameters["Data"]))
+                delay, lambda: browser.receive(connection, json.loads(request.parameters["Data"]))
             )
         return Response(200, b"")
 
     def open(self, browser: Browser) -> None:
-        """Let the service decide about a new connection."""
+        """Open a connection, if the service accepts it."""
         self._count += 1
         connection = f"c{self._count}"
         event = self._event("CONNECT", connection)
@@ -66,17 +66,17 @@ class Gateway:
 
         self._functions.invoke("websocket_connect", lambda context: app.connect(event, context), decided)
 
-    def say(self, connection: str, message: Any) -> None:
-        """A client sends a message."""
+    def send(self, connection: str, message: Any) -> None:
+        """Send a client's message to the service."""
         event = {**self._event("MESSAGE", connection), "body": json.dumps(message)}
         self._functions.invoke(
             "websocket_message", lambda context: app.message(event, context), lambda ended: None
         )
 
     def drop(self, connection: str) -> None:
-        """A client is gone; whether the service hears of it is a matter of luck."""
+        """Drop a connection. The plan decides whether the service gets a disconnect event."""
         self._cut(connection)
-        if not self._chance("disconnect unheard"):
+        if not self._chance("disconnect lost"):
             event = self._event("DISCONNECT", connection)
             self._functions.invoke(
                 "websocket_disconnect", lambda context: app.disconnect(event, context), lambda ended: None
@@ -102,7 +102,7 @@ class Gateway:
 
 
 class Browser:
-    """A client that keeps the highest version of each task; it lists and syncs whenever it has connected."""
+    """A client that keeps the highest version of each task. It lists and syncs after each connect."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class Browser:
         scheduler: Scheduler,
         gateway: Gateway,
         *,
-        ask: Callable[..., None],
+        list_tasks: Callable[..., None],
         token: str,
         **query: str,
     ) -> None:
@@ -118,17 +118,17 @@ class Browser:
         self.token = token
         self.query = query
         self.tasks: dict[str, dict[str, Any]] = {}
-        self.at_rest: dict[str, dict[str, Any]] = {}  #: what it saw when the world came to rest
+        self.at_rest: dict[str, dict[str, Any]] = {}  #: what it held when the world came to rest
         self.synced = False
-        self.subscribed: dict[str, bool] = {}  #: ids, and whether an answer came
+        self.subscribed: dict[str, bool] = {}  #: ids, and whether a response came
         self._connection: str | None = None
         self._waits = 0
         self._scheduler = scheduler
         self._gateway = gateway
-        self._ask = ask
+        self._list_tasks = list_tasks
 
     def connect(self) -> None:
-        """Open a connection; a lost one is opened again by itself."""
+        """Open a connection. A lost one is opened again automatically."""
         self._gateway.open(self)
 
     def drop(self) -> None:
@@ -137,37 +137,37 @@ class Browser:
             self._gateway.drop(self._connection)
 
     def subscribe(self, task_id: str) -> None:
-        """Watch one task, on this connection and on those that come after it."""
+        """Watch one task, on this connection and on later ones."""
         if task_id:
             self.subscribed[task_id] = False
-            self._ask_for(task_id)
+            self._request_task(task_id)
 
-    def _ask_for(self, task_id: str) -> None:
+    def _request_task(self, task_id: str) -> None:
         if self._connection is None or self.subscribed[task_id]:
             return
-        self._gateway.say(self._connection, {"action": "subscribe", "task_id": task_id})
-        self._scheduler.after(PATIENCE, lambda: self._ask_for(task_id))
+        self._gateway.send(self._connection, {"action": "subscribe", "task_id": task_id})
+        self._scheduler.after(PATIENCE, lambda: self._request_task(task_id))
 
     @property
     def settled(self) -> bool:
-        """Has everything that it asked for been answered?"""
+        """Has every request of this client been answered?"""
         return self.synced and all(self.subscribed.values())
 
     def opened(self, connection: str) -> None:
-        """The connection is there."""
+        """The connection is open."""
         self._connection = connection
         self._catch_up(connection)
         for task_id in self.subscribed:
-            self._ask_for(task_id)
+            self._request_task(task_id)
 
     def closed(self, connection: str) -> None:
-        """The connection is gone."""
+        """The connection is closed."""
         if self._connection == connection:
             self._connection, self.synced = None, False
             self.subscribed = dict.fromkeys(self.subscribed, False)
             self.connect()
 
-    def hear(self, connection: str, frame: dict[str, Any]) -> None:
+    def receive(self, connection: str, frame: dict[str, Any]) -> None:
         """A frame arrived."""
         if connection != self._connection:
             return
@@ -180,18 +180,18 @@ class Browser:
             self.synced = True
 
     def _catch_up(self, connection: str) -> None:
-        """List, then sync every id with its version (P5); start again when no answer comes."""
+        """List, then sync every id with its version. Start again when no response comes."""
         if connection != self._connection or self.synced:
             return
         self._scheduler.after(PATIENCE, lambda: self._catch_up(connection))
-        self._ask(lambda answer: self._sync(connection, answer))
+        self._list_tasks(lambda answer: self._sync(connection, answer))
 
     def _sync(self, connection: str, answer: tuple[int, Any] | None) -> None:
         if answer is None or answer[0] != 200 or connection != self._connection:
             return
         known = {task["id"]: 0 for task in answer[1]["tasks"]}
         known |= {task_id: task["version"] for task_id, task in self.tasks.items()}
-        self._gateway.say(connection, {"action": "sync", "tasks": known})
+        self._gateway.send(connection, {"action": "sync", "tasks": known})
 
 
 def _tasks(frame: dict[str, Any]) -> Iterator[dict[str, Any]]:

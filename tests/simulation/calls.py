@@ -1,8 +1,8 @@
-"""Everything that the handlers say to AWS: numbered, delayed, answered, and broken as a plan wants.
+"""The transport between the handlers and AWS: numbers, delays, answers and breaks each request.
 
-DynamoDB and SSM are moto; SQS, SNS and the WebSocket API are played by the simulation. It is the transport of
-the service's clients, behind all their code but what they send again, which a plan plays: a request whose
-answer was lost is sent twice, and a copy of it may come late.
+moto answers for DynamoDB and SSM; the simulation answers for SQS, SNS and the WebSocket API. The service's
+own clients run above this transport, but without their retries. A plan plays those: a request whose response
+was lost is sent twice, and a copy of it may arrive late.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ SOCKETS_URL = "https://sockets.example/test"
 
 
 class Fault(StrEnum):
-    """What can go wrong with one request."""
+    """A fault of one request."""
 
     CRASH_BEFORE = "crash before"  #: the process dies before it sends the request
-    CRASH_AFTER = "crash after"  #: the request is done, and the process dies before it hears so
+    CRASH_AFTER = "crash after"  #: the request is done, and it dies before the response arrives
     REFUSED = "refused"  #: AWS answers with a server error, after all retries
-    THROTTLED = "throttled"  #: AWS answers "later", after all retries
-    UNHEARD = "unheard"  #: the request is done, but the SDK gives up waiting for the answer
-    PARTLY = "partly"  #: every other statement of a batch is answered "later", the others are done
-    TWICE = "twice"  #: the answer is lost, and the SDK sends the request again
-    LATE_COPY = "late copy"  #: a copy of the request arrives once more, later
-    FROZEN = "frozen"  #: the process stands still for minutes before it sends the request
+    THROTTLED = "throttled"  #: AWS throttles, after all retries
+    NO_RESPONSE = "no response"  #: the request is done, but the SDK gives up waiting for the response
+    PARTLY = "partly"  #: every other statement of a batch is throttled, the others are done
+    TWICE = "twice"  #: the response is lost, and the SDK sends the request again
+    LATE_COPY = "late copy"  #: a copy of the request arrives later
+    FROZEN = "frozen"  #: the process is frozen for minutes before it sends the request
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,12 +53,12 @@ class Call:
 
     @property
     def reads(self) -> bool:
-        """Does it leave everything as it is?"""
+        """Does it change nothing?"""
         return self.operation.startswith(("Get", "Query", "BatchGet"))
 
     @property
     def batch(self) -> bool:
-        """Is it several writes, each of which may fail by itself?"""
+        """Does it hold several writes, each of which can fail alone?"""
         return self.operation == OPERATION
 
     @property
@@ -69,47 +69,47 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trouble:
-    """A fault, and how long it takes."""
+    """A fault and its duration."""
 
     fault: Fault
     milliseconds: int = 0
 
 
 class Plan(Protocol):
-    """Decides what goes wrong."""
+    """Decides which faults happen."""
 
     def trouble(self, call: Call) -> Trouble | None:
-        """What goes wrong with `call`, if anything."""
+        """The trouble of `call`, if any."""
 
     def latency(self) -> int:
-        """Milliseconds that a request, or its answer, is on its way."""
+        """Milliseconds that a request or its response takes."""
 
     def chance(self, name: str) -> int:
-        """Does this happen, and if so for how many milliseconds?"""
+        """Milliseconds for which the named event happens; 0 if it does not."""
 
 
 Played = Callable[[Asked], Response]
 
 
 class Calls:
-    """The one wire between all handlers and AWS."""
+    """The transport of all handlers."""
 
     def __init__(self, scheduler: Scheduler, plan: Plan, played: Mapping[str, Played]) -> None:
         self.made: list[Call] = []
         self.troubles: list[tuple[Call, Trouble]] = []
-        self.writer: str = ""  #: the process whose request is being done
+        self.writer: str = ""  #: the process whose request is running
         self.after_write: Callable[[], None] = lambda: None
         self.note: Callable[[str], None] = lambda line: None
-        self.copies = 0  #: requests that will arrive once more
+        self.copies = 0  #: late copies still to arrive
         self.plan = plan
         self._scheduler = scheduler
         self._played = played
         self._moto = Moto()
         self._transactions: dict[str, Response] = {}
-        self._answered: dict[str, Response] = {}  #: reads that need not be consistent, by what they asked
+        self._answered: dict[str, Response] = {}  #: responses to eventually consistent reads, by request
 
     def handle(self, request: Request) -> Response:
-        """Do one request of the fiber at hand; what AWS answers. Raises: Unreachable."""
+        """The response to one request of the current fiber. Raises: Unreachable."""
         fiber = self._scheduler.current
         assert fiber is not None, f"{request.url} outside of any process"
         call = self._call(request, fiber.process)
@@ -123,18 +123,18 @@ class Calls:
         self._scheduler.sleep(self.plan.latency())
         if trouble is not None and trouble.fault is Fault.CRASH_AFTER:
             self._scheduler.kill(fiber.process)
-        if trouble is not None and trouble.fault is Fault.UNHEARD:
+        if trouble is not None and trouble.fault is Fault.NO_RESPONSE:
             raise Unreachable(request.url)
         return answer
 
     def _call(self, request: Request, process: Process) -> Call:
-        found = asked(request)
+        parsed = asked(request)
         return Call(
             number=len(self.made),
             process=process.name,
             function=process.name.partition("/")[0],
-            service=found.service,
-            operation=found.operation,
+            service=parsed.service,
+            operation=parsed.operation,
             body=request.body.decode(),
         )
 
@@ -171,19 +171,19 @@ class Calls:
         self._do(call, request)
 
     def _do(self, call: Call, request: Request) -> Response:
-        """Let AWS act."""
+        """Send the request to moto or to the simulated service."""
         self.writer = call.process
         played = self._played.get(call.service)
         if played is not None:
             return played(asked(request))
-        wanted = json.loads(call.body)
-        token = wanted.get("ClientRequestToken") if "Transact" in call.operation else None
+        body = json.loads(call.body)
+        token = body.get("ClientRequestToken") if "Transact" in call.operation else None
         if token in self._transactions:
             return self._transactions[token]
-        eventual = call.operation in ("Query", "GetItem") and not wanted.get("ConsistentRead")
-        question = _question(wanted) if eventual else ""
+        eventual = call.operation in ("Query", "GetItem") and not body.get("ConsistentRead")
+        question = _question(body) if eventual else ""
         if question in self._answered and self.plan.chance("read old"):
-            self.note("    answered with what was")
+            self.note("    answered with an old read")
             return self._answered[question]
         answer = self._moto.send(request)
         if token is not None and answer.status == 200:
@@ -194,46 +194,46 @@ class Calls:
         return answer
 
 
-def _question(wanted: dict[str, Any]) -> str:
-    """What a read asks for, whenever it asks."""
-    values = dict(wanted.get("ExpressionAttributeValues", {}))
+def _question(body: dict[str, Any]) -> str:
+    """The same text for the same read, at any time."""
+    values = dict(body.get("ExpressionAttributeValues", {}))
     for name in (":now", ":moment"):
         values.pop(name, None)
-    return json.dumps({**wanted, "ExpressionAttributeValues": values}, sort_keys=True)
+    return json.dumps({**body, "ExpressionAttributeValues": values}, sort_keys=True)
 
 
 def answer_json(body: Any) -> Response:
-    """A good answer."""
+    """A response with status 200."""
     return Response(200, json.dumps(body).encode())
 
 
 def failure(status: int, code: str, service: str) -> Response:
-    """An error, in the words of a service."""
+    """An error response, in the format of a service."""
     if service == "sns":
         text = f"<ErrorResponse><Error><Code>{code}</Code><Message>played</Message></Error></ErrorResponse>"
         return Response(status, text.encode())
     return Response(status, json.dumps({"__type": code, "message": "played"}).encode())
 
 
-# --- The clients, made once for all worlds ---------------------------------------------------------
+# --- The clients, shared by all worlds -------------------------------------------------------------
 
 _open: list[Calls] = []
 
 
 def connect(calls: Calls) -> None:
-    """Let the clients speak through `calls` from now on."""
+    """Send all requests of the clients to `calls` from now on."""
     _open[:] = [calls]
 
 
 class _Open(OneByOne):
-    """Brings requests to the world that is open."""
+    """Sends requests to the current world."""
 
     def send(self, request: Request) -> Response:
-        """What its AWS answers."""
+        """The response of the current world."""
         return _open[0].handle(request)
 
 
 @cache
 def clients() -> Clients:
-    """Clients whose requests are handled by the world that is open. What they send again, a plan plays."""
+    """Clients without retries, whose requests go to the current world."""
     return Clients(ENVIRONMENT, transport=_Open(), attempts=1)

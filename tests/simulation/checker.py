@@ -1,4 +1,4 @@
-"""The promises about a whole run, looked at when the world has come to rest."""
+"""The promises about a whole run, checked when the world has come to rest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chalicelib.domain.timing import RESEND_LAST
 from chalicelib.domain.views import task_view
 from tests.simulation.calls import Fault
 from tests.simulation.functions import moment
-from tests.simulation.plans import Storm
+from tests.simulation.plans import RandomFaults
 from tests.simulation.users import Request
 from tests.simulation.work import BIG
 from tests.simulation.world import World
@@ -25,16 +25,16 @@ _ALERT_LINE = re.compile(r"^- (\S+) ", re.MULTILINE)
 
 
 def check(world: World) -> list[str]:
-    """Every promise that was broken."""
-    found = list(world.history.broken)
-    if not found:  # what was broken on the way explains what is wrong at the end
+    """All broken promises."""
+    broken = list(world.history.broken)
+    if not broken:  # a broken write explains what is wrong at the end
         for promise, violations in _PROMISES.items():
-            found += [f"{promise}: {violation}" for violation in violations(world)]
-    return found
+            broken += [f"{promise}: {violation}" for violation in violations(world)]
+    return broken
 
 
 def _accepted_ends(world: World) -> Iterator[str]:
-    """Nothing is gone but what its owner deleted, or whose retention ended."""
+    """Each accepted task ended, and is stored unless it was deleted or its retention ended."""
     removed = {change.old.id for change in world.history.changes if change.new is None and change.old}
     for task_id in world.user.accepted:
         if task_id not in world.history.rows and task_id not in removed:
@@ -45,7 +45,7 @@ def _accepted_ends(world: World) -> Iterator[str]:
 
 
 def _one_result(world: World) -> Iterator[str]:
-    """A result is what the run under the accepted lease returned, to the letter."""
+    """A stored result equals what the run under the accepted lease returned."""
     returned = {(step.task_id, step.lease) for step in world.work.steps if step.ended == "returned"}
     for row in world.history.rows.values():
         if row.status is not TaskStatus.SUCCEEDED:
@@ -62,7 +62,7 @@ def _one_result(world: World) -> Iterator[str]:
 
 
 def _ends_once(world: World) -> Iterator[str]:
-    """Each life has one end. A deleted task that a late copy of its POST stores again is another."""
+    """A task ends once between redrives. A deleted task stored again by a late copy counts as another."""
     stored_times: Counter[str] = Counter()
     ends: Counter[tuple[str, int, int]] = Counter()
     for change in world.history.changes:
@@ -71,45 +71,49 @@ def _ends_once(world: World) -> Iterator[str]:
             stored_times[new.id] += 1
         elif new is not None and old is not None and new.terminal and not old.terminal:
             ends[new.id, stored_times[new.id], new.redrive_count] += 1
-    yield from (f"{life} ended {count} times" for life, count in ends.items() if count > 1)
+    yield from (f"{key} ended {count} times" for key, count in ends.items() if count > 1)
 
 
-def _deaths(world: World) -> set[str]:
-    return {change.new.death for change in world.history.changes if change.dies and change.new is not None}
+def _dead_letter_keys(world: World) -> set[str]:
+    return {
+        change.new.death
+        for change in world.history.changes
+        if change.fails_for_good and change.new is not None
+    }
 
 
-def _deaths_are_told(world: World) -> Iterator[str]:
-    """Each death has one record and one alert; a repeat has the same key and a reason."""
-    deaths = _deaths(world)
-    told = Counter(key for _, text in world.alerts for key in _ALERT_LINE.findall(text))
+def _dead_letters_are_reported(world: World) -> Iterator[str]:
+    """Each failure for good has one record and one alert. A repeat has the same key and a cause."""
+    keys = _dead_letter_keys(world)
+    alerted = Counter(key for _, text in world.alerts for key in _ALERT_LINE.findall(text))
     records = world.history.records
     quarantined = {key for key, record in records.items() if record["kind"]["S"] == "quarantined"}
-    if deaths != set(world.history.records) - quarantined:
-        yield f"deaths {deaths} but records {set(world.history.records)}"
-    if deaths != set(told) - quarantined:
-        yield f"deaths {deaths} but alerts {set(told)}"
-    repeats = sum(told.values()) - len(told)
+    if keys != set(records) - quarantined:
+        yield f"dead letters {keys} but records {set(records)}"
+    if keys != set(alerted) - quarantined:
+        yield f"dead letters {keys} but alerts {set(alerted)}"
+    repeats = sum(alerted.values()) - len(alerted)
     disturbed = world.disturbed("watch_dead_letters")
     if repeats and not disturbed:
-        yield f"alerts are repeated without a reason: {told}"
+        yield f"alerts are repeated without a cause: {alerted}"
 
 
-def _garbage_is_told(world: World) -> Iterator[str]:
+def _unrecognized_are_kept(world: World) -> Iterator[str]:
     quarantined = [r for r in world.history.records.values() if r["kind"]["S"] == "quarantined"]
     kept = {record["message"]["S"] for record in quarantined}
-    yield from (f"{body!r} was not kept" for body in world.garbage if body not in kept)
+    yield from (f"{body!r} was not kept" for body in world.unrecognized if body not in kept)
 
 
 def _cancels_hold(world: World) -> Iterator[str]:
     for request in _answered(world, "cancel"):
-        task_id, life = request.answer["id"], request.answer["redrive_count"]
+        task_id, redrive_count = request.answer["id"], request.answer["redrive_count"]
         later = [
             change
             for change in world.history.changes
             if change.at > request.ended
             and change.new is not None
             and change.new.id == task_id
-            and change.new.redrive_count == life
+            and change.new.redrive_count == redrive_count
         ]
         if any(change.claims for change in later):
             yield f"an attempt of {task_id} started after its cancel"
@@ -119,13 +123,13 @@ def _cancels_hold(world: World) -> Iterator[str]:
 
 
 def _redrives_once(world: World) -> Iterator[str]:
-    """A request gives a task one more life, and so does a redrive."""
-    asked = Counter(each.path.split("/")[2] for each in world.api.requests if each.path.endswith("/retry"))
+    """A retry request and a bulk redrive each redrive a task at most once."""
+    retries = Counter(each.path.split("/")[2] for each in world.api.requests if each.path.endswith("/retry"))
     redrives = sum(row["action"]["S"] == "retry" for row in world.history.redrives.values())
     for row in world.history.rows.values():
-        if row.redrive_count > asked[row.id] + redrives:
-            lives = row.redrive_count + 1
-            yield f"{row.id} lives {lives} times: {asked[row.id]} retries, {redrives} redrives"
+        if row.redrive_count > retries[row.id] + redrives:
+            count = row.redrive_count
+            yield f"{row.id} has {count} redrives: {retries[row.id]} retries, {redrives} in bulk"
     for request in _answered(world, "retry"):
         row = world.history.rows.get(request.answer["id"])
         if row is not None and row.redrive_count == 0:
@@ -133,7 +137,7 @@ def _redrives_once(world: World) -> Iterator[str]:
 
 
 def _redrives_do_all(world: World) -> Iterator[str]:
-    """A redrive ends; one that is done has acted on all that were there for it when it began."""
+    """A bulk redrive ends. A completed one has changed all tasks that matched when it began."""
     for key, row in world.history.redrives.items():
         redrive = redrive_from_item(row)
         if redrive.running:
@@ -146,17 +150,17 @@ def _redrives_do_all(world: World) -> Iterator[str]:
         }
         for task in world.history.rows.values():
             if redrive.end <= task.id < redrive.start and redrive.matches(task) and task.id not in late:
-                yield f"{task.id} is left out by redrive {key}"
+                yield f"{task.id} is missing in redrive {key}"
 
 
 def _resumed_tasks_start(world: World) -> Iterator[str]:
-    """What waited for its type to be resumed starts soon; within the hour, if copies came late.
+    """After a resume, parked tasks start within 20 minutes; within an hour more if copies arrived late.
 
-    Soon is when the sweep looks again: somebody may have died after writing the row and before sending.
+    20 minutes, because a process may die after its write and before its send: the sweep then sends again.
     """
     crashes = (Fault.CRASH_BEFORE, Fault.CRASH_AFTER)
     only_crashes = all(trouble.fault in crashes for _, trouble in world.calls.troubles)
-    late = timedelta(0) if only_crashes and not isinstance(world.plan, Storm) else PARKED
+    late = timedelta(0) if only_crashes and not isinstance(world.plan, RandomFaults) else PARKED
     limit = RESEND_LAST + timedelta(minutes=5) + late
     for resumed_at, name in world.history.resumed:
         waited: dict[str, datetime] = {}
@@ -179,7 +183,7 @@ def _paused_again(world: World, name: str, since: datetime, until: datetime) -> 
 
 
 def _created_once(world: World) -> Iterator[str]:
-    """One task for each key, and one for each request without."""
+    """One task for each Idempotency-Key, and at most one for each POST without a key."""
     created = {change.new.id for change in world.history.changes if change.old is None and change.new}
     posts = [each for each in world.api.requests if each.method == "POST" and each.path == "/tasks"]
     keys = {each.key for each in posts if each.key is not None}
@@ -194,7 +198,7 @@ def _created_once(world: World) -> Iterator[str]:
 
 
 def _browsers_agree(world: World) -> Iterator[str]:
-    """But on a deleted task that a late copy of its POST stored again: its versions start anew."""
+    """Each client holds the stored version. Tasks that were stored twice are left out: versions restart."""
     stored_times = Counter(change.new.id for change in world.history.changes if change.new and not change.old)
     for browser in world.browsers:
         if world.stream.given_up:
@@ -210,14 +214,14 @@ def _browsers_agree(world: World) -> Iterator[str]:
 
 
 def _sends_little(world: World) -> Iterator[str]:
-    """A task is woken a bounded number of times for each start, and ever more rarely while nobody comes."""
+    """The number of messages of a task is bounded."""
     bodies = "".join(body for _, queue, body in world.sqs.sent if queue != "dead-letters")
     wakes = Counter(re.findall(r'"id":"([0-9a-f-]+)"', bodies))
     for row in world.history.rows.values():
         hours = world.scheduler.now / 3_600_000
         most = 8 + 4 * hours + 3 * row.lease + len(world.calls.troubles) + 4 * world.functions.crashed("run_")
         if wakes[row.id] > most:
-            yield f"{row.id} was woken {wakes[row.id]} times; {most:.0f} were to be expected"
+            yield f"{row.id} was woken {wakes[row.id]} times; at most {most:.0f} were expected"
 
 
 def _answered(world: World, verb: str) -> list[Request]:
@@ -225,21 +229,21 @@ def _answered(world: World, verb: str) -> list[Request]:
 
 
 def stored(world: World, task_id: str) -> Any:
-    """The task with its documents, as the tables hold it."""
+    """The stored task with its documents."""
     return world.read(task_id)
 
 
 _PROMISES: dict[str, Callable[[World], Iterator[str]]] = {
     "an accepted task ends": _accepted_ends,
     "a task has one result, of the run that held its lease": _one_result,
-    "a life ends once": _ends_once,
-    "a death leaves a record and an alert": _deaths_are_told,
-    "a message that is not ours is kept": _garbage_is_told,
+    "a task ends once between redrives": _ends_once,
+    "a failure for good leaves a record and an alert": _dead_letters_are_reported,
+    "an unrecognized message is kept": _unrecognized_are_kept,
     "an accepted cancel is final": _cancels_hold,
     "a retry is done once": _redrives_once,
-    "a redrive does all it is for": _redrives_do_all,
-    "what was parked goes on": _resumed_tasks_start,
+    "a bulk redrive changes all that match": _redrives_do_all,
+    "a parked task starts after the resume": _resumed_tasks_start,
     "a task is created once": _created_once,
-    "a client sees what is stored": _browsers_agree,
+    "a client holds what is stored": _browsers_agree,
     "nothing sends forever": _sends_little,
 }

@@ -1,4 +1,4 @@
-"""One stage for all worlds of a module."""
+"""One simulated stage for all worlds of a module."""
 
 from __future__ import annotations
 

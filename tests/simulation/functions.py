@@ -1,4 +1,4 @@
-"""Lambda, played: containers that serve one invocation at a time, each with a clock of its own."""
+"""Simulated Lambda: containers that serve one invocation at a time, each with its own clock."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _CONFIG = json.loads((Path(__file__).parents[2] / ".chalice" / "config.json").re
 
 
 def timeout_of(function: str) -> int:
-    """Milliseconds after which a function is killed, as the stages have it."""
+    """The timeout of a function in .chalice/config.json, in milliseconds."""
     own: dict[str, int] = _CONFIG["lambda_functions"].get(function, {})
     return int(own.get("lambda_timeout", _CONFIG["lambda_timeout"])) * SECOND
 
 
 def moment(now: int) -> datetime:
-    """A moment of the simulation as a time."""
+    """The UTC time of a moment of the simulation, which is in milliseconds."""
     return datetime.fromtimestamp((BEGINNING + now) / 1000, UTC)
 
 
@@ -45,12 +45,12 @@ class Ended:
 
     @property
     def good(self) -> bool:
-        """Did it answer?"""
+        """Did it return?"""
         return self.error is None and not self.killed
 
 
 class Context:
-    """What a handler asks of Lambda's context."""
+    """The parts of Lambda's context that handlers use."""
 
     def __init__(self, scheduler: Scheduler, process: str, ends_at: int) -> None:
         self.function_name = process.partition("/")[0]
@@ -63,7 +63,7 @@ class Context:
 
 
 class Container:
-    """A place where one function runs: its services, and how wrong its clock is."""
+    """A container of one function: its services and its clock error."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Container:
         )
 
     def now(self) -> datetime:
-        """The time, as this container's clock has it."""
+        """The time on this container's clock."""
         return moment(self._scheduler.now) + timedelta(milliseconds=self.skew)
 
     def _end(self) -> None:
@@ -99,7 +99,7 @@ class Container:
 
 
 class Invocation(Process):
-    """One invocation: while one of its fibers runs, the app has its services and its request."""
+    """One invocation. While one of its fibers runs, the app uses its services and its request."""
 
     def __init__(self, name: str, container: Container) -> None:
         super().__init__(name)
@@ -140,7 +140,7 @@ class Functions:
     def invoke(
         self, function: str, handler: Callable[[Context], Any], on_end: Callable[[Ended], None]
     ) -> None:
-        """Run `handler` as an invocation of `function`; `on_end` hears how it ended."""
+        """Run `handler` as an invocation of `function`; `on_end` gets the result."""
         self._counts[function] += 1
         container = self._warm[function].pop() if self._warm[function] else self._cold()
         process = Invocation(f"{function}/{self._counts[function]}", container)
@@ -167,7 +167,7 @@ class Functions:
         self._scheduler.after(timeout_of(function), time_out)
 
     def crashed(self, prefix: str) -> int:
-        """How many invocations of some functions did not answer."""
+        """How many invocations of functions with this prefix did not return."""
         return sum(not ended.good for name, ended in self.ended if name.startswith(prefix))
 
     def _cold(self) -> Container:

@@ -1,4 +1,4 @@
-"""What happened in a world, judged write by write: no single write may break a promise."""
+"""The history of a world. Each write is checked when it happens: no single write may break a promise."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from chalicelib.services.pauses import KEPT
 from tests.simulation.functions import moment
 from tests.simulation.work import Step
 
-#: More than any due time may lie ahead of the time at which it is written, or of `run_at`.
+#: Upper limit of a due time, after the time of its write or after `run_at`.
 DUE_WITHIN = RESEND_LAST + timedelta(seconds=125)
-#: Clocks differ by up to 10 s, and an answer takes up to 3 s.
-HEARD = KEPT + timedelta(seconds=15)
+#: Clocks differ by up to 10 s, and a response takes up to 3 s.
+PAUSE_KNOWN = KEPT + timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class Change:
         return new.lease > old.lease and new.status is TaskStatus.RUNNING
 
     @property
-    def dies(self) -> bool:
-        """Did a task fail for good?"""
+    def fails_for_good(self) -> bool:
+        """Did the task fail for good?"""
         old, new = self.old, self.new
         if old is None or new is None:
             return False
@@ -49,15 +49,15 @@ class Change:
 
 
 class History:
-    """Every change and every step of every run, and the promises that were broken."""
+    """All changes of rows, and the promises that were broken."""
 
     def __init__(self, now: Callable[[], int], writer: Callable[[], str]) -> None:
         self.changes: list[Change] = []
         self.rows: dict[str, Task] = {}
-        self.records: dict[str, dict[str, Any]] = {}  #: dead letter records by key
-        self.pauses: dict[str, dict[str, Any]] = {}  #: rows by type, also of pauses that have ended
-        self.paused_since: dict[str, datetime] = {}  #: by type, as long as it is paused
-        self.resumed: list[tuple[datetime, str]] = []  #: the end of each pause, and its type
+        self.records: dict[str, dict[str, Any]] = {}  #: dead-letter records by key
+        self.pauses: dict[str, dict[str, Any]] = {}  #: items by type, also of ended pauses
+        self.paused_since: dict[str, datetime] = {}  #: by type, while it is paused
+        self.resumed: list[tuple[datetime, str]] = []  #: (time, type) of each resume
         self.redrives: dict[str, dict[str, Any]] = {}  #: rows by id
         self.redrive_began: dict[str, int] = {}
         self.broken: list[str] = []
@@ -67,11 +67,11 @@ class History:
 
     @property
     def writes(self) -> int:
-        """How often somebody changed a row."""
+        """How many changes of rows there were."""
         return sum(change.new is not None for change in self.changes)
 
     def record(self, record: dict[str, Any]) -> None:
-        """A record of the tasks table's stream."""
+        """Check and keep a record of the tasks table's stream."""
         stream = record["dynamodb"]
         if not is_task_row(stream["Keys"]):
             self._other_row(stream["Keys"]["pk"]["S"], stream["Keys"]["sk"]["S"], stream.get("NewImage"))
@@ -85,17 +85,19 @@ class History:
             del self.rows[old.id]
         else:
             self.rows[new.id] = new
-        for name, judge in _JUDGES.items():
-            if not judge(change):
-                self.breaks(f"{name}: {_words(old)} -> {_words(new)} by {change.writer}")
+        for name, check in _CHECKS.items():
+            if not check(change):
+                self.report_broken(f"{name}: {_words(old)} -> {_words(new)} by {change.writer}")
         if change.claims and new is not None and new.started_at is not None:
             since = self.paused_since.get(new.type)
-            if since is not None and new.started_at > since + HEARD:
-                self.breaks(f"nothing of a paused type starts: {_words(new)}, paused since {since:%H:%M:%S}")
+            if since is not None and new.started_at > since + PAUSE_KNOWN:
+                self.report_broken(
+                    f"no task of a paused type starts: {_words(new)}, paused since {since:%H:%M:%S}"
+                )
 
     @property
     def due_besides_tasks(self) -> datetime | None:
-        """When the sweep has other work: to go on with a redrive, or to bring tasks of a pause back."""
+        """When the sweep has work besides tasks: a bulk redrive, or tasks to unpark after a resume."""
         if any("resumed_at" in pause for pause in self.pauses.values()):
             return moment(self._now())
         return min(
@@ -126,13 +128,13 @@ class History:
         self.note(f"    {name} {'is paused' if name in self.paused_since else 'goes on'}")
 
     def step(self, step: Step) -> None:
-        """Code of a task type runs: as long as it keeps its deadline, nobody else may hold the task."""
+        """Check a step of a run: before its deadline, no other attempt may hold the task."""
         row = self.rows.get(step.task_id)
         if step.in_time and (row is None or row.lease != step.lease or row.status is not TaskStatus.RUNNING):
-            self.breaks(f"a run of lease {step.lease} is not alone: {_words(row)}")
+            self.report_broken(f"a run under lease {step.lease} is not alone: {_words(row)}")
 
-    def breaks(self, promise: str) -> None:
-        """Note a broken promise."""
+    def report_broken(self, promise: str) -> None:
+        """Keep a broken promise."""
         self.broken.append(promise)
         self.note(f"BROKEN {promise}")
 
@@ -144,11 +146,11 @@ def _words(task: Task | None) -> str:
     flag = " cancel requested" if task.cancel_requested else ""
     return (
         f"{task.id[-6:]} v{task.version} {task.status} lease {task.lease} attempt {task.attempt}"
-        f" life {task.redrive_count}{due}{flag}"
+        f" redrives {task.redrive_count}{due}{flag}"
     )
 
 
-# --- Judges of one write -----------------------------------------------------------------------------
+# --- Checks of one write -----------------------------------------------------------------------------
 
 
 def _legal(change: Change) -> bool:
@@ -174,7 +176,7 @@ def _counted(change: Change) -> bool:
 
 
 def _due(change: Change) -> bool:
-    """Due exactly while live, or dead without the dead letter sent; never late."""
+    """Due exactly while live, or failed with the dead letter unsent; never late."""
     task = change.new
     if task is None:
         return True
@@ -189,7 +191,7 @@ def _due(change: Change) -> bool:
 
 
 def _wakes(change: Change) -> bool:
-    """A task that begins to wait is looked at soon after it may start."""
+    """A task that begins to wait is due soon after it may start."""
     old, new = change.old, change.new
     if new is None or not new.waiting or (old is not None and old.waiting):
         return True
@@ -197,7 +199,7 @@ def _wakes(change: Change) -> bool:
 
 
 def _parked(change: Change) -> bool:
-    """Only what waits is parked, with others of its type; it stays there until somebody acts on it."""
+    """Only waiting tasks are parked, in the bucket of their type, until the next write."""
     old, new = change.old, change.new
     if new is None or new.due_bucket >= 0:
         return True
@@ -225,7 +227,7 @@ def _leased(change: Change) -> bool:
 
 
 def _claimed(change: Change) -> bool:
-    """No attempt starts too early, too late, or too often."""
+    """No attempt starts before run_at, after expires_at or beyond max_attempts."""
     old, new = change.old, change.new
     if old is None or new is None or not change.claims:
         return True
@@ -235,7 +237,7 @@ def _claimed(change: Change) -> bool:
 
 
 def _fenced(change: Change) -> bool:
-    """What a run says is stored under its own lease."""
+    """A run's progress and outcome are stored under its own lease."""
     old, new = change.old, change.new
     if old is None or new is None or old.status is not TaskStatus.RUNNING:
         return True
@@ -248,7 +250,7 @@ def _fenced(change: Change) -> bool:
 
 
 def _remembers_cancel(change: Change) -> bool:
-    """A run that was asked to stop ends the task: canceled, or done."""
+    """After a cancel request a run ends as canceled or succeeded."""
     old, new = change.old, change.new
     if old is None or new is None or not old.cancel_requested or old.status is not TaskStatus.RUNNING:
         return True
@@ -256,7 +258,7 @@ def _remembers_cancel(change: Change) -> bool:
 
 
 def _fresh(change: Change) -> bool:
-    """A new life has nothing of the old one that could end it."""
+    """A redrive removes every attribute that could end the redriven task."""
     old, new = change.old, change.new
     if old is None or new is None or new.redrive_count == old.redrive_count:
         return True
@@ -267,7 +269,7 @@ def _fresh(change: Change) -> bool:
 
 
 def _kept(change: Change) -> bool:
-    """Only finished tasks are on their way out."""
+    """Exactly the finished tasks have a `ttl`."""
     return change.new is None or (change.new.ttl is not None) == change.new.terminal
 
 
@@ -281,7 +283,7 @@ def _expired(change: Change) -> bool:
 
 
 def _rescued(change: Change) -> bool:
-    """Nobody but its holder ends a lease before it is out (clocks differ by less than the margin)."""
+    """The sweep ends a lease only when it has ended, give or take the clock difference."""
     old, new = change.old, change.new
     if old is None or new is None or old.status is not TaskStatus.RUNNING or new.status is TaskStatus.RUNNING:
         return True
@@ -295,18 +297,18 @@ def _by(change: Change) -> datetime:
     return moment(change.at)
 
 
-_JUDGES: dict[str, Callable[[Change], bool]] = {
-    "a status follows another as docs/states.md draws it": _legal,
-    "the version counts every public change": _counted,
-    "what is live is due, and what is done is not": _due,
-    "what waits is looked at in time": _wakes,
-    "what is parked waits": _parked,
-    "leases are counted and only grow": _leased,
-    "an attempt starts when it may": _claimed,
-    "what a run says is stored under its lease": _fenced,
-    "a cancel is not forgotten": _remembers_cancel,
-    "a new life is fresh": _fresh,
-    "only what is finished leaves": _kept,
+_CHECKS: dict[str, Callable[[Change], bool]] = {
+    "a status follows another as docs/reference/states.md draws it": _legal,
+    "each public change adds 1 to the version": _counted,
+    "a live task is due, and a finished one is not": _due,
+    "a waiting task is due in time": _wakes,
+    "a parked task waits": _parked,
+    "claims and redrives add 1 to the lease, and leases only grow": _leased,
+    "an attempt starts only when it may": _claimed,
+    "progress and outcome are stored under the run's lease": _fenced,
+    "a cancel request is not forgotten": _remembers_cancel,
+    "a redrive removes what could end the task": _fresh,
+    "exactly the finished tasks have a ttl": _kept,
     "a task expires neither early nor late": _expired,
-    "a lease that is held is not taken": _rescued,
+    "a held lease is not taken": _rescued,
 }

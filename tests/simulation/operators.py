@@ -1,4 +1,4 @@
-"""What an operator does to many tasks at once: pauses a type, resumes it, redrives and aborts."""
+"""Scenarios of an operator: pause and resume a type, redrive and abort."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FAST, LONG = "sim.fast", "sim.long"
 
 
 def pause(world: World, user: User) -> None:
-    """Paused while one task runs and others wait: one is canceled, one expires, the rest start later."""
+    """Pause while one task runs and others wait: one is canceled, one expires, the rest start later."""
     user.create([[["wait", 20], ["fail"]], []])
     soon = user.create([], delay_seconds=40)
     user.create([], delay_seconds=40, expires_at="2026-01-01T00:04:00Z")
@@ -17,7 +17,7 @@ def pause(world: World, user: User) -> None:
     user.sleep(3)
     user.pause(FAST)
     user.create([[["fail"]], []])
-    user.create([], lane="long")  # of another type
+    user.create([], lane="long")  # another type
     user.sleep(120)
     user.cancel(soon)
     user.sleep(1500)
@@ -26,7 +26,7 @@ def pause(world: World, user: User) -> None:
 
 
 def pause_while_tasks_fail(world: World, user: User) -> None:
-    """Paused in the middle of retries for two hours, resumed, paused again at once, and resumed for good."""
+    """Pause for two hours in the middle of retries; resume, pause again at once, and resume."""
     for wait in (1, 40, 800):
         user.create([[["retry_after", wait]], [["snooze", wait]], []])
     user.sleep(4)
@@ -39,13 +39,13 @@ def pause_while_tasks_fail(world: World, user: User) -> None:
 
 
 def redrive(world: World, user: User) -> None:
-    """Dead tasks come back: one by the request, the others by the sweep; one dies again and stays dead.
+    """Redrive failed tasks: one in the request, the others in the sweep; one fails again and stays failed.
 
-    The first redrive is aborted after its first task, and the second one does the rest.
+    The first redrive is aborted after its first task. The second one redrives the rest.
     """
-    dead = user.create_many(*(user.wanted([[["reject"]], []]) for _ in range(3)))
-    dead += user.create_many(user.wanted([[["reject"]]]))
-    for task in dead:
+    failed = user.create_many(*(user.body([[["reject"]], []]) for _ in range(3)))
+    failed += user.create_many(user.body([[["reject"]]]))
+    for task in failed:
         user.wait_until(task, *DONE)
     user.sleep(1)
     user.abort(user.redrive({"type": FAST}))
@@ -54,28 +54,28 @@ def redrive(world: World, user: User) -> None:
 
 
 def redrives_side_by_side(world: World, user: User) -> None:
-    """Two redrives for the same dead tasks, which a sweep works on at the same time; and a retry by hand."""
-    dead = user.create_many(*(user.wanted([[["reject"]], []], tags=["blue"]) for _ in range(4)))
-    for task in dead:
+    """Two redrives of the same failed tasks, in one sweep; and a retry of one of them by hand."""
+    failed = user.create_many(*(user.body([[["reject"]], []], tags=["blue"]) for _ in range(4)))
+    for task in failed:
         user.wait_until(task, *DONE)
     user.sleep(1)
     both = [user.redrive({"type": FAST}), user.redrive({"tag": "blue"})]
-    for each in dead[:1]:
+    for each in failed[:1]:
         user.retry(each)
     for each in both:
         user.wait_for_redrive(each)
 
 
 def cancel_in_bulk(world: World, user: User) -> None:
-    """All that lives is canceled, whether it waits or runs."""
+    """Cancel all live tasks, waiting and running ones."""
     user.create([[["watch", 200]]])
-    user.create_many(*(user.wanted([], delay_seconds=seconds) for seconds in (300, 1000)))
+    user.create_many(*(user.body([], delay_seconds=seconds) for seconds in (300, 1000)))
     user.sleep(5)
     user.wait_for_redrive(user.redrive({"all": True}, action="cancel"))
 
 
-def restless(world: World, user: User) -> None:
-    """Tasks of all kinds, and an operator who cannot leave them alone."""
+def restless_operator(world: World, user: User) -> None:
+    """Tasks of all kinds, and random actions of an operator."""
     random = world.plan.random
     world.browser()
     plans = (
@@ -92,7 +92,7 @@ def restless(world: World, user: User) -> None:
         lane = random.choice(("fast", "fast", "long"))
         plan = [random.choice(plans) for _ in range(2)] + [[]]
         delay = random.choice((0, 0, 10, 400))
-        ids += user.create_many(*(user.wanted(plan, lane=lane, delay_seconds=delay) for _ in range(2)))
+        ids += user.create_many(*(user.body(plan, lane=lane, delay_seconds=delay) for _ in range(2)))
         user.sleep(random.choice((0.1, 3, 30, 200)))
         act = random.randint(0, 6)
         if act < 2:
@@ -108,6 +108,6 @@ def restless(world: World, user: User) -> None:
         else:
             random.choice((user.cancel, user.retry, user.delete))(random.choice(ids or [""]))
     user.sleep(random.choice((1, 100, 4000)))
-    world.plan.over = True  # what stays paused would never end
+    world.plan.over = True  # a task of a paused type would never end
     for name in (FAST, LONG):
         user.resume(name)

@@ -1,4 +1,4 @@
-"""What goes wrong in a world: nothing, one chosen thing, or whatever a seed brings."""
+"""Which faults happen in a world: none, chosen ones, or random ones drawn from a seed."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from tests.simulation.queues import SECOND
 SKEW = 5 * SECOND
 
 
-#: A copy of a pause that comes later than this after its request may find the pause forgotten, and so sets
-#: it again: docs/reliability.md says so. The SDK sends no copy so late.
+#: A copy of a pause's write that arrives later than this may find the pause forgotten, and set it again
+#: (docs/explanation/reliability.md, "What is not promised"). The SDK sends no copy so late.
 _PAUSE_COPY = 100 * SECOND
 
 
 def can_happen(call: Call, trouble: Trouble) -> bool:
-    """Is it a trouble that such a call can have, and that the service promises to bear?"""
+    """Can this call have this trouble, and does a promise cover it?"""
     if trouble.fault is Fault.PARTLY and not call.batch:
         return False
     late = trouble.fault is Fault.LATE_COPY and trouble.milliseconds > _PAUSE_COPY
     return not (late and call.operation == "PutItem" and '"pauses"' in call.body)
 
 
-class Calm:
-    """Nothing goes wrong; every request takes a few milliseconds."""
+class NoFaults:
+    """No faults. Every request takes a few milliseconds."""
 
     def __init__(self, seed: int = 0) -> None:
         self.random = Random(seed)
-        self.over = False  #: nothing goes wrong any more
+        self.over = False  #: no more faults from now on
 
     def trouble(self, call: Call) -> Trouble | None:
-        """What goes wrong with `call`."""
+        """The trouble of `call`, if any."""
         return None
 
     def latency(self) -> int:
-        """How long something is on its way."""
+        """Milliseconds that a request or its response takes."""
         return self.random.randint(2, 15)
 
     def chance(self, name: str) -> int:
-        """Does this happen, and if so for how many milliseconds?"""
+        """Milliseconds for which the named event happens; 0 if it does not."""
         return 0
 
     def skew(self) -> int:
-        """How wrong the clock of a new container is."""
+        """The clock error of a new container, in milliseconds."""
         return 0
 
 
@@ -62,14 +62,14 @@ class Point:
 
     @classmethod
     def parse(cls, text: str) -> Point:
-        """The point that `str` wrote."""
+        """The point in the text that `str` makes."""
         fault, _, place = text.partition("@")
         number, _, milliseconds = place.partition(":")
         return cls(int(number), Trouble(fault=Fault[fault], milliseconds=int(milliseconds or 0)))
 
 
-class Chosen(Calm):
-    """Certain calls fail, in a world that is calm otherwise."""
+class FaultsAtPoints(NoFaults):
+    """Faults at the calls with chosen numbers."""
 
     def __init__(self, points: Iterable[Point], seed: int = 0) -> None:
         super().__init__(seed)
@@ -79,8 +79,8 @@ class Chosen(Calm):
         return self._points.get(call.number)
 
 
-class Ruled(Calm):
-    """Every call that fits a rule fails, and every event that is named happens."""
+class FaultAt(NoFaults):
+    """Faults at every call that the rule selects, and the events that are named."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class Ruled(Calm):
         return 0 if self.over else self._events(name)
 
 
-#: How likely what happens on its own is, in a storm, and how long it takes at most.
+#: Probability of each event in RandomFaults, and its longest duration.
 _EVENTS = {
     "message lost": (0.06, 1),
     "message late": (0.3, 20 * SECOND),
@@ -108,7 +108,7 @@ _EVENTS = {
     "entry of a batch fails": (0.05, 1),
     "frame late": (0.3, 3 * SECOND),
     "frame lost with its connection": (0.03, 1),
-    "disconnect unheard": (0.5, 1),
+    "disconnect lost": (0.5, 1),
     "stream late": (0.3, 5 * SECOND),
     "batch delivered again": (0.1, 1),
     "sweep twice": (0.4, 2 * SECOND),
@@ -116,13 +116,13 @@ _EVENTS = {
     "read old": (0.2, 1),
     "browser drops": (0.1, 1),
 }
-#: How often each fault is chosen, and how long it takes at most.
+#: Weight of each fault in RandomFaults, and its longest duration.
 _FAULTS = {
     Fault.CRASH_BEFORE: (4, 0),
     Fault.CRASH_AFTER: (4, 0),
     Fault.REFUSED: (2, 0),
     Fault.THROTTLED: (2, 0),
-    Fault.UNHEARD: (3, 0),
+    Fault.NO_RESPONSE: (3, 0),
     Fault.PARTLY: (4, 0),
     Fault.TWICE: (4, 4 * SECOND),
     Fault.LATE_COPY: (4, 600 * SECOND),
@@ -130,8 +130,8 @@ _FAULTS = {
 }
 
 
-class Storm(Calm):
-    """Whatever the seed brings, for a while."""
+class RandomFaults(NoFaults):
+    """Random faults and events, drawn from a seed, until `budget` faults have happened."""
 
     def __init__(self, seed: int, budget: int = 12) -> None:
         super().__init__(seed)

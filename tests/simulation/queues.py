@@ -1,4 +1,4 @@
-"""SQS, played: at least once, in any order, with visibility, delays, receive counts and dead letters."""
+"""Simulated SQS: at least once, unordered, with visibility, delays, receive counts and dead letters."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Message:
     sent_at: int
     visible_at: int
     received: int = 0
-    receipt: str = ""  #: of the newest delivery
+    receipt: str = ""  #: of the last delivery
 
 
 @dataclass(kw_only=True)
@@ -43,7 +43,7 @@ class Queue:
     count: int = 0
 
     def send(self, body: str, attributes: dict[str, Any] | None = None, delay: int = 0) -> str:
-        """Put a message in; its id."""
+        """Send a message. Returns its id."""
         self.count += 1
         now = self.scheduler.now
         message = Message(f"{self.name}-{self.count}", body, attributes or {}, now, now + delay)
@@ -51,12 +51,12 @@ class Queue:
         return message.id
 
     def put(self, message: Message) -> None:
-        """Let a message be in the queue."""
+        """Put a message into the queue."""
         self.messages.append(message)
-        self._tell(message)
+        self._notify(message)
 
     def take(self, most: int) -> list[Message]:
-        """Up to `most` visible messages, hidden from now on; one that came too often goes to the dead."""
+        """Receive up to `most` visible messages. One received too often moves to the dead letter queue."""
         taken: list[Message] = []
         for message in [each for each in self.messages if each.visible_at <= self.scheduler.now]:
             if message.received >= MAX_RECEIVE_COUNT and self.dead is not None:
@@ -68,12 +68,12 @@ class Queue:
                 message.received += 1
                 message.receipt = f"{message.id}/{message.received}"
                 message.visible_at = self.scheduler.now + self.visibility
-                self._tell(message)
+                self._notify(message)
                 taken.append(message)
         return taken
 
     def delete(self, receipt: str) -> Message | None:
-        """Remove the message of a receipt; one that was delivered again meanwhile stays."""
+        """Delete the message of a receipt, unless it was delivered again meanwhile."""
         for message in self.messages:
             if message.receipt == receipt:
                 self.messages.remove(message)
@@ -81,20 +81,20 @@ class Queue:
         return None
 
     def show_in(self, receipt: str, delay: int) -> bool:
-        """Let a message in flight be seen after `delay`."""
+        """Make a message in flight visible after `delay` milliseconds."""
         for message in self.messages:
             if message.receipt == receipt and message.visible_at > self.scheduler.now:
                 message.visible_at = self.scheduler.now + delay
-                self._tell(message)
+                self._notify(message)
                 return True
         return False
 
-    def _tell(self, message: Message) -> None:
+    def _notify(self, message: Message) -> None:
         self.scheduler.at(message.visible_at, self.on_arrival)
 
 
 class Sqs:
-    """The stage's queues, and what SQS answers."""
+    """The stage's queues and the responses of SQS."""
 
     def __init__(self, scheduler: Scheduler, prefix: str, chance: Callable[[str], int]) -> None:
         self.dead = Queue(name="dead-letters", visibility=300 * SECOND, scheduler=scheduler)
@@ -109,12 +109,12 @@ class Sqs:
     def all(self) -> tuple[Queue, Queue, Queue]:
         return self.fast, self.long, self.dead
 
-    def answer(self, asked: Asked) -> Response:
-        """Do one request."""
-        wanted = asked.parameters
-        if asked.operation == "GetQueueUrl":
-            return answer_json({"QueueUrl": f"https://sqs/{wanted['QueueName']}"})
-        queue = self._by_url[wanted["QueueUrl"]]
+    def answer(self, request: Asked) -> Response:
+        """The response to one request."""
+        data = request.parameters
+        if request.operation == "GetQueueUrl":
+            return answer_json({"QueueUrl": f"https://sqs/{data['QueueName']}"})
+        queue = self._by_url[data["QueueUrl"]]
         answers: dict[str, Callable[[Queue, dict[str, Any]], Response]] = {
             "SendMessage": self._send,
             "SendMessageBatch": self._send_batch,
@@ -122,15 +122,15 @@ class Sqs:
             "DeleteMessageBatch": self._delete,
             "ChangeMessageVisibility": self._show,
         }
-        return answers[asked.operation](queue, wanted)
+        return answers[request.operation](queue, data)
 
-    def _send(self, queue: Queue, wanted: dict[str, Any]) -> Response:
-        message_id = self._arrive(queue, wanted)
+    def _send(self, queue: Queue, data: dict[str, Any]) -> Response:
+        message_id = self._arrive(queue, data)
         return answer_json({"MessageId": message_id, "MD5OfMessageBody": "0" * 32})
 
-    def _send_batch(self, queue: Queue, wanted: dict[str, Any]) -> Response:
+    def _send_batch(self, queue: Queue, data: dict[str, Any]) -> Response:
         done, failed = [], []
-        for entry in wanted["Entries"]:
+        for entry in data["Entries"]:
             if self._chance("entry of a batch fails"):
                 failed.append({"Id": entry["Id"], "SenderFault": False, "Code": "InternalError"})
             else:
@@ -138,20 +138,20 @@ class Sqs:
                 done.append({"Id": entry["Id"], "MessageId": message_id, "MD5OfMessageBody": "0" * 32})
         return answer_json({"Successful": done, "Failed": failed})
 
-    def _arrive(self, queue: Queue, wanted: dict[str, Any]) -> str:
-        """A message arrives; or is lost, doubled or late."""
-        body, delay = wanted["MessageBody"], wanted.get("DelaySeconds", 0) * SECOND
+    def _arrive(self, queue: Queue, data: dict[str, Any]) -> str:
+        """Deliver a message, or lose, double or delay it, as the plan decides."""
+        body, delay = data["MessageBody"], data.get("DelaySeconds", 0) * SECOND
         self.sent.append((self._scheduler.now, queue.name, body))
         if queue is not self.dead and self._chance("message lost"):
             return "lost"
         delay += self._chance("message late")
-        attributes = wanted.get("MessageAttributes", {})
+        attributes = data.get("MessageAttributes", {})
         if self._chance("message doubled"):
             queue.send(body, attributes, delay + self._chance("message late"))
         return queue.send(body, attributes, delay)
 
-    def _receive(self, queue: Queue, wanted: dict[str, Any]) -> Response:
-        found = queue.take(wanted.get("MaxNumberOfMessages", 1))
+    def _receive(self, queue: Queue, data: dict[str, Any]) -> Response:
+        found = queue.take(data.get("MaxNumberOfMessages", 1))
         messages = [
             {
                 "MessageId": each.id,
@@ -164,21 +164,21 @@ class Sqs:
         ]
         return answer_json({"Messages": messages} if messages else {})
 
-    def _delete(self, queue: Queue, wanted: dict[str, Any]) -> Response:
-        for entry in wanted["Entries"]:
+    def _delete(self, queue: Queue, data: dict[str, Any]) -> Response:
+        for entry in data["Entries"]:
             queue.delete(entry["ReceiptHandle"])
-        return answer_json({"Successful": [{"Id": entry["Id"]} for entry in wanted["Entries"]], "Failed": []})
+        return answer_json({"Successful": [{"Id": entry["Id"]} for entry in data["Entries"]], "Failed": []})
 
-    def _show(self, queue: Queue, wanted: dict[str, Any]) -> Response:
-        if queue.show_in(wanted["ReceiptHandle"], wanted["VisibilityTimeout"] * SECOND):
+    def _show(self, queue: Queue, data: dict[str, Any]) -> Response:
+        if queue.show_in(data["ReceiptHandle"], data["VisibilityTimeout"] * SECOND):
             return answer_json({})
         return failure(400, "MessageNotInflight", "sqs")
 
 
-#: The moment at which every simulated world begins: 2026-01-01T00:00:00Z.
+#: The start of every simulated world: 2026-01-01T00:00:00Z.
 BEGINNING = 1_767_225_600_000
 
 
 def epoch_milliseconds(moment: int) -> int:
-    """A moment of the simulation, as the world counts."""
+    """A moment of the simulation in epoch milliseconds."""
     return BEGINNING + moment

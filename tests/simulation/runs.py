@@ -1,4 +1,4 @@
-"""Runs of scenarios: one with chosen faults, all with one fault each, storms of whatever a seed brings."""
+"""Runs of scenarios: with chosen faults, with one fault at each call, or with random faults by seed."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from io import StringIO
 
 from tests.simulation.calls import Call, Fault, Trouble
 from tests.simulation.checker import check
-from tests.simulation.plans import Calm, Chosen, Point, Storm, can_happen
+from tests.simulation.plans import FaultsAtPoints, NoFaults, Point, RandomFaults, can_happen
 from tests.simulation.queues import SECOND
-from tests.simulation.scenarios import SCENARIOS, STORMS
+from tests.simulation.scenarios import RANDOM, SCENARIOS
 from tests.simulation.world import World
 
 CRASHES = (Trouble(fault=Fault.CRASH_BEFORE), Trouble(fault=Fault.CRASH_AFTER))
-#: What else can go wrong with one call; a late copy comes before, in or after the next steps.
+#: Other faults of one call. A late copy arrives before, during or after the next steps.
 OTHERS = (
     Trouble(fault=Fault.REFUSED),
     Trouble(fault=Fault.THROTTLED),
     Trouble(fault=Fault.PARTLY),
-    Trouble(fault=Fault.UNHEARD),
+    Trouble(fault=Fault.NO_RESPONSE),
     Trouble(fault=Fault.FROZEN, milliseconds=200 * SECOND),
     Trouble(fault=Fault.TWICE, milliseconds=1 * SECOND),
     *(
@@ -32,7 +32,7 @@ OTHERS = (
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run showed."""
+    """The result of a run."""
 
     name: str
     seed: int
@@ -43,7 +43,7 @@ class Outcome:
 
     @property
     def replay(self) -> str:
-        """The command that runs it again, and shows what happened."""
+        """The command that repeats the run and prints its trace."""
         points = "".join(f" {point}" for point in self.points)
         return f"python -m tests.simulation replay {self.name} {self.seed}{points}"
 
@@ -52,14 +52,14 @@ class Outcome:
 
 
 def run(name: str, seed: int = 0, points: Iterable[Point] = (), *, trace: bool = False) -> Outcome:
-    """Run a scenario with faults at chosen calls; or, if it is one of STORMS, with what the seed brings."""
+    """Run a scenario with faults at chosen calls, or one of RANDOM with the faults that its seed draws."""
     points = tuple(points)
-    scenario = STORMS[name] if name in STORMS else SCENARIOS[name]
-    if name in STORMS:
-        plan: Calm = Storm(seed)
+    scenario = RANDOM[name] if name in RANDOM else SCENARIOS[name]
+    if name in RANDOM:
+        plan: NoFaults = RandomFaults(seed)
     else:
-        plan = scenario.plan(seed) if scenario.plan is not None else Chosen(points, seed)
-    with redirect_stdout(StringIO()):  # what the functions log
+        plan = scenario.plan(seed) if scenario.plan is not None else FaultsAtPoints(points, seed)
+    with redirect_stdout(StringIO()):  # the functions' logs
         world = World(plan, trace=trace, **scenario.settings)
         try:
             world.run(scenario.script)
@@ -72,11 +72,11 @@ def run(name: str, seed: int = 0, points: Iterable[Point] = (), *, trace: bool =
 def each_point(
     name: str, troubles: Iterable[Trouble], *, distinct: bool = False, writes: bool = False
 ) -> Iterator[Point]:
-    """A point for each call that the scenario makes when nothing goes wrong, and each trouble.
+    """A point for each call of a run without faults, and each trouble.
 
-    `distinct` leaves out what happens in the same world as another point: a fault at a call that reads when
-    the same invocation has read just before, and a crash after a read that is followed by another call.
-    `writes` leaves out all calls that read.
+    `distinct` leaves out points that equal another one: a fault at a read that follows a read of the same
+    invocation, and a crash after a call that is followed by another call.
+    `writes` leaves out all reads.
     """
     calls = run(name).calls
     for trouble in troubles:

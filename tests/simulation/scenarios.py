@@ -1,4 +1,4 @@
-"""What the owner of tasks does in a world: short stories, each a way that tasks go."""
+"""Scenarios: what an owner does in a world, and which faults happen in every run of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.simulation import operators
 from tests.simulation.calls import Call, Fault, Trouble
-from tests.simulation.plans import Calm, Ruled
+from tests.simulation.plans import FaultAt, NoFaults
 from tests.simulation.users import DONE, User
 from tests.simulation.world import World
 
@@ -18,22 +18,22 @@ Script = Callable[[World, User], None]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A script, and the world that it wants."""
+    """A script, and the settings and faults of its world."""
 
     script: Script
     settings: Mapping[str, Any] = field(default_factory=dict)
-    plan: Callable[[int], Calm] | None = None  #: what goes wrong in every run of it
+    plan: Callable[[int], NoFaults] | None = None  #: the faults of every run of it
 
 
 def success(world: World, user: User) -> None:
-    """A task that reports progress and succeeds, watched."""
+    """A watched task that reports progress and succeeds."""
     world.browser()
     user.sleep(1)
     user.create([[["progress", 10], ["wait", 2], ["progress", 90]]])
 
 
 def big(world: World, user: User) -> None:
-    """Payload and result in items of their own; deleted at the end."""
+    """Payload and result stored as items of their own; a task is deleted at the end."""
     task = user.create([[["fail"]], [["big"]]], pad=2000)
     user.wait_until(task, *DONE)
     user.create([[["big"]]], pad=2000)
@@ -45,27 +45,27 @@ def retries(world: World, user: User) -> None:
     user.create([[["fail"]], [["retry_after", 50]], [["progress", 50]]])
 
 
-def death(world: World, user: User) -> None:
-    """A task that fails for good, comes back by retry, and succeeds."""
+def failure(world: World, user: User) -> None:
+    """A task that fails for good, is redriven, and succeeds."""
     task = user.create([[["fail"]], [["progress", 50]]], max_attempts=1)
     user.wait_until(task, *DONE)
     user.retry(task)
 
 
-def two_deaths(world: World, user: User) -> None:
-    """Two deaths of one task, one after the other."""
+def two_failures(world: World, user: User) -> None:
+    """A task that fails for good, is redriven, and fails for good again."""
     task = user.create([[["reject"]]])
     user.wait_until(task, *DONE)
     user.retry(task)
 
 
 def snooze(world: World, user: User) -> None:
-    """A task that puts itself off, for short and for long."""
+    """A task that snoozes, for a short and for a long time."""
     user.create([[["snooze", 4]], [["snooze", 1000]], [["fail"]], []])
 
 
 def cancel_waiting(world: World, user: User) -> None:
-    """A delayed task that is canceled, and comes back."""
+    """A delayed task that is canceled and redriven."""
     task = user.create([], delay_seconds=300)
     user.sleep(3)
     user.cancel(task)
@@ -73,23 +73,23 @@ def cancel_waiting(world: World, user: User) -> None:
 
 
 def cancel_running(world: World, user: User) -> None:
-    """A run that sees the cancel request; one that fails after it; one that does not care."""
-    seen = user.create([[["watch", 30]]])
-    unseen = user.create([[["wait", 8], ["fail"]]])
-    careless = user.create([[["wait", 8]]])
+    """A run that obeys the cancel request, one that fails after it, and one that ignores it."""
+    obeying = user.create([[["watch", 30]]])
+    failing = user.create([[["wait", 8], ["fail"]]])
+    ignoring = user.create([[["wait", 8]]])
     user.sleep(3)
-    for task in (seen, unseen, careless):
+    for task in (obeying, failing, ignoring):
         user.cancel(task)
 
 
 def silence(world: World, user: User) -> None:
-    """A run that says nothing until its deadline, and one beside it that does its work."""
+    """A run that reports nothing until its deadline, and a healthy one beside it."""
     user.create([[["wait", 500]], []], timeout_seconds=20)
     user.create([[["wait", 5]]])
 
 
 def delays(world: World, user: User) -> None:
-    """Tasks for later: by message, by sweep, and one that nobody starts in time."""
+    """Delayed tasks: started by a message, started by the sweep, and one that expires."""
     user.create([], delay_seconds=100)
     user.create([], delay_seconds=2000)
     user.create([], delay_seconds=400, expires_at="2026-01-01T00:06:00Z")
@@ -104,19 +104,19 @@ def same_key(world: World, user: User) -> None:
 
 def batch(world: World, user: User) -> None:
     """Three tasks in one request, in both lanes."""
-    user.create_many(user.wanted([]), user.wanted([[["fail"]], []], lane="long"), user.wanted([], pad=2000))
+    user.create_many(user.body([]), user.body([[["fail"]], []], lane="long"), user.body([], pad=2000))
 
 
 def delivery(world: World, user: User) -> None:
-    """Six tasks that are claimed in one request; they end together, one by one, and in all ways."""
+    """Six tasks that are claimed together. They end together, one by one, and with all outcomes."""
     wait = [["wait", 3]]
     tasks = user.create_many(
-        user.wanted([]),
-        user.wanted([wait]),
-        user.wanted([[["fail"]], []]),
-        user.wanted([[["reject"]]]),
-        user.wanted([[*wait, ["big"]]], pad=2000),
-        user.wanted([[["wait", 8], ["fail"]]]),
+        user.body([]),
+        user.body([wait]),
+        user.body([[["fail"]], []]),
+        user.body([[["reject"]]]),
+        user.body([[*wait, ["big"]]], pad=2000),
+        user.body([[["wait", 8], ["fail"]]]),
     )
     user.sleep(3)
     for task in tasks[5:]:
@@ -124,13 +124,13 @@ def delivery(world: World, user: User) -> None:
 
 
 def long_lane(world: World, user: User) -> None:
-    """A long run that keeps its lease by progress, past the first sweep that looks at it."""
+    """A long run that renews its lease by progress, past the first sweep that reads it."""
     steps = [["wait", 200], ["progress", 30], ["wait", 200], ["progress", 60]]
     user.create([steps], lane="long", timeout_seconds=250)
 
 
 def browsers(world: World, user: User) -> None:
-    """Clients that come, go and come back while tasks run."""
+    """Clients that connect, drop and reconnect while tasks run."""
     one, batched = world.browser("one"), world.browser("batched", batch="1")
     user.sleep(1)
     user.create([[["watch", 20]]])
@@ -143,7 +143,7 @@ def browsers(world: World, user: User) -> None:
 
 
 def subscriber(world: World, user: User) -> None:
-    """A client that watches one task, while it runs."""
+    """A client that subscribes to one task while it runs."""
     client = world.browser("subscriber", watch="none")
     user.sleep(1)
     task = user.create([[["watch", 12]]])
@@ -151,7 +151,7 @@ def subscriber(world: World, user: User) -> None:
 
 
 def old_reads(world: World, user: User) -> None:
-    """Reads that need not be consistent answer with what was; one client after the other comes."""
+    """Eventually consistent reads return old data, while clients connect one after the other."""
     for number in range(3):
         world.browser(f"browser {number}")
         user.sleep(1)
@@ -159,15 +159,15 @@ def old_reads(world: World, user: User) -> None:
         user.sleep(20)
 
 
-def garbage(world: World, user: User) -> None:
-    """Messages that are not ours, between those that are."""
-    world.throw("hello")
+def unrecognized_messages(world: World, user: User) -> None:
+    """Unrecognized messages between task messages."""
+    world.send_unrecognized("hello")
     user.create([])
-    world.throw('{"id": 7}')
+    world.send_unrecognized('{"id": 7}')
 
 
 def poison(world: World, user: User) -> None:
-    """A task whose message ends every worker that takes it; a retry finds them mended."""
+    """A task whose message kills every worker that receives it; after the redrive it does not."""
     task = user.create([])
     user.wait_until(task, *DONE, seconds=8 * 3600)
     world.plan.over = True
@@ -175,7 +175,7 @@ def poison(world: World, user: User) -> None:
 
 
 def late_copies(world: World, user: User) -> None:
-    """Every write comes a second time, seven seconds later."""
+    """A copy of every write arrives seven seconds later."""
     client = world.browser("subscriber", watch="none")
     user.sleep(1)
     task = user.create([[["watch", 30]], []])
@@ -191,16 +191,16 @@ def late_copies(world: World, user: User) -> None:
 
 
 def zombie(world: World, user: User) -> None:
-    """A worker that stands still while its task dies, comes back by retry, and runs again."""
-    _die_and_come_back(user, [["wait", 1], ["progress", 5]])
+    """A worker that is frozen while its task fails for good, is redriven, and runs again."""
+    _fail_and_redrive(user, [["wait", 1], ["progress", 5]])
 
 
 def zombie_awake(world: World, user: User) -> None:
-    """The same, but it stands still in the middle of its work, and then reports progress."""
-    _die_and_come_back(user, [["wait", 1], ["freeze", 250], ["progress", 5]])
+    """As `zombie_result`, but the worker is frozen in the middle of its work, and reports progress."""
+    _fail_and_redrive(user, [["wait", 1], ["freeze", 250], ["progress", 5]])
 
 
-def _die_and_come_back(user: User, first: list[Any]) -> None:
+def _fail_and_redrive(user: User, first: list[Any]) -> None:
     work = [["wait", 2], ["progress", 10], ["wait", 40], ["progress", 50], ["wait", 50], ["progress", 90]]
     task = user.create(
         [first, [*work, ["wait", 50]]],
@@ -213,14 +213,14 @@ def _die_and_come_back(user: User, first: list[Any]) -> None:
 
 
 def late_failure(world: World, user: User) -> None:
-    """A run that fails after the time by which its task was to have started."""
+    """A run that fails after its task's `expires_at`."""
     steps = [["wait", 50], ["progress", 1], ["wait", 50], ["progress", 2], ["wait", 40], ["fail"]]
     user.create([steps], lane="long", timeout_seconds=60, expires_at="2026-01-01T00:01:40Z")
 
 
-def patient(world: World, user: User) -> None:
-    """Requests that wait for the end of a task: it comes, it comes after a retry, it comes too late."""
-    user.patience = 10
+def prefer_wait(world: World, user: User) -> None:
+    """Requests with `Prefer: wait`: the task ends in time, after a retry, and too late."""
+    user.prefer_wait = 10
     user.create([[["wait", 3]]])
     user.create([[["fail"]], []], key="once")
     task = user.create([[["wait", 30]]])
@@ -228,7 +228,7 @@ def patient(world: World, user: User) -> None:
 
 
 def near_the_end(world: World, user: User) -> None:
-    """A canceled task that is retried just before its retention ends, and still runs when it would have."""
+    """A canceled task that is redriven just before its retention ends, and still runs after that."""
     task = user.create([[["wait", 50]]], delay_seconds=600)
     user.cancel(task)
     user.sleep(3590)
@@ -236,14 +236,14 @@ def near_the_end(world: World, user: User) -> None:
 
 
 def no_queue(world: World, user: User) -> None:
-    """Six hours in which every message is lost; then all is well."""
+    """Every message is lost for six hours; then none."""
     world.browser()
     user.create([])
     user.create([], delay_seconds=3000)
     user.sleep(6 * 3600)
 
 
-def _calm(call: Call) -> Trouble | None:
+def _no_fault(call: Call) -> Trouble | None:
     return None
 
 
@@ -265,18 +265,18 @@ def _late_copies(call: Call) -> Trouble | None:
     return Trouble(fault=Fault.LATE_COPY, milliseconds=7000) if writes else None
 
 
-def _zombie(what: str) -> Callable[[int], Calm]:
-    """The first worker stands still for four minutes, just before a write that has `what` in it."""
+def _zombie(text: str) -> Callable[[int], NoFaults]:
+    """The first worker is frozen for four minutes before a write that contains `text`."""
 
     def rule(call: Call) -> Trouble | None:
-        first = call.process == "run_long_tasks/1" and call.service == "dynamodb" and what in call.body
+        first = call.process == "run_long_tasks/1" and call.service == "dynamodb" and text in call.body
         return Trouble(fault=Fault.FROZEN, milliseconds=250_000) if first else None
 
-    return lambda seed: Ruled(rule, seed=seed)
+    return lambda seed: FaultAt(rule, seed=seed)
 
 
 def busy(world: World, user: User) -> None:
-    """A bit of everything at once, as the seed wants it."""
+    """A random mixture of requests, drawn from the seed."""
     random = world.plan.random
     world.browser("one")
     world.browser("batched", batch="1")
@@ -292,11 +292,11 @@ def busy(world: World, user: User) -> None:
         if world.plan.chance("browser drops"):
             random.choice(world.browsers).drop()
     if random.random() < 0.2:
-        world.throw("garbage")
+        world.send_unrecognized("nonsense")
     user.sleep(random.choice((1, 60, 600)))
 
 
-#: What a run of a task can be like, in `busy`.
+#: The runs that `busy` chooses from.
 _RUNS: list[list[list[Any]]] = [
     [],
     [],
@@ -315,7 +315,7 @@ _RUNS: list[list[list[Any]]] = [
 ]
 
 
-def _wanted(world: World, user: User) -> dict[str, Any]:
+def _body(world: World, user: User) -> dict[str, Any]:
     random = world.plan.random
     fields: dict[str, Any] = {"max_attempts": random.randint(1, 4)}
     if random.random() < 0.3:
@@ -325,27 +325,27 @@ def _wanted(world: World, user: User) -> dict[str, Any]:
         fields["expires_at"] = f"{ends:%Y-%m-%dT%H:%M:%SZ}"
     plan = [random.choice(_RUNS) for _ in range(random.randint(1, 3))] + [[]]
     lane, pad = random.choice(("fast", "fast", "fast", "long")), random.choice((0, 0, 2000))
-    return user.wanted(plan, pad=pad, lane=lane, **fields)
+    return user.body(plan, pad=pad, lane=lane, **fields)
 
 
 def _post(world: World, user: User, number: int) -> list[str]:
-    return [user.post(_wanted(world, user))]
+    return [user.post(_body(world, user))]
 
 
 def _post_once(world: World, user: User, number: int) -> list[str]:
-    wanted = _wanted(world, user)
-    return [user.post(wanted, key=f"key-{number}") for _ in range(2)]
+    body = _body(world, user)
+    return [user.post(body, key=f"key-{number}") for _ in range(2)]
 
 
 def _post_many(world: World, user: User, number: int) -> list[str]:
-    return user.create_many(*[_wanted(world, user) for _ in range(3)])
+    return user.create_many(*[_body(world, user) for _ in range(3)])
 
 
-STORMS: dict[str, Scenario] = {
-    "storm": Scenario(busy),
-    "storm_of_many_buckets": Scenario(busy, {"task_buckets": 4, "due_buckets": 4}),
-    "storm_without_partial_batches": Scenario(busy, {"report_failures": False}),
-    "storm_of_operators": Scenario(operators.restless),
+RANDOM: dict[str, Scenario] = {
+    "random": Scenario(busy),
+    "random_many_buckets": Scenario(busy, {"task_buckets": 4, "due_buckets": 4}),
+    "random_without_partial_batches": Scenario(busy, {"report_failures": False}),
+    "random_operators": Scenario(operators.restless_operator),
 }
 
 SCENARIOS: dict[str, Scenario] = {
@@ -355,8 +355,8 @@ SCENARIOS: dict[str, Scenario] = {
             success,
             big,
             retries,
-            death,
-            two_deaths,
+            failure,
+            two_failures,
             snooze,
             cancel_waiting,
             cancel_running,
@@ -369,9 +369,9 @@ SCENARIOS: dict[str, Scenario] = {
             browsers,
             subscriber,
             late_failure,
-            patient,
+            prefer_wait,
             zombie_awake,
-            garbage,
+            unrecognized_messages,
             operators.pause,
             operators.pause_while_tasks_fail,
             operators.redrive,
@@ -380,11 +380,11 @@ SCENARIOS: dict[str, Scenario] = {
         )
     },
     "near_the_end": Scenario(near_the_end, {"retention_days": 1 / 24}),
-    "poison": Scenario(poison, plan=lambda seed: Ruled(_no_claim, seed=seed)),
-    "no_queue": Scenario(no_queue, plan=lambda seed: Ruled(_calm, _lost, seed)),
+    "poison": Scenario(poison, plan=lambda seed: FaultAt(_no_claim, seed=seed)),
+    "no_queue": Scenario(no_queue, plan=lambda seed: FaultAt(_no_fault, _lost, seed)),
     "zombie_result": Scenario(zombie, plan=_zombie("attempts")),
     "zombie_progress": Scenario(zombie, plan=_zombie("lease_until <= :until")),
-    "late_copies": Scenario(late_copies, plan=lambda seed: Ruled(_late_copies, seed=seed)),
-    "old_reads": Scenario(old_reads, plan=lambda seed: Ruled(_calm, _old, seed)),
+    "late_copies": Scenario(late_copies, plan=lambda seed: FaultAt(_late_copies, seed=seed)),
+    "old_reads": Scenario(old_reads, plan=lambda seed: FaultAt(_no_fault, _old, seed)),
     "no_partial_batches": Scenario(retries, {"report_failures": False}),
 }

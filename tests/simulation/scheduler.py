@@ -1,8 +1,8 @@
-"""Threads that take turns: one runs at a time, time is a number, and a seed decides everything.
+"""A deterministic scheduler: one thread runs at a time, time is a number, and a seed decides the order.
 
 A fiber is a real thread that runs only while the scheduler waits for it. It gives the turn back when it
-sleeps or waits; the scheduler then moves the time to whatever comes next. So the code under test is plain
-blocking code, and each run of a seed is the same run.
+sleeps or waits; the scheduler then moves the time to the next event. So the code under test is plain
+blocking code, and two runs of one seed are equal.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from typing import Any
 
 from chalicelib.services.threads import GATHER_SECONDS, Job, Threads
 
-#: Seconds of real time. A fiber that keeps its turn for longer waits for something that no fiber can give it.
+#: Seconds of real time. A fiber that keeps its turn for longer waits for a lock that never becomes free.
 _STUCK = 180
-#: Jobs that end within these milliseconds of each other are told together.
+#: Jobs that end within these milliseconds of each other are yielded together.
 _GATHER = math.ceil(GATHER_SECONDS * 1000)
 
 
 class Killed(BaseException):
-    """The process ended here. Nothing catches it, as nothing catches a killed process."""
+    """The process was killed at this call. No code catches it."""
 
 
 class Process:
-    """Fibers that live and die together: those of one invocation."""
+    """The fibers of one invocation. They are killed together."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -54,7 +54,7 @@ class Fiber:
         self.error: BaseException | None = None
         self.done = False
         self.on_end: list[Callable[[Fiber], None]] = []
-        self.waits = 0  #: a wake-up counts for one wait only
+        self.waits = 0  #: numbers the waits: a wake-up ends one wait only
         self._scheduler = scheduler
         self._function = function
         self._turn = Lock()
@@ -64,18 +64,18 @@ class Fiber:
         process.fibers.append(self)
 
     def give_turn(self) -> None:
-        """Let it run until it waits or ends; called by the scheduler."""
+        """Run the fiber until it waits or ends. The scheduler calls this."""
         self._turn.release()
         if not self._scheduler.turn.acquire(timeout=_STUCK):
-            self.done = True  # nobody can wake it any more
+            self.done = True  # it cannot be woken any more
             assert self._thread.ident is not None
             stack = "".join(traceback.format_stack(sys._current_frames()[self._thread.ident]))
-            raise AssertionError(f"a fiber waits for a lock that another one holds over a call:\n{stack}")
+            raise AssertionError(f"a fiber waits for a lock that another one holds during a call:\n{stack}")
         if self.done:
             self._thread.join()
 
     def wait(self) -> None:
-        """Give the turn back until the scheduler returns it; called by the fiber itself."""
+        """Give the turn back, and wait for the next one. The fiber calls this."""
         if self.process.dead:
             raise Killed
         self.waits += 1
@@ -91,14 +91,14 @@ class Fiber:
                 self.value = self._function()
             if self.process.dead:
                 raise Killed
-        except BaseException as error:  # whatever it is, whoever waits for this fiber gets it
+        except BaseException as error:  # the fiber that waits for this one raises it
             self.error = error
         self.done = True
         self._scheduler.turn.release()
 
 
 class Scheduler:
-    """Runs what is next, in milliseconds since the beginning."""
+    """Runs events in order. Times are milliseconds since the start."""
 
     def __init__(self) -> None:
         self.now = 0
@@ -112,7 +112,7 @@ class Scheduler:
     # --- Called from outside and from callbacks ---------------------------------------------------
 
     def at(self, moment: int, act: Callable[[], None]) -> None:
-        """Call `act` at `moment`, or now if that is past."""
+        """Call `act` at `moment`, or now if that has passed."""
         heapq.heappush(self._events, (max(moment, self.now), next(self._numbers), act))
 
     def after(self, milliseconds: int, act: Callable[[], None]) -> None:
@@ -122,7 +122,7 @@ class Scheduler:
     def start(
         self, process: Process, function: Callable[[], Any], on_end: Callable[[Fiber], None] | None = None
     ) -> Fiber:
-        """A new fiber that calls `function`; `on_end` hears of its end."""
+        """Start a fiber that calls `function`. `on_end` gets the fiber when it ends."""
         if not process.fibers:
             self._processes.append(process)
         fiber = Fiber(self, process, function)
@@ -132,7 +132,7 @@ class Scheduler:
         return fiber
 
     def kill(self, process: Process) -> None:
-        """End a process: its fibers get no further."""
+        """Kill a process with all its fibers."""
         process.dead = True
         for fiber in process.fibers:
             if not fiber.done and fiber is not self.current:
@@ -141,7 +141,7 @@ class Scheduler:
             raise Killed
 
     def run(self, done: Callable[[], bool], limit: int) -> bool:
-        """Run until `done`; False when nothing is left to do or `limit` milliseconds are over before."""
+        """Run until `done`. Returns False if no event is left, or the time passes `limit`, before that."""
         while not done():
             if not self._events or self._events[0][0] > limit:
                 return False
@@ -150,7 +150,7 @@ class Scheduler:
         return True
 
     def close(self) -> None:
-        """End every process."""
+        """Kill every process."""
         for process in self._processes:
             process.dead = True
             for fiber in process.fibers:
@@ -160,7 +160,7 @@ class Scheduler:
     # --- Called by fibers -------------------------------------------------------------------------
 
     def sleep(self, milliseconds: int) -> None:
-        """Let the fiber at hand wait."""
+        """Let the current fiber wait."""
         fiber = self._here()
         self._wake_at(self.now + milliseconds, fiber)
         fiber.wait()
@@ -171,7 +171,7 @@ class Scheduler:
         until: int | None = None,
         enough: Callable[[Iterable[bool]], bool] = all,
     ) -> bool:
-        """Let the fiber at hand wait for the end of all `fibers`, or any; False when `until` came first."""
+        """Let the current fiber wait until all, or any, `fibers` end. False if `until` comes first."""
         here = self._here()
         while not enough(fiber.done for fiber in fibers):
             if until is not None and self.now >= until:
@@ -186,7 +186,7 @@ class Scheduler:
         return True
 
     def wait_for_call(self, begin: Callable[[Callable[[], None]], None]) -> None:
-        """Let the fiber at hand wait until what `begin` is given is called."""
+        """Let the current fiber wait until the callback passed to `begin` is called."""
         here = self._here()
         number = here.waits + 1
         begin(lambda: self.at(self.now, lambda: self._wake(here, number)))
@@ -222,13 +222,13 @@ class Scheduler:
 
 
 class Turns(Executor):
-    """An executor whose jobs are fibers of the process that asks."""
+    """An executor whose jobs are fibers of the calling process."""
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
 
     def map(self, function: Callable[..., Any], *jobs: Any, **_: Any) -> Iterator[Any]:
-        """All jobs side by side; their answers in order."""
+        """Run all jobs in parallel. Returns their results in order."""
         arguments = list(zip(*jobs, strict=True))
         here = self._scheduler.current
         if here is None or len(arguments) <= 1:
@@ -237,17 +237,17 @@ class Turns(Executor):
             self._scheduler.start(here.process, lambda each=each: function(*each)) for each in arguments
         ]
         self._scheduler.wait_for(fibers)
-        return map(_answer, fibers)
+        return map(_result, fibers)
 
 
-def _answer(fiber: Fiber) -> Any:
+def _result(fiber: Fiber) -> Any:
     if fiber.error is not None:
         raise fiber.error
     return fiber.value
 
 
 class SimulatedThreads(Threads):
-    """Threads that take turns."""
+    """The `Threads` of the service, as fibers."""
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
@@ -267,10 +267,10 @@ class SimulatedThreads(Threads):
             self._scheduler.wait_for([fibers[index] for index in waiting], until, enough=any)
             if not all(fibers[index].done for index in waiting):
                 self._scheduler.sleep(_GATHER)
-            found = {index for index in waiting if fibers[index].done or jobs[index].remaining() <= 0}
-            waiting -= found
-            if found:
-                yield sorted(found)
+            ended = {index for index in waiting if fibers[index].done or jobs[index].remaining() <= 0}
+            waiting -= ended
+            if ended:
+                yield sorted(ended)
 
 
 def _milliseconds(seconds: float) -> int:

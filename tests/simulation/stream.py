@@ -1,4 +1,4 @@
-"""The tasks table's stream and its mapping, played: in order for each row, in batches, at least once."""
+"""The simulated stream of the tasks table: in order for each row, in batches, at least once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BATCH = 100
 
 
 class Lane:
-    """Rows of some partition keys, delivered in order."""
+    """The records of some partition keys, delivered in order."""
 
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
@@ -31,7 +31,7 @@ class Lane:
 
 
 class Stream:
-    """Follows moto's table, and delivers what changes to push_updates."""
+    """Reads the changes of moto's table and delivers them to push_updates."""
 
     def __init__(
         self, scheduler: Scheduler, functions: Functions, table: str, chance: Callable[[str], int]
@@ -51,8 +51,8 @@ class Stream:
         return not any(lane.records for lane in self._lanes)
 
     def follow(self) -> None:
-        """Take what was written since the last call."""
-        # Asked for each time: a transaction that moto takes back leaves another table object.
+        """Read the records written since the last call."""
+        # Looked up each time: a transaction that moto rolls back leaves another table object.
         items = dynamodb_backends[ACCOUNT][REGION].get_table(self._table).stream_shard.items
         fresh, self._position = items[self._position :], len(items)
         for each in fresh:

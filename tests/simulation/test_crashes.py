@@ -1,6 +1,6 @@
-"""A process dies before and after every call it makes to AWS; every promise is kept all the same.
+"""A process dies before and after each of its calls to AWS. Every promise is kept.
 
-The scenarios here are those that `make test` has time for; `make simulate` does all of them, with all faults.
+`make test` has time for these scenarios. `make simulate` runs all of them, with all faults.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import pytest
 from tests.simulation.calls import Trouble
 from tests.simulation.runs import CRASHES, each_point, run
 
-#: A life with retries, one that ends in a dead letter and comes back, all ways to cancel a run, and
-#: tasks whose claims and outcomes share their requests.
-SCENARIOS = ("retries", "death", "cancel_running", "delivery")
+#: A task with retries, one that fails and is redriven, all ways to cancel a run, and tasks whose claims and
+#: outcomes share requests.
+SCENARIOS = ("retries", "failure", "cancel_running", "delivery")
 
 
 @pytest.mark.parametrize("trouble", CRASHES, ids=lambda trouble: trouble.fault)

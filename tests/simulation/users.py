@@ -1,4 +1,4 @@
-"""The owner of tasks: a script of HTTP requests, sent again when no answer came."""
+"""The owner of tasks: a script of HTTP requests, sent again when no response came."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.simulation.functions import Context, Ended, Functions
 from tests.simulation.queues import SECOND
 from tests.simulation.scheduler import Process, Scheduler
 
-#: A request is sent so often until it is answered.
+#: Times that a request is sent until a response comes.
 TRIES = 6
 #: How a task can end.
 DONE = ("succeeded", "failed", "canceled", "expired")
@@ -20,7 +20,7 @@ DONE = ("succeeded", "failed", "canceled", "expired")
 
 @dataclass(slots=True)
 class Request:
-    """One request and what became of it."""
+    """One request and its response."""
 
     began: int
     method: str
@@ -28,7 +28,7 @@ class Request:
     body: Any
     key: str | None
     ended: int = -1
-    status: int = 0  #: 0: no answer
+    status: int = 0  #: 0: no response
     answer: Any = None
 
 
@@ -40,7 +40,7 @@ class Api:
         self._scheduler = scheduler
         self._functions = functions
 
-    def ask(
+    def send(
         self,
         method: str,
         path: str,
@@ -52,7 +52,7 @@ class Api:
         key: str | None = None,
         wait: int = 0,
     ) -> None:
-        """Send a request; the status and body of its answer, or None, go to `on_answer`."""
+        """Send a request. `on_answer` gets the status and body of the response, or None if there is none."""
         request = Request(self._scheduler.now, method, path, body, key)
         self.requests.append(request)
         event = _event(method, path, token, query=query or {}, body=body, key=key)
@@ -72,12 +72,12 @@ class Api:
 
 
 class User:
-    """One owner; its methods are called from a script, which is a fiber."""
+    """One owner. A script, which is a fiber, calls its methods."""
 
     def __init__(self, scheduler: Scheduler, api: Api, token: str) -> None:
         self.process = Process("user")
-        self.accepted: list[str] = []  #: ids of tasks that the service answered for
-        self.patience = 0  #: seconds that the service may wait before it answers
+        self.accepted: list[str] = []  #: ids of tasks that the service accepted
+        self.prefer_wait = 0  #: seconds of `Prefer: wait`
         self._scheduler = scheduler
         self._api = api
         self._token = token
@@ -87,73 +87,73 @@ class User:
         self._scheduler.sleep(round(seconds * SECOND))
 
     def create(self, plan: list[Any], *, key: str | None = None, **fields: Any) -> str:
-        """Post a task that does as `plan` says; its id, or none when no answer came."""
-        return self.post(self.wanted(plan, **fields), key=key)
+        """Post a task that follows `plan`. Returns its id, or "" if no response came."""
+        return self.post(self.body(plan, **fields), key=key)
 
-    def post(self, wanted: dict[str, Any], *, key: str | None = None) -> str:
-        """Post a task; its id, or none when no answer came."""
-        answer = self.request("POST", "/tasks", wanted, key=key, again=key is not None)
+    def post(self, body: dict[str, Any], *, key: str | None = None) -> str:
+        """Post a task. Returns its id, or "" if no response came."""
+        answer = self.request("POST", "/tasks", body, key=key, again=key is not None)
         if answer is None or answer[0] not in (200, 201):
             return ""
         self.accepted.append(answer[1]["id"])
         return str(answer[1]["id"])
 
-    def create_many(self, *wanted: dict[str, Any]) -> list[str]:
-        """Post tasks in one batch; the ids of those that the service answered for."""
-        answer = self.request("POST", "/tasks/batch", {"tasks": wanted})
+    def create_many(self, *bodies: dict[str, Any]) -> list[str]:
+        """Post tasks in one batch. Returns the ids of those that the service accepted."""
+        answer = self.request("POST", "/tasks/batch", {"tasks": bodies})
         results = [] if answer is None or answer[0] != 207 else answer[1]["results"]
         ids = [each["task"]["id"] for each in results if each["status"] == 201]
         self.accepted += ids
         return ids
 
     @staticmethod
-    def wanted(plan: list[Any], *, pad: int = 0, lane: str = "fast", **fields: Any) -> dict[str, Any]:
-        """The body that posts a task."""
+    def body(plan: list[Any], *, pad: int = 0, lane: str = "fast", **fields: Any) -> dict[str, Any]:
+        """The body of a POST of a task."""
         return {"type": f"sim.{lane}", "payload": {"plan": plan, "pad": "x" * pad}, **fields}
 
     def cancel(self, task_id: str) -> int:
-        """Cancel a task; the status of the answer."""
+        """Cancel a task. Returns the status of the response, or 0."""
         return self._act(task_id, "cancel")
 
     def retry(self, task_id: str) -> int:
-        """Give a task its next life; the status of the answer."""
+        """Retry a task. Returns the status of the response, or 0."""
         return self._act(task_id, "retry")
 
     def delete(self, task_id: str) -> int:
-        """Delete a task; the status of the answer."""
+        """Delete a task. Returns the status of the response, or 0."""
         answer = self.request("DELETE", f"/tasks/{task_id}", again=True) if task_id else None
         return 0 if answer is None else answer[0]
 
     def get(self, task_id: str) -> dict[str, Any]:
-        """The task; empty when it cannot be read."""
+        """The task, or {} if it cannot be read."""
         answer = self.request("GET", f"/tasks/{task_id}", again=True) if task_id else None
         return {} if answer is None or answer[0] != 200 else answer[1]
 
     # --- What an operator does ----------------------------------------------------------------------
 
     def pause(self, name: str) -> int:
-        """Pause a task type; the status of the answer."""
+        """Pause a task type. Returns the status of the response, or 0."""
         return self._switch(name, "pause")
 
     def resume(self, name: str) -> int:
-        """Let a task type go on; the status of the answer."""
+        """Resume a task type. Returns the status of the response, or 0."""
         return self._switch(name, "resume")
 
-    def redrive(self, chosen: dict[str, Any], *, rate: int = 1, action: str = "retry") -> str:
-        """Start a redrive; its id, or that of the one with this filter that runs; or none."""
-        wanted = {"filter": chosen, "rate": rate, "action": action}
-        answer = self.request("POST", "/redrives", wanted, again=True)
+    def redrive(self, filter_: dict[str, Any], *, rate: int = 1, action: str = "retry") -> str:
+        """Start a redrive. Returns its id, or the id of the running one with this filter, or ""."""
+        body = {"filter": filter_, "rate": rate, "action": action}
+        answer = self.request("POST", "/redrives", body, again=True)
         if answer is None or answer[0] not in (202, 409):
             return ""
         return str(answer[1]["id"] if answer[0] == 202 else answer[1]["detail"].split()[2])
 
     def abort(self, redrive_id: str) -> int:
-        """Abort a redrive; the status of the answer."""
+        """Abort a redrive. Returns the status of the response, or 0."""
         answer = self.request("POST", f"/redrives/{redrive_id}/abort", again=True) if redrive_id else None
         return 0 if answer is None else answer[0]
 
     def wait_for_redrive(self, redrive_id: str) -> dict[str, Any]:
-        """Look at a redrive now and then until it has ended; as it was seen last."""
+        """Poll a redrive until it ends. Returns its last state."""
         redrive: dict[str, Any] = {}
         for _ in range(240 if redrive_id else 0):
             answer = self.request("GET", f"/redrives/{redrive_id}", again=True)
@@ -170,7 +170,7 @@ class User:
     # --- The pieces -----------------------------------------------------------------------------------
 
     def wait_until(self, task_id: str, *statuses: str, seconds: int = 4 * 3600) -> dict[str, Any]:
-        """Look at a task now and then until it has one of the statuses; the task as seen last."""
+        """Poll a task until it has one of the statuses. Returns its last state."""
         task: dict[str, Any] = {}
         for _ in range(seconds // 15):
             task = self.get(task_id)
@@ -182,7 +182,7 @@ class User:
     def request(
         self, method: str, path: str, body: Any = None, *, key: str | None = None, again: bool = False
     ) -> tuple[int, Any] | None:
-        """Send a request and wait; `again`: send it again when it was not answered, or with a 5xx."""
+        """Send a request and wait for the response. `again`: send it again after no response or a 5xx."""
         answer = None
         for number in range(TRIES if again else 1):
             if number:
@@ -199,14 +199,14 @@ class User:
     def _once(self, method: str, path: str, body: Any, key: str | None) -> tuple[int, Any] | None:
         answers: list[tuple[int, Any] | None] = []
 
-        def ask(wake: Callable[[], None]) -> None:
-            def heard(answer: tuple[int, Any] | None) -> None:
+        def begin(wake: Callable[[], None]) -> None:
+            def on_answer(answer: tuple[int, Any] | None) -> None:
                 answers.append(answer)
                 wake()
 
-            self._api.ask(method, path, self._token, heard, body=body, key=key, wait=self.patience)
+            self._api.send(method, path, self._token, on_answer, body=body, key=key, wait=self.prefer_wait)
 
-        self._scheduler.wait_for_call(ask)
+        self._scheduler.wait_for_call(begin)
         return answers[0]
 
 
@@ -217,7 +217,7 @@ def _call(event: dict[str, Any], context: Context) -> Any:
 def _event(
     method: str, path: str, token: str, *, query: dict[str, str], body: Any, key: str | None
 ) -> dict[str, Any]:
-    """A request as API Gateway passes it on."""
+    """The event that API Gateway makes of a request."""
     parts = path.split("/")
     named = len(parts) > 2 and parts[2] != "batch"
     name = {"task-types": "name", "redrives": "redrive_id"}.get(parts[1], "task_id")

@@ -1,7 +1,7 @@
-"""Task types whose payload is a script, and what their runs tell the checker.
+"""Task types whose payload is a script, and the record of their runs for the checker.
 
-A plan is a list of runs, a run is a list of steps: `[["fail"]], [["progress", 50], ["wait", 20]]` fails at
-first and then reports progress, works for 20 seconds and returns. The last run is repeated.
+A plan is a list of runs, and a run is a list of steps. `[["fail"]], [["progress", 50], ["wait", 20]]` fails
+first; then it reports progress, works for 20 seconds and returns. The last run repeats.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from chalicelib.domain.task_types import Lane, TaskContext, TaskTypes
 from chalicelib.services.worker.run import Run
 from tests.simulation.scheduler import Scheduler
 
-#: This long results lie in an item of their own.
+#: A result of this length is stored as an item of its own.
 BIG = 3000
 
 
 class Script(BaseModel):
-    """What the runs of a task do."""
+    """The steps of a task's runs."""
 
     plan: list[list[list[Any]]] = []
     pad: str = ""
@@ -31,7 +31,7 @@ class Script(BaseModel):
 
 @dataclass(slots=True)
 class Step:
-    """Code of a task type that ran, and what it knew."""
+    """One step of a run."""
 
     moment: int
     task_id: str
@@ -54,7 +54,7 @@ class Work:
         declare("sim.long", payload=Script, lane=Lane.LONG, max_attempts=3, timeout_seconds=600)(self._run)
 
     def _run(self, payload: Script, context: TaskContext) -> Any:
-        """Do what the payload says."""
+        """Run the next plan of the payload."""
         assert isinstance(context, Run)
         plan = payload.plan or [[]]
         number = self._runs[context.task_id]
@@ -83,7 +83,7 @@ class Work:
         self._scheduler.sleep(round(seconds * 1000))
 
     def _freeze(self, context: Run, seconds: float) -> None:
-        """The whole process stands still, and goes on as if nothing had been."""
+        """Freeze the whole process for a while."""
         fiber = self._scheduler.current
         assert fiber is not None
         fiber.process.frozen_until = self._scheduler.now + round(seconds * 1000)
@@ -96,7 +96,7 @@ class Work:
         return self._result(context, "y" * BIG)
 
     def _watch(self, context: Run, seconds: int) -> Any:
-        """Work in steps of two seconds, and stop when asked to."""
+        """Work in steps of two seconds, and stop when a cancel is requested."""
         for done in range(0, seconds, 2):
             self._wait(context, 2)
             self._note(context)

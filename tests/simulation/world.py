@@ -1,4 +1,4 @@
-"""A whole stage that is simulated: its functions, AWS around them, its owner, and browsers."""
+"""A simulated stage: its functions, AWS around them, an owner and WebSocket clients."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.simulation.browsers import Browser, Gateway
 from tests.simulation.calls import SOCKETS_URL, Calls, connect
 from tests.simulation.functions import Ended, Functions, moment
 from tests.simulation.history import History
-from tests.simulation.plans import SKEW, Calm
+from tests.simulation.plans import SKEW, NoFaults
 from tests.simulation.queues import SECOND, Message, Queue, Sqs
 from tests.simulation.scheduler import Fiber, Scheduler
 from tests.simulation.stream import ACCOUNT, Stream
@@ -39,7 +39,7 @@ FAR = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp())
 
 @contextmanager
 def stage() -> Iterator[None]:
-    """The tables and parameters that all worlds use, one after the other."""
+    """The tables and parameters. All worlds of a process use them, one after the other."""
     settings = Settings(stage=STAGE)
     with ExitStack() as exit_stack:
         exit_stack.enter_context(mock_aws())
@@ -67,7 +67,7 @@ class World:
 
     def __init__(
         self,
-        plan: Calm,
+        plan: NoFaults,
         *,
         report_failures: bool = True,
         trace: bool = False,
@@ -75,7 +75,7 @@ class World:
     ) -> None:
         self.plan = plan
         self.trace: list[str] = []
-        self.garbage: list[str] = []
+        self.unrecognized: list[str] = []
         self.alerts: list[tuple[int, str]] = []
         self.browsers: list[Browser] = []
         self.settings = Settings(
@@ -116,12 +116,14 @@ class World:
     # --- For scripts --------------------------------------------------------------------------------
 
     def browser(self, name: str = "browser", **query: str) -> Browser:
-        """A client that connects now."""
+        """A WebSocket client that connects now."""
         browser = Browser(
             name,
             self.scheduler,
             self.gateway,
-            ask=lambda heard: self.api.ask("GET", "/tasks", self.token, heard, query={"limit": "100"}),
+            list_tasks=lambda on_answer: self.api.send(
+                "GET", "/tasks", self.token, on_answer, query={"limit": "100"}
+            ),
             token=self.token,
             **({"watch": "all"} | query),
         )
@@ -134,15 +136,15 @@ class World:
         return moment(self.scheduler.now)
 
     def sweep(self) -> None:
-        """Run the sweep now."""
+        """Invoke the sweep now."""
         self._schedule("sweep", app.sweep)
 
     def watch_dead_letters(self) -> None:
-        """Run the monitor now."""
+        """Invoke the monitor now."""
         self._schedule("watch_dead_letters", app.watch_dead_letters)
 
     def remove_expired(self) -> None:
-        """Do what DynamoDB's TTL does."""
+        """Delete rows past their `ttl`, as DynamoDB does."""
         tasks = table(self.settings, "tasks")
         for task in list(self.history.rows.values()):
             if task.ttl is not None and task.ttl <= moment(self.scheduler.now):
@@ -153,22 +155,22 @@ class World:
     # --- Running ------------------------------------------------------------------------------------
 
     def run(self, script: Callable[[World, User], None]) -> None:
-        """Let the owner do as `script` says, then let the world settle, then look whether it rests."""
+        """Run the script, let the world come to rest, then check that it stays at rest."""
         self._script = self.scheduler.start(self.user.process, lambda: script(self, self.user))
-        if not self.scheduler.run(lambda: self._told or self._script_done, 48 * HOUR):
-            self.history.breaks("the script does not end")
+        if not self.scheduler.run(lambda: self._broken or self._script_done, 48 * HOUR):
+            self.history.report_broken("the script does not end")
         if self._script.error is not None:
             raise self._script.error
         self.plan.over = True
-        if not self.scheduler.run(lambda: self._told or self.quiet, self.scheduler.now + 24 * HOUR):
-            self.history.breaks(f"the world does not come to rest: {self._unrest()}")
+        if not self.scheduler.run(lambda: self._broken or self.quiet, self.scheduler.now + 24 * HOUR):
+            self.history.report_broken(f"the world does not come to rest: {self._unrest()}")
         for browser in self.browsers:
             browser.at_rest = dict(browser.tasks)  # before it connects anew and syncs
-        if not self._told:
+        if not self._broken:
             self._rest()
 
     def read(self, task_id: str) -> Task | None:
-        """The task with its payload and result, as the tables hold them; read behind the service's back."""
+        """The task with its payload and result, read from moto's tables directly."""
         row = self.history.rows[task_id]
         items = _items(table(self.settings, "documents"), task_id)
         texts = {item.range_key.value: item.attrs for item in items}
@@ -183,7 +185,7 @@ class World:
         return replace(row, payload=payload, result=filled(row.result, f"result#{row.lease}"))
 
     def disturbed(self, function: str) -> bool:
-        """Did something go wrong with a function, or did two of its invocations overlap?"""
+        """Did a function have a fault or a failure, or did two of its invocations overlap?"""
         ends = [ended.good for name, ended in self.functions.ended if name.startswith(function)]
         return (
             not all(ends)
@@ -191,17 +193,17 @@ class World:
             or any(call.function == function for call, _ in self.calls.troubles)
         )
 
-    def throw(self, body: str) -> None:
-        """Put something that is not ours into the fast lane's queue."""
-        self.garbage.append(body)
+    def send_unrecognized(self, body: str) -> None:
+        """Send an unrecognized message to the fast lane's queue."""
+        self.unrecognized.append(body)
         self.sqs.fast.send(body)
 
     def close(self) -> None:
-        """End whatever still runs."""
+        """Kill all processes."""
         self.scheduler.close()
 
     @property
-    def _told(self) -> bool:
+    def _broken(self) -> bool:
         return bool(self.history.broken)
 
     @property
@@ -232,14 +234,14 @@ class World:
         )
 
     def _rest(self) -> None:
-        """For two hours more, everything that could act is called, and nothing may happen."""
+        """Run for two more hours with sweep and monitor. Nothing may change."""
         before = self._activity()
         for _ in range(2):
             self.sweep()
             self.watch_dead_letters()
             self.scheduler.run(lambda: False, self.scheduler.now + HOUR)
         if self._activity() != before:
-            self.history.breaks(f"something goes on for good: {before} became {self._activity()}")
+            self.history.report_broken(f"something goes on for good: {before} became {self._activity()}")
 
     def _activity(self) -> tuple[int, ...]:
         pushed = sum(
@@ -248,7 +250,7 @@ class World:
         )
         return len(self.sqs.sent), pushed, self.history.writes, len(self.alerts)
 
-    # --- What calls the functions --------------------------------------------------------------------
+    # --- Triggers -----------------------------------------------------------------------------------
 
     def _poller(self, queue: Queue, handler: str, most: int) -> Callable[[], None]:
         def poll() -> None:
@@ -266,7 +268,7 @@ class World:
         return lambda: self.scheduler.after(self.plan.latency(), poll)
 
     def _acknowledge(self, queue: Queue, receipts: dict[str, str], ended: Ended) -> None:
-        """Delete the messages of a batch that are done, as the mapping does."""
+        """Delete the finished messages of a batch, as the event source mapping does."""
         if not ended.good:
             return
         failures = ended.value["batchItemFailures"] if self._report_failures else []
@@ -286,7 +288,7 @@ class World:
         self.scheduler.after(period, tick)
 
     def _sweep_if_due(self) -> None:
-        """The schedule calls the sweep; where nothing is due it would do nothing, and is left out."""
+        """Invoke the sweep, unless no row is due: then it would do nothing."""
         soon = moment(self.scheduler.now + SKEW)
         due = [task.due_at for task in self.history.rows.values()] + [self.history.due_besides_tasks]
         if any(due_at is not None and due_at <= soon for due_at in due):
@@ -316,15 +318,15 @@ class World:
         }
         self.functions.invoke(function, lambda context: handler(event, context), lambda ended: None)
 
-    # --- What is played or watched --------------------------------------------------------------------
+    # --- Simulated SNS, and notes ---------------------------------------------------------------------
 
-    def _publish(self, wanted: Asked) -> Response:
-        if wanted.operation == "CreateTopic":
-            inner = f"<TopicArn>arn:aws:sns:us-east-1:{ACCOUNT}:{wanted.parameters['Name']}</TopicArn>"
+    def _publish(self, request: Asked) -> Response:
+        if request.operation == "CreateTopic":
+            inner = f"<TopicArn>arn:aws:sns:us-east-1:{ACCOUNT}:{request.parameters['Name']}</TopicArn>"
         else:
-            self.alerts.append((self.scheduler.now, wanted.parameters["Message"]))
+            self.alerts.append((self.scheduler.now, request.parameters["Message"]))
             inner = "<MessageId>1</MessageId>"
-        name = wanted.operation
+        name = request.operation
         text = f"<{name}Response><{name}Result>{inner}</{name}Result></{name}Response>"
         return Response(200, text.encode())
 

@@ -1,4 +1,4 @@
-"""The judge of a chaos run sees what is wrong: evidence of a good world, broken in one place at a time."""
+"""The checker of a chaos run finds each broken promise: correct evidence, wrong in one place at a time."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def order(number: int, kind: str, key: str | None = None) -> Order:
     return Order(number=number, owner="default", kind=kind, body={}, key=key)
 
 
-def update(version: int, status: str, life: int = 0, finished: bool = False) -> Update:
-    return Update(version, status, life, timestamp(LATER) if finished else None, "")
+def update(version: int, status: str, redrive_count: int = 0, finished: bool = False) -> Update:
+    return Update(version, status, redrive_count, timestamp(LATER) if finished else None, "")
 
 
 TASKS = {
@@ -81,12 +81,12 @@ def stored(task_id: str, **fields: Any) -> Evidence:
     return replace(EVIDENCE, stored={**TASKS, task_id: replace(TASKS[task_id], **fields)})
 
 
-def told(task_id: str, *updates: Update) -> Evidence:
+def received(task_id: str, *updates: Update) -> Evidence:
     versions = {**EVIDENCE.updates[task_id], **{each.version: each for each in updates}}
     return replace(EVIDENCE, updates={**EVIDENCE.updates, task_id: versions})
 
 
-def test_a_good_world_keeps_every_promise() -> None:
+def test_correct_evidence_keeps_every_promise() -> None:
     assert broken(EVIDENCE) == set()
     assert {verdict.promise: verdict.of for verdict in judge(EVIDENCE)}["tasks lost"] == 3
 
@@ -113,20 +113,20 @@ BREAKS: dict[str, tuple[str, Callable[[], Evidence]]] = {
         "tasks finished twice",
         lambda: stored(GOOD, attempts=(attempt(2, "failed"), attempt(2, "succeeded"))),
     ),
-    "told of two ends": (
+    "two ends received": (
         "tasks finished twice",
-        lambda: told(GOOD, update(3, "failed", finished=True)),
+        lambda: received(GOOD, update(3, "failed", finished=True)),
     ),
-    "told of life after its end": ("tasks finished twice", lambda: told(DEAD, update(4, "running"))),
-    "told of what is not stored": (
+    "an update after the end": ("tasks finished twice", lambda: received(DEAD, update(4, "running"))),
+    "a version that is not stored": (
         "tasks finished twice",
-        lambda: told(GOOD, update(5, "succeeded", finished=True)),
+        lambda: received(GOOD, update(5, "succeeded", finished=True)),
     ),
-    "one version told in two ways": (
+    "one version with two contents": (
         "tasks finished twice",
         lambda: replace(EVIDENCE, contradictions=["version 2"]),
     ),
-    "doomed and succeeded": (
+    "succeeded although it must fail": (
         "tasks that ended wrongly",
         lambda: replace(EVIDENCE, accepted={**EVIDENCE.accepted, GOOD: order(0, "die", "key-0")}),
     ),
@@ -150,15 +150,15 @@ BREAKS: dict[str, tuple[str, Callable[[], Evidence]]] = {
         "clients that differ from the table",
         lambda: replace(EVIDENCE, views=[replace(EVIDENCE.views[0], versions={**HELD, GOOD: 3})]),
     ),
-    "a client that does not come to sync": (
+    "a client that is not synced": (
         "clients that differ from the table",
         lambda: replace(EVIDENCE, views=[replace(EVIDENCE.views[0], synced=False)]),
     ),
-    "a client that never heard of one": (
+    "a client without one task": (
         "clients that differ from the table",
         lambda: replace(EVIDENCE, views=[replace(EVIDENCE.views[0], versions={GOOD: 4, DEAD: 4})]),
     ),
-    "a client that knows of too many": (
+    "a client with an unknown task": (
         "clients that differ from the table",
         lambda: replace(EVIDENCE, views=[replace(EVIDENCE.views[0], versions={**HELD, "x": 1})]),
     ),
@@ -166,15 +166,15 @@ BREAKS: dict[str, tuple[str, Callable[[], Evidence]]] = {
         "clients that differ from the table",
         lambda: replace(EVIDENCE, views=[replace(EVIDENCE.views[1], versions={CALLED: 3})]),
     ),
-    "a death untold": (
+    "a failure without an alert": (
         "dead letters without an alert",
         lambda: replace(EVIDENCE, alerts=Counter({"message-1": 1})),
     ),
-    "an earlier death untold": (
+    "an earlier failure without an alert": (
         "dead letters without an alert",
-        lambda: replace(EVIDENCE, earlier_deaths=frozenset({f"{GOOD}#0"})),
+        lambda: replace(EVIDENCE, earlier_failures=frozenset({f"{GOOD}#0"})),
     ),
-    "a strange message untold": (
+    "an unrecognized message without an alert": (
         "dead letters without an alert",
         lambda: replace(EVIDENCE, quarantined=frozenset({"message-1", "message-2"})),
     ),
@@ -183,7 +183,7 @@ BREAKS: dict[str, tuple[str, Callable[[], Evidence]]] = {
         lambda: replace(EVIDENCE, alerts=EVIDENCE.alerts + Counter({f"{GOOD}#0": 1})),
     ),
     "an alert twice": (
-        "alerts told again",
+        "alerts repeated",
         lambda: replace(EVIDENCE, alerts=EVIDENCE.alerts + Counter({"message-1": 1})),
     ),
     "a due row": ("rows left in the due index", lambda: replace(EVIDENCE, due=1)),
@@ -192,12 +192,12 @@ BREAKS: dict[str, tuple[str, Callable[[], Evidence]]] = {
 
 
 @pytest.mark.parametrize("name", BREAKS)
-def test_what_is_broken_is_seen_and_nothing_else(name: str) -> None:
+def test_the_broken_promise_is_found_and_no_other(name: str) -> None:
     promise, evidence = BREAKS[name]
     assert broken(evidence()) == {promise}
 
 
-def test_a_task_that_goes_on_is_lost_whether_its_post_was_answered_or_not() -> None:
+def test_a_task_that_never_ends_is_lost_whether_its_post_had_a_response_or_not() -> None:
     running = replace(TASKS[GOOD], status=TaskStatus.RUNNING, attempts=(attempt(1, "failed"),))
     others = {task_id: each for task_id, each in EVIDENCE.accepted.items() if task_id != GOOD}
     world = replace(EVIDENCE, stored={**TASKS, GOOD: running}, updates={})
@@ -211,18 +211,18 @@ def test_killed_workers_may_cost_a_task_all_its_attempts() -> None:
     assert broken(replace(world, accepted={**EVIDENCE.accepted, DEAD: order(1, "sleep")})) == set()
 
 
-def test_a_retried_task_ends_once_in_each_life() -> None:
-    world = told(DEAD, update(1, "failed", finished=True), update(2, "queued", life=1))
-    later = {number: replace_life(each, 1) for number, each in EVIDENCE.updates[DEAD].items()}
+def test_a_retried_task_may_end_once_more() -> None:
+    world = received(DEAD, update(1, "failed", finished=True), update(2, "queued", redrive_count=1))
+    later = {number: replace_redrive_count(each, 1) for number, each in EVIDENCE.updates[DEAD].items()}
     world = replace(world, updates={**world.updates, DEAD: {**world.updates[DEAD], **later}})
     assert broken(world) == set()
 
 
-def replace_life(each: Update, life: int) -> Update:
-    return each._replace(life=life)
+def replace_redrive_count(each: Update, redrive_count: int) -> Update:
+    return each._replace(redrive_count=redrive_count)
 
 
-def test_two_frames_that_tell_one_version_differently_contradict_each_other() -> None:
+def test_two_frames_with_different_contents_of_one_version_contradict_each_other() -> None:
     history = History()
     history.note(GOOD, update(2, "running"))
     history.note(GOOD, update(2, "running"))
@@ -236,12 +236,12 @@ class TestMemory:
     def samples(self, mib: Callable[[int], float]) -> list[Sample]:
         return [Sample(5.0 * number, mib(number)) for number in range(90)]
 
-    def test_a_leak_is_seen_and_a_step_is_none(self) -> None:
+    def test_a_leak_is_found_and_a_step_is_not_one(self) -> None:
         leaking = self.samples(lambda number: 50 + number * 5 * 20 / 3600)
         assert slope(leaking) == pytest.approx(20)
         assert slope(self.samples(lambda number: 50 + (number == 60) * 30)) == 0
 
-    def test_the_worker_that_grew_most_speaks_for_its_function(self) -> None:
+    def test_a_function_is_judged_by_the_worker_that_grew_most(self) -> None:
         flat = self.samples(lambda number: 50)
         leaking = self.samples(lambda number: 50 + number)
         memory = {("api", 1): flat, ("api", 2): leaking, ("sweep", 3): flat, ("sweep", 4): leaking[:9]}
@@ -251,7 +251,7 @@ class TestMemory:
         assert (sweep.function, sweep.workers, sweep.flat) == ("sweep", 1, True)
         assert sweep.course == [50] * 5
 
-    def test_what_is_loaded_first_is_no_leak(self) -> None:
+    def test_the_warm_up_is_no_leak(self) -> None:
         loading = self.samples(lambda number: 20 + min(number, 20))
         (line,) = lines_of({("api", 1): loading})
         assert line.flat

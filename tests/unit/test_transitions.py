@@ -1,4 +1,4 @@
-"""Which status can follow which: the methods, the table and the drawing say the same."""
+"""Which status can follow which: methods, table, diagram and protocol are equal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from chalicelib.domain.errors import TransitionNotAllowed
 from chalicelib.domain.task import TERMINAL, TRANSITIONS, WAITING, Task, TaskStatus
 from tests.support.examples import ERROR, KEEP, LATER, a_running_task
 
-STATES = Path(__file__).parents[2] / "docs" / "states.md"
+DOCS = Path(__file__).parents[2] / "docs"
+STATES = DOCS / "reference" / "states.md"
+PROTOCOL = DOCS / "explanation" / "protocol.md"
 GRACE = timedelta(seconds=120)
 WAIT = timedelta(seconds=5)
 S = TaskStatus
@@ -70,9 +72,18 @@ def test_the_drawing_shows_the_table() -> None:
     assert set(drawn) == {(a.value, b.value) for a, after in TRANSITIONS.items() for b in after}
 
 
-def test_the_list_explains_each_arrow_of_the_drawing_and_no_other() -> None:
-    text = STATES.read_text()
-    arrows = re.findall(r"^    \S+ --> \S+: (.+)$", text, re.MULTILINE)
-    letters = [letter for label in arrows for letter in re.findall(r"\b[A-Z]\b", label)]
-    explained = re.findall(r"^- \*\*([A-Z])\*\* ", text, re.MULTILINE)
-    assert explained == sorted(set(letters))
+def test_the_list_explains_each_verb_of_the_drawing_and_no_other() -> None:
+    explained = re.findall(r"^- \*\*(.+?)\*\*: ", STATES.read_text(), re.MULTILINE)
+    assert sorted(explained) == sorted(drawn_verbs())
+
+
+def test_the_protocol_has_each_verb_as_a_heading_or_a_row() -> None:
+    text = PROTOCOL.read_text()
+    headings = {each.lower() for each in re.findall(r"^### (.+)$", text, re.MULTILINE)}
+    rows = {each.lower() for each in re.findall(r"^(?:\| |- )\*\*(.+?)\*\*", text, re.MULTILINE)}
+    assert drawn_verbs() <= headings | rows
+
+
+def drawn_verbs() -> set[str]:
+    labels = re.findall(r"^    \S+ --> \S+: (.+)$", STATES.read_text(), re.MULTILINE)
+    return {verb for label in labels for verb in label.split(", ")}

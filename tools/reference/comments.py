@@ -16,7 +16,7 @@ def comments(source: type[Any]) -> dict[str, str]:
     above: list[str] = []
     for line in inspect.getsource(source).splitlines():
         text = line.strip()
-        member = re.match(r"(\w+)\b(?::| =)[^#]*(?:#: (.*))?$", text)
+        member = re.match(r"(\w+)\b(?::| =)[^#]*(?:#: (.*?))?(?:\s*# .*)?$", text)
         if text.startswith("#: "):
             above.append(text.removeprefix("#: "))
             continue

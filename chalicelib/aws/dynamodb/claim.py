@@ -25,13 +25,17 @@ def claim_request(
         "TableName": table,
         "Key": key,
         "UpdateExpression": (
-            "SET #status = :running, #version = #version + :one, #lease = #lease + :one,"
+            "SET #status = :running, #version = #version + :one,"
+            " #lease = #lease + :one,"  # guard: claim.counts-lease
             " #attempt = #attempt + :one, lease_until = timeout_seconds + :until,"
             " started_at = :now, updated_at = :now, claim_id = :claim REMOVE #progress"
         ),
         "ConditionExpression": (
-            "#status IN (:queued, :scheduled, :retrying) AND run_at <= :now"
-            " AND NOT (expires_at <= :now)"  # so for the tasks that never expire, too
+            "#status IN (:queued, :scheduled, :retrying)"  # guard: claim.waiting
+            " AND run_at <= :now"  # guard: claim.not-before-run-at
+            # Also true for tasks without expires_at.
+            " AND NOT (expires_at <= :now)"  # guard: claim.not-after-expires-at
+            # guard: claim.type-not-paused
             + (f" AND NOT (#type IN ({', '.join(types)}))" if types else "")
         ),
         "ExpressionAttributeNames": names(*attributes),

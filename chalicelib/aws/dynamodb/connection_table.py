@@ -52,7 +52,9 @@ class ConnectionTable:
         # A connection's id is fresh: a refusal is our own first copy, which may have subscriptions by now.
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.put_item(
-                TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(pk)"
+                TableName=self._table,
+                Item=item,
+                ConditionExpression="attribute_not_exists(pk)",  # guard: connect.only-if-absent
             )
         return True
 
@@ -110,6 +112,7 @@ class ConnectionTable:
 
     def watchers(self, owner: str, now: datetime) -> list[Connection]:
         """Every connection of `owner`, read consistently from the table itself."""
+        # guard: updates.watchers-consistent
         found = pages(self._client, **self._live(owner, now), ConsistentRead=True)
         return [_connection(owner, row) for rows in found for row in rows]
 

@@ -90,6 +90,7 @@ class DocumentTable:
         if len(items) > 1:
             wanted: Any = {self._table: [{"PutRequest": {"Item": item}} for item in items]}
             answer: Any = self._client.batch_write_item(RequestItems=wanted)
+            # guard: documents.unprocessed-again
             left = [each["PutRequest"]["Item"] for each in answer["UnprocessedItems"].get(self._table, [])]
         for item in left:
             self._client.put_item(TableName=self._table, Item=item)
@@ -113,7 +114,7 @@ def _key(task_id: str, name: str) -> Row:
 
 
 def _result_name(task: Task) -> str:
-    return f"result#{task.lease}"
+    return f"result#{task.lease}"  # guard: result.named-by-lease
 
 
 def _with_texts(task: Task, texts: dict[tuple[str, str], str]) -> Task:

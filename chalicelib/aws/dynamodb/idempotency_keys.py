@@ -93,7 +93,7 @@ class IdempotencyKeys:
             "fingerprint": {"S": fingerprint},
             "ttl": encode("ttl", now + KEPT),
         }
-        self._client.transact_write_items(
+        self._client.transact_write_items(  # guard: idempotency-key.one-transaction
             ClientRequestToken=task.id,
             TransactItems=[
                 {
@@ -101,6 +101,7 @@ class IdempotencyKeys:
                         "TableName": self._table,
                         "Item": item,
                         # TTL removes late: a key past its time counts as absent.
+                        # guard: idempotency-key.one-transaction, idempotency-key.only-if-absent
                         "ConditionExpression": "attribute_not_exists(pk) OR #ttl <= :now",
                         "ExpressionAttributeNames": {"#ttl": "ttl"},
                         "ExpressionAttributeValues": {":now": encode("ttl", now)},

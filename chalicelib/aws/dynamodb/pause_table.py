@@ -45,7 +45,8 @@ class PauseTable:
                 TableName=self._table,
                 Item=item,
                 ConditionExpression=(
-                    "attribute_not_exists(pk) OR attribute_exists(resumed_at) AND paused_at <> :now"
+                    "attribute_not_exists(pk) OR attribute_exists(resumed_at)"
+                    " AND paused_at <> :now"  # guard: pause.not-the-ended-one
                 ),
                 ExpressionAttributeValues={":now": item["paused_at"]},
             )
@@ -60,7 +61,10 @@ class PauseTable:
                 TableName=self._table,
                 Key=_key(pause.task_type),
                 UpdateExpression="SET resumed_at = :now",
-                ConditionExpression="paused_at = :seen AND attribute_not_exists(resumed_at)",
+                ConditionExpression=(
+                    "paused_at = :seen"  # guard: resume.pause-seen
+                    " AND attribute_not_exists(resumed_at)"
+                ),
                 ExpressionAttributeValues={
                     ":seen": encode("updated_at", pause.at),
                     ":now": encode("updated_at", now),

@@ -57,6 +57,7 @@ class RedriveTable:
                         "Put": {
                             "TableName": self._table,
                             "Item": names,
+                            # guard: bulk-redrive.one-per-filter
                             "ConditionExpression": "attribute_not_exists(pk) OR redrive_id = :stale",
                             "ExpressionAttributeValues": {":stale": {"S": stale or new.id}},
                         }
@@ -117,8 +118,13 @@ class RedriveTable:
             answer = self._client.update_item(
                 TableName=self._table,
                 Key=_key(owner, redrive_id),
+                # guard: bulk-redrive.counts-lease
                 UpdateExpression="SET due_at = :until, #lease = #lease + :one",
-                ConditionExpression="#status = :running AND due_at <= :now",
+                ConditionExpression=(
+                    "#status = :running"
+                    # guard: bulk-redrive.lease-over
+                    " AND due_at <= :now"
+                ),
                 ExpressionAttributeNames={"#lease": "lease", "#status": "status"},
                 ExpressionAttributeValues={
                     **_RUNNING,
@@ -149,7 +155,9 @@ class RedriveTable:
         return self._write_mine(redrive, {**_progress(redrive), **end.sets}, end.removes, running=True)
 
     def _write_mine(self, redrive: Redrive, sets: Row, removes: tuple[str, ...], *, running: bool) -> bool:
-        condition = "#lease = :lease AND #status = :running" if running else "#lease = :lease"
+        condition = "#lease = :lease"  # guard: bulk-redrive.lease-held
+        if running:
+            condition += " AND #status = :running"  # guard: bulk-redrive.running
         values = {":lease": number(redrive.lease), **(_RUNNING if running else {})}
         return self._write(_key(redrive.owner, redrive.id), sets, removes, condition, values)
 

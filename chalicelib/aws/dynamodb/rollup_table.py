@@ -52,6 +52,7 @@ class RollupTable:
                 TableName=self._table,
                 Key=key,
                 UpdateExpression=f"SET {sets} ADD {adds}",
+                # guard: counts.batch-once
                 ConditionExpression=f"attribute_not_exists(#{place}) OR #{place} <> :{place}",
                 ExpressionAttributeNames=names(*put, *added),
                 ExpressionAttributeValues={f":{name}": value for name, value in {**put, **added}.items()},

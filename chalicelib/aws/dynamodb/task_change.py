@@ -19,11 +19,12 @@ def change_request(table: str, before: Task, after: Task, condition: str, values
     """
     old, new = attributes(before), attributes(after)
     public = {k for k in old.keys() | new.keys() if old.get(k) != new.get(k)} - {"version"}
+    # guard: write.due-with-status
     changed = public | ({"due_at"} if before.status is not after.status else set())
     sets = [f"#{name} = :new_{name}" for name in sorted(changed) if name in new]
     removes = [f"#{name}" for name in sorted(changed) if name not in new]
     values = {**values, **{f":new_{name}": new[name] for name in changed if name in new}}
-    if public - {"due_at", "due_bucket"}:
+    if public - {"due_at", "due_bucket"}:  # guard: write.counts-version
         sets.append("#version = #version + :one")
         values[":one"] = {"N": "1"}
     expression = ("SET " + ", ".join(sets) if sets else "") + (

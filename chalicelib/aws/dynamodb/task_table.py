@@ -92,6 +92,7 @@ class TaskTable:
         failed = self._documents.put_payloads([task for task in tasks if task.payload.stored_apart])
         new = [task for task in tasks if task.id not in failed]
         answers = self._writes.many(
+            # guard: create.only-if-absent
             [{"TableName": self._table, "Item": to_row(each), "ConditionExpression": ABSENT} for each in new]
         )
         for task, answer in zip(new, answers, strict=True):
@@ -163,7 +164,11 @@ class TaskTable:
                     "SET #progress = :progress, lease_until = :until, updated_at = :now,"
                     " #version = #version + :one"
                 ),
-                "ConditionExpression": "#status = :running AND #lease = :lease AND lease_until <= :until",
+                "ConditionExpression": (
+                    "#status = :running"
+                    " AND #lease = :lease"  # guard: progress.lease-held
+                    " AND lease_until <= :until"  # guard: progress.lease-only-grows
+                ),
                 "ExpressionAttributeNames": _names("progress", "version", "status", "lease"),
                 "ExpressionAttributeValues": values,
             }
@@ -180,7 +185,7 @@ class TaskTable:
 
         Each is the task as it was claimed, as it is after, and whether a cancel request refuses that.
         """
-        failed = self._documents.put_results(
+        failed = self._documents.put_results(  # guard: result.before-row
             [after for _, after, _ in runs if after.result is not None and after.result.stored_apart]
         )
         stored: dict[str, Task | Conflict | Exception] = {**failed}
@@ -190,7 +195,7 @@ class TaskTable:
                 requests.append((run[1], self._finish_request(*run)))
             except (TypeError, ValueError) as error:  # of this outcome alone
                 stored[run[1].id] = error
-        answers = self._writes.many([request for _, request in requests])
+        answers = self._writes.many([request for _, request in requests])  # guard: result.before-row
         for (after, _), answer in zip(requests, answers, strict=True):
             stored[after.id] = _decoded(answer, partial(self._finished, after=after))
         return [stored[after.id] for _, after, _ in runs]
@@ -199,15 +204,20 @@ class TaskTable:
         return self._recognised(self._stored(answer, after), after)
 
     def _finish_request(self, claimed: Task, after: Task, unless_cancel_requested: bool) -> Request:
-        condition = "#status = :running AND #lease = :lease"
+        condition = (
+            "#status = :running"  # guard: finish.running
+            " AND #lease = :lease"  # guard: finish.lease-held, finish.fenced-by-lease
+        )
         if unless_cancel_requested:
             condition += " AND attribute_not_exists(cancel_requested)"
-        return change_request(self._table, claimed, after, condition, _mine(claimed))
+        held = _mine(claimed)  # guard: finish.fenced-by-lease
+        return change_request(self._table, claimed, after, condition, held)
 
     # --- A3 to A5, S1 to S6, M2: what was decided on a row that was read ---------------------------
 
     def replace_seen(self, seen: Task, after: Task) -> Task | Conflict:
         """Store a change decided on `seen`, if nobody changed the task since (A3 to A5)."""
+        # guard: change.version-seen
         stored = self._change(seen, after, "#version = :seen", {":seen": _count(seen.version)})
         return self._recognised(stored, after)
 
@@ -217,7 +227,8 @@ class TaskTable:
         return self._change(
             seen,
             after,
-            "#version = :seen AND due_at = :due",
+            "#version = :seen"  # guard: sweep.version-seen
+            " AND due_at = :due",
             {":seen": _count(seen.version), ":due": encode("due_at", seen.due_at)},
         )
 
@@ -226,7 +237,9 @@ class TaskTable:
         return self._change(
             seen,
             after,
-            "#status = :failed AND redrive_count = :life AND attribute_exists(due_at)",
+            "#status = :failed"
+            " AND redrive_count = :life"  # guard: confirm.redrive-count-seen
+            " AND attribute_exists(due_at)",
             {":failed": {"S": TaskStatus.FAILED.value}, ":life": _count(seen.redrive_count)},
         )
 
@@ -235,7 +248,8 @@ class TaskTable:
         return self._change(
             seen,
             after,
-            "#status IN (:queued, :scheduled, :retrying) AND #lease = :lease",
+            "#status IN (:queued, :scheduled, :retrying)"  # guard: poison.waiting
+            " AND #lease = :lease",  # guard: poison.lease-seen
             {**{f":{status}": {"S": status} for status in WAITING}, ":lease": _count(lease)},
         )
 

@@ -82,7 +82,7 @@ class Writes:
         if len(requests) == 1:
             return [self._attempt(requests[0])]
         try:
-            statements = [statement(each) for each in requests]
+            statements = [statement(each) for each in requests]  # guard: batch.create-only-if-absent
             answers = self._client.batch_execute_statement(Statements=statements)["Responses"]
         except Exception as error:
             if is_outage(error):  # of all of these, and not of other batches
@@ -90,6 +90,7 @@ class Writes:
             fields = {"action": "batch_refused", "reason": str(error)}
             _log.exception("Batch refused, its writes are done one by one", extra={"fields": fields})
             return [None] * len(requests)
+        # guard: batch.own-condition
         return [_answer_of(*each) for each in zip(requests, answers, strict=True)]
 
 
@@ -105,4 +106,4 @@ def _answer_of(request: Request, response: BatchStatementResponseTypeDef) -> Ans
     if code != "ConditionalCheckFailed":
         fields = {"action": "statement_failed", "code": code, "reason": error.get("Message")}
         _log.warning("Statement not done, sent again", extra={"fields": fields})
-    return None
+    return None  # guard: batch.failed-statement-again

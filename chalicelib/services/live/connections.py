@@ -155,8 +155,8 @@ class Connections:
         """Store the subscription, then read the task, then send it: no update can fall in between (P4)."""
         if len(connection.subscriptions | {task_id}) > MAX_SUBSCRIPTIONS:
             raise Refusal("too_many", f"A connection subscribes to at most {MAX_SUBSCRIPTIONS} tasks.")
-        self._connections.subscribe(connection, task_id)
-        task = self._tasks.get(connection.owner, task_id)
+        self._connections.subscribe(connection, task_id)  # guard: subscribe.before-read
+        task = self._tasks.get(connection.owner, task_id)  # guard: subscribe.before-read
         if task is None or not connection.may_see(task):
             self._connections.unsubscribe(connection, task_id)
             raise Refusal("not_found", f"There is no task {task_id!r}.")

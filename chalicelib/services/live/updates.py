@@ -69,7 +69,7 @@ class UpdatePusher:
         public = [change for change in changes if change.public]
         wanted = self._wanted([change.task for change in public])
         served = self._serve(wanted)
-        if not all(served):
+        if not all(served):  # guard: updates.failed-batch-again
             raise PushFailed(f"{served.count(False)} of {len(served)} connections could not be served")
         self._counter.add(public, batch_id)
         for task in (change.task for change in public):
@@ -160,7 +160,7 @@ class UpdatePusher:
             self._connections.remove(connection.id)
             log.info("Connection gone", action="connection_gone", connection_id=connection.id)
         elif failures:
-            return self._failed(connection, failures[0])
+            return self._failed(connection, failures[0])  # guard: updates.failed-frame-counts
         elif connection.failures:
             self._connections.set_failures(connection, 0)
         return True
@@ -179,7 +179,7 @@ class UpdatePusher:
         if failures < self._failures_allowed:
             # A connection that was removed meanwhile needs nothing any more.
             return not self._connections.set_failures(connection, failures)
-        close_connection(self._connections, self._sockets, connection.id)
+        close_connection(self._connections, self._sockets, connection.id)  # guard: updates.close-failing
         return True
 
 

@@ -101,7 +101,7 @@ class DeadLetterMonitor:
                 self._fail_poisoned_task(bounced)
                 return
             record = DeadLetterRecord.quarantined(message, self._clock())
-        if record.key not in batch.new and not self._records.has(record):
+        if record.key not in batch.new and not self._records.has(record):  # guard: monitor.not-on-record
             batch.new[record.key] = record
 
     @staticmethod
@@ -140,6 +140,7 @@ class DeadLetterMonitor:
         """Alert, then record, then delete: in this order nothing is lost."""
         records = list(batch.new.values())
         if records:
+            # guard: monitor.alert-before-record, monitor.delete-last
             self._alerts.publish(self._subject(records), alert_text(self._stage, records))
             log.info("Alert published", action="alert_published", count=len(records))
         for record in records:

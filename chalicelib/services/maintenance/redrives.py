@@ -173,6 +173,7 @@ class Redrives:
         try:
             if redrive.action is Action.RETRY:
                 self._limits.spend(redrive.owner, 1)
+                # guard: bulk-redrive.redrive-count-seen
                 self._tasks.retry(redrive.owner, task.id, by=redrive.by, life=task.redrive_count)
             else:
                 self._tasks.cancel(redrive.owner, task.id, by=redrive.by)

@@ -96,6 +96,7 @@ class Sweeper:
         for ended in self._pauses.ended():
             acted += (back := self.bring_back(ended.task_type, stop_at))
             now = self._clock()
+            # guard: pause.forgotten-late
             if not back and ended.resumed_at is not None and ended.resumed_at + RESUME_GRACE <= now < stop_at:
                 self._pauses.forget(ended)
         self._metrics.add("SweepActed", acted)  # at the end of every sweep: its silence rings
@@ -113,7 +114,7 @@ class Sweeper:
 
     def _sweep_bucket(self, bucket: int, stop_at: datetime) -> int:
         acted = 0
-        for each in (bucket, *parking_buckets_of(bucket)):
+        for each in (bucket, *parking_buckets_of(bucket)):  # guard: pause.parked-are-swept
             for names in self._due.until(each, self._clock()):
                 if self._clock() >= stop_at:
                     log.warning("Sweep ran out of time", action="sweep_cut", bucket=each)
@@ -172,7 +173,7 @@ class Sweeper:
                 return self._wake(task, now)
             if task.dead_letter_unsent:
                 self._dead_letter_publisher.publish(task)
-            elif task.lease_until is not None and task.lease_until > now:
+            elif task.lease_until is not None and task.lease_until > now:  # guard: rescue.lease-over
                 self._write(task, task.look_again(now, task.lease_until))
             elif task.lease_until is not None:
                 return self._rescue(task, now)
@@ -205,10 +206,10 @@ class Sweeper:
         error = TaskError.of(
             ErrorKind.CRASHED, "The worker vanished: its lease ran out and nothing was recorded."
         )
-        if task.cancel_requested:
+        if task.cancel_requested:  # guard: rescue.cancel-wins
             self._note(self._write(task, task.stop(now, self._timing.keep, error)), "TasksCanceled")
             return None
-        if task.attempt >= task.max_attempts:
+        if task.attempt >= task.max_attempts:  # guard: rescue.last-attempt
             stored = self._write(task, task.fail(now, error, self._timing.keep))
             self._note(stored, "TasksFailed")
             if stored is not None:
@@ -222,7 +223,7 @@ class Sweeper:
 
     def _write(self, seen: Task, after: Task) -> Task | None:
         """The stored task; None when somebody moved it since it was read, who then looks after it."""
-        stored = self._tasks.replace_due(seen, unparked(after))
+        stored = self._tasks.replace_due(seen, unparked(after))  # guard: pause.unparked-when-written
         return None if isinstance(stored, Conflict) else stored
 
     @staticmethod

@@ -85,6 +85,7 @@ class Recorder:
             case Snooze(seconds):
                 wait = timedelta(seconds=seconds)
                 after = task.snooze(now, wait, self._timing.wake_after(wait, KEEP_MESSAGE))
+                # guard: retry-later.unless-cancel-requested
                 return _Ending(run, after, wait, unless_canceled=True)
             case Failure():
                 return self._failed(run, task, outcome, now)
@@ -94,20 +95,22 @@ class Recorder:
                 assert_never(outcome)
 
     def _failed(self, run: Run, task: Task, failure: Failure, now: datetime) -> _Ending:
-        if failure.final or task.attempt >= task.max_attempts:
+        if failure.final or task.attempt >= task.max_attempts:  # guard: fail.last-attempt
             after = task.fail(now, failure.error, self._timing.keep)
-            return _Ending(run, after, unless_canceled=True)
+            return _Ending(run, after, unless_canceled=True)  # guard: fail.unless-cancel-requested
         seconds = failure.wait_seconds
         wait = timedelta(
             seconds=self._timing.retry.backoff(task.attempt, self._random) if seconds is None else seconds
         )
         after = task.retry_later(now, failure.error, wait, self._timing.wake_after(wait, KEEP_MESSAGE))
+        # guard: retry-later.unless-cancel-requested
         return _Ending(run, after, wait, unless_canceled=True)
 
     # --- Storing --------------------------------------------------------------------------------
 
     def _store(self, endings: Sequence[_Ending]) -> list[Stored]:
         stored = self._finish(endings)
+        # guard: finish.refused-becomes-stop
         again = [i for i, ending in enumerate(endings) if _cancel_is_mine(stored[i], ending.run.task)]
         for index, answer in zip(
             again, self._finish([self._stopped(endings[i]) for i in again]), strict=True

@@ -69,6 +69,7 @@ class Run:
         self.task = task
         self.abandoned = False  #: its thread still runs, although the run is over
         self.log = log.about(task)
+        # guard: run.deadline-in-invocation
         self._deadline = min(task.lease_until - timing.lease_margin, ends_at - timing.reserve)
         self._tasks = tasks
         self._secret = secret
@@ -141,6 +142,7 @@ class Run:
         if isinstance(stored, Conflict):
             raise LeaseLost(self.task.id)
         with self._lock:
+            # guard: progress.not-after-deadline
             if self.abandoned:  # while the request was on its way: its outcome is about to be recorded
                 raise LeaseLost(self.task.id)
             self.task = self._tasks.with_documents_of(self.task, stored)

@@ -131,7 +131,7 @@ class Worker:
         for run in (each.run for each in started if each.run.unfinished):
             run.log.error("Process ended, and this run with it", action="process_ended")
         self._metrics.flush()
-        self._runtime.exit_process()
+        self._runtime.exit_process()  # guard: run.ends-process
 
     # --- Messages -------------------------------------------------------------------------------
 
@@ -144,7 +144,7 @@ class Worker:
         return None
 
     def _quarantine(self, message: QueueMessage, reason: str, batch: _Batch) -> None:
-        self._dead_letter_queue.quarantine(message.body, message.message_id)
+        self._dead_letter_queue.quarantine(message.body, message.message_id)  # guard: quarantine.before-ack
         log.warning(
             "Message quarantined",
             action="message_quarantined",
@@ -191,6 +191,7 @@ class Worker:
         )
         tasks = [(each, task) for each, task in claimed if isinstance(task, Task)]
         tasks += [(each, task) for (each, _), task in zip(turned_away, found, strict=True) if task]
+        # guard: claim.any-message-lease
         started = [self._step(each, partial(self._prepare, each, task, batch)) for each, task in tasks]
         return [each for each in started if each is not None]
 
@@ -200,6 +201,7 @@ class Worker:
     def _claim(self, deliveries: Sequence[_Delivery]) -> list[Task | Conflict | Exception]:
         wake_ups = [delivery.task_message for delivery in deliveries]
         return self._tasks.claim_many(
+            # guard: claim.own-id
             [(task_message.owner, task_message.task_id, self._claim_id()) for task_message in wake_ups],
             now=self._clock(),
             margin=self._timing.lease_margin,
@@ -218,7 +220,7 @@ class Worker:
             held = claimed.current
             if held is None or not held.waiting:
                 break
-            if self._pauses.confirmed(held.type):
+            if self._pauses.confirmed(held.type):  # guard: pause.confirmed-before-parking
                 self._tasks.replace_due(held, parked(held, self._clock()))
                 break
             if not last:
@@ -247,7 +249,7 @@ class Worker:
 
     def _record(self, ended: Sequence[_Started], batch: _Batch) -> None:
         """Record what runs came to in one request; then do what follows for each."""
-        recorded = self._recorder.record([each.run for each in ended])
+        recorded = self._recorder.record([each.run for each in ended])  # guard: dead-letter.after-row
         pairs = list(zip(ended, recorded, strict=True))
 
         def follow(pair: tuple[_Started, Recorded | Exception]) -> None:

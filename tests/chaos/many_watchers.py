@@ -1,4 +1,4 @@
-"""Five hundred clients that watch one owner's tasks, and how late they hear of each change."""
+"""500 clients watch one owner's tasks: measures the delay of each update."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from websockets.exceptions import WebSocketException
 
 from tests.chaos.history import tasks_in
 from tests.chaos.poster import Api
+from tests.chaos.report import Report
 from tests.chaos.stage import ChaosError, Stage, await_true
 from tests.chaos.stored import stored_tasks
-from tests.chaos.table import show
 
-OWNER: Final = "crowd"
+OWNER: Final = "watched"
 CLIENTS: Final = 500
 UPDATES: Final = 1000
 #: Stored versions of one task that succeeds at once: queued, running, progress, succeeded.
 _VERSIONS: Final = 4
-#: Tasks are posted so many at a time, and so often.
+#: Tasks in a post, and the time between two posts.
 _POST: Final = 25
 _EVERY_SECONDS: Final = 2.0
-#: The stage lets one owner have exactly 500 connections; one that broke half-way is counted for a while.
+#: More than the default of 500: a connection that broke while it opened counts for a while.
 ENVIRONMENT: Final = {"CONNECTIONS": "1000"}
 CONNECT_SECONDS: Final = 40.0
 END_SECONDS: Final = 90.0
@@ -38,22 +38,22 @@ CONVERGE_SECONDS: Final = 30.0
 _AT_ONCE: Final = 20
 
 
-class Crowd:
-    """Clients with ?batch=1 in one thread. All get the same frames: each is read once."""
+class Watchers:
+    """Clients with ?batch=1 in one thread. All get the same frames, so each frame is parsed once."""
 
     def __init__(self, url: str, token: str) -> None:
         self.versions: list[dict[str, int]] = [{} for _ in range(CLIENTS)]
-        self.delays: list[float] = []  #: seconds from stored to heard, of each task in each frame
+        self.delays: list[float] = []  #: seconds from stored to received, of each task in each frame
         self.frames = 0
         self.connected: set[int] = set()
-        self.lost = 0  #: connections that ended before their time
+        self.lost = 0  #: connections that ended early
         self._url, self._token = url, token
         self._read: dict[str, list[tuple[str, int, float]]] = {}
         self._recent: deque[str] = deque()
 
     @contextmanager
-    def gathered(self) -> Iterator[None]:
-        """While the block runs, the clients are connected and listen."""
+    def connected_all(self) -> Iterator[None]:
+        """Keep all clients connected during the block."""
         loop = asyncio.new_event_loop()
         over = asyncio.Event()
         thread = threading.Thread(target=lambda: loop.run_until_complete(self._run(over)))
@@ -94,14 +94,14 @@ class Crowd:
             self.connected.add(number)
             async with socket:
                 async for text in socket:
-                    self._hear(self.versions[number], str(text))
+                    self._receive(self.versions[number], str(text))
                 self.lost += 1
 
-    def _hear(self, known: dict[str, int], text: str) -> None:
-        heard = time.time()
+    def _receive(self, known: dict[str, int], text: str) -> None:
+        received = time.time()
         self.frames += 1
         for task_id, version, stored in self._updates(text):
-            self.delays.append(heard - stored)
+            self.delays.append(received - stored)
             if version > known.get(task_id, 0):
                 known[task_id] = version
 
@@ -117,30 +117,30 @@ class Crowd:
         return self._read[text]
 
 
-def crowd(stage: Stage) -> int:
-    """Measure it on a stage; how many clients do not hold what is stored."""
-    gathering = Crowd(stage.endpoints.websocket, stage.token(OWNER))
+def measure(stage: Stage, report: Report) -> int:
+    """Measure it on a stage. Returns how many clients do not hold what is stored."""
+    watchers = Watchers(stage.endpoints.websocket, stage.token(OWNER))
     api = Api(stage.endpoints.http, stage.token(OWNER))
     began = time.monotonic()
-    with gathering.gathered():
+    with watchers.connected_all():
         connected = time.monotonic() - began
         posted = _post_all(api)
         ended = await_true(lambda: _all_ended(stage, posted), END_SECONDS)
         last = time.monotonic()
-        wanted = _versions(stage)
-        await_true(lambda: not _behind(gathering, wanted), CONVERGE_SECONDS, 0.05)
-        behind = _behind(gathering, wanted)
+        expected = _versions(stage)
+        await_true(lambda: not _behind(watchers, expected), CONVERGE_SECONDS, 0.05)
+        behind = _behind(watchers, expected)
         caught_up = time.monotonic() - last
-    cuts = statistics.quantiles(gathering.delays, n=100)
-    show(
-        f"Crowd: {CLIENTS} clients with ?batch=1, {sum(wanted.values())} updates of {posted} tasks",
+    cuts = statistics.quantiles(watchers.delays, n=100)
+    report.show(
+        f"Watchers: {CLIENTS} clients with ?batch=1, {sum(expected.values())} updates of {posted} tasks",
         {
             "all connected after": f"{connected:.1f} s",
-            "frames": f"{gathering.frames}, {len(gathering.delays)} updates in them",
-            "delay from stored to heard": f"p50 {cuts[49]:.2f} s, p99 {cuts[98]:.2f} s, "
-            f"most {max(gathering.delays):.2f} s",
-            "all right after the last change": f"{caught_up:.1f} s",
-            "connections lost": gathering.lost,
+            "frames": f"{watchers.frames}, {len(watchers.delays)} updates in them",
+            "delay from stored to received": f"p50 {cuts[49]:.2f} s, p99 {cuts[98]:.2f} s, "
+            f"most {max(watchers.delays):.2f} s",
+            "all equal after the last change": f"{caught_up:.1f} s",
+            "connections lost": watchers.lost,
             "tasks that did not end": 0 if ended else "some",
             "clients that differ from the table": f"{behind} of {CLIENTS}",
         },
@@ -149,14 +149,14 @@ def crowd(stage: Stage) -> int:
 
 
 def _post_all(api: Api) -> int:
-    """Post tasks at an even pace until they are good for UPDATES updates; how many."""
+    """Post tasks at an even pace until they make UPDATES updates. Returns how many tasks."""
     pace = threading.Event()
     tasks = UPDATES // _VERSIONS
     body = {"type": "demo.sleep", "payload": {"seconds": 0, "steps": 1}, "tags": [OWNER]}
     for _ in range(tasks // _POST):
         status, _, answer = api.call("POST", "/tasks/batch", {"tasks": [body] * _POST})
         if status != 207 or any(result["status"] != 201 for result in answer["results"]):
-            raise ChaosError(f"A batch of posts was answered {status}.")
+            raise ChaosError(f"The response to a batch was {status}.")
         pace.wait(_EVERY_SECONDS)
     return tasks
 
@@ -170,5 +170,5 @@ def _all_ended(stage: Stage, posted: int) -> bool:
     return len(tasks) == posted and all(task.terminal for task in tasks)
 
 
-def _behind(gathering: Crowd, wanted: Mapping[str, int]) -> int:
-    return sum(versions != wanted for versions in gathering.versions)
+def _behind(watchers: Watchers, expected: Mapping[str, int]) -> int:
+    return sum(versions != expected for versions in watchers.versions)

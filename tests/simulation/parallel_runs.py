@@ -1,4 +1,4 @@
-"""Many runs, side by side on all processors."""
+"""Many runs, in parallel on all processors."""
 
 from __future__ import annotations
 
@@ -13,39 +13,46 @@ from multiprocessing import get_context
 from tests.simulation import runs
 from tests.simulation.calls import Trouble
 from tests.simulation.plans import Point
-from tests.simulation.scenarios import SCENARIOS, STORMS
+from tests.simulation.scenarios import RANDOM, SCENARIOS
 from tests.simulation.world import stage
 
-#: Scenario, seed, and what goes wrong.
+#: Scenario, seed and faults.
 Job = tuple[str, int, tuple[Point, ...]]
-#: Of this process; it stays open for all of its jobs.
+#: The stage of this process. It stays open for all of its jobs.
 _stage: list[AbstractContextManager[None]] = []
-#: Jobs that a process gets at once.
+#: Jobs sent to a process at a time.
 _CHUNK = 8
 
 
 @dataclass
 class Tally:
-    """What many runs showed."""
+    """Totals of many runs."""
 
     runs: int = 0
-    storms: int = 0
+    random: int = 0
     crash_points: int = 0
     calls: int = 0
     broken: int = 0
+    seconds: float = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.runs} runs, of them {self.crash_points} crash points and {self.random} with random"
+            f" faults; {self.calls} calls; {self.broken} broken; {self.seconds:.0f} s"
+        )
 
     def add(self, outcome: tuple[Job, int, str]) -> None:
         """Count a run."""
         (name, _, points), calls, broken = outcome
         self.runs += 1
-        self.storms += name in STORMS
+        self.random += name in RANDOM
         self.crash_points += sum("CRASH" in point.trouble.fault.name for point in points)
         self.calls += calls
         self.broken += bool(broken)
 
 
 def points_of(name: str, troubles: Iterable[Trouble], *, distinct: bool = False) -> list[Job]:
-    """A scenario with nothing wrong, and once for each trouble at each call that `each_point` names."""
+    """A job for the scenario without faults, and one for each trouble at each call of `each_point`."""
     if SCENARIOS[name].plan is not None:
         return [(name, 0, ())]
     with stage():
@@ -53,8 +60,8 @@ def points_of(name: str, troubles: Iterable[Trouble], *, distinct: bool = False)
     return [(name, 0, ()), *((name, 0, (point,)) for point in points)]
 
 
-def simulate(jobs: Iterable[Job], seconds: float, processes: int) -> int:
-    """Run jobs until there are no more or the time is over, and say what was seen; 1 if anything broke."""
+def simulate(jobs: Iterable[Job], seconds: float, processes: int) -> Tally:
+    """Run jobs until none are left or the time is over. Prints and returns the totals."""
     began, left, tally = time.monotonic(), iter(jobs), Tally()
     context = get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_open_stage) as pool:
@@ -68,15 +75,13 @@ def simulate(jobs: Iterable[Job], seconds: float, processes: int) -> int:
             if not waiting:
                 break
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            _tell([outcome for future in done for outcome in future.result()], tally, began)
-    print(
-        f"{tally.runs} runs, of them {tally.crash_points} crash points and {tally.storms} storms;"
-        f" {tally.calls} calls; {tally.broken} broken; {time.monotonic() - began:.0f} s"
-    )
-    return int(tally.broken > 0)
+            _print([outcome for future in done for outcome in future.result()], tally, began)
+    tally.seconds = time.monotonic() - began
+    print(tally)
+    return tally
 
 
-def _tell(outcomes: Iterable[tuple[Job, int, str]], tally: Tally, began: float) -> None:
+def _print(outcomes: Iterable[tuple[Job, int, str]], tally: Tally, began: float) -> None:
     for outcome in outcomes:
         tally.add(outcome)
         if outcome[2]:
@@ -100,7 +105,7 @@ def _outcome(job: Job) -> tuple[Job, int, str]:
     return job, len(outcome.calls), str(outcome) if outcome.broken else ""
 
 
-def storms(first: int, count: int) -> Iterator[Job]:
-    """Storms of consecutive seeds."""
+def random_jobs(first: int, count: int) -> Iterator[Job]:
+    """Runs with random faults, of consecutive seeds."""
     for seed in range(first, first + count):
-        yield from ((name, seed, ()) for name in STORMS)
+        yield from ((name, seed, ()) for name in RANDOM)

@@ -1,4 +1,4 @@
-"""The faults of a run: drawn from its seed, each due when so much of the work is done."""
+"""The faults of a run, drawn from its seed. Each happens when a given part of the work is done."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from tests.chaos.stage import Stage, await_true
 
-#: How often each function's workers are killed. Not the monitor: one that dies between its alert and its
-#: record tells it again, as it must; the simulation kills that one.
+#: Weights of the functions whose workers are killed. Not the monitor: if it dies between alert and record it
+#: repeats the alert, which is correct. The simulation kills the monitor.
 _VICTIMS: Final = {
     "run_tasks": 6,
     "run_long_tasks": 4,
@@ -28,12 +28,12 @@ RESTARTS: Final = (0.2, 0.45, 0.7)
 FLOODS: Final = (0.08, 0.25, 0.4, 0.55, 0.65, 0.8)
 KILLS: Final = 50
 FLOOD: Final = 50
-#: Of all work; later faults would strike a world at rest.
+#: The last fault happens before this part of the work: later ones would find nothing to break.
 _LAST: Final = 0.92
 
 
 class Fault(NamedTuple):
-    """What happens, when so much of the work is done."""
+    """A fault, and the part of the work after which it happens."""
 
     progress: float
     kind: str  #: kill, restart or flood
@@ -41,7 +41,7 @@ class Fault(NamedTuple):
 
 
 def draw_faults(random: Random) -> list[Fault]:
-    """The faults of a run, in order."""
+    """Draw the faults of a run, in order."""
     victims = random.choices(list(_VICTIMS), list(_VICTIMS.values()), k=KILLS)
     faults = [Fault(random.uniform(0.02, _LAST), "kill", victim) for victim in victims]
     faults += [Fault(progress, "restart") for progress in RESTARTS]
@@ -50,15 +50,15 @@ def draw_faults(random: Random) -> list[Fault]:
 
 
 @dataclass(frozen=True)
-class Garbage:
-    """A message that nobody asked for."""
+class StrayMessage:
+    """A message that the service did not send."""
 
     body: str
-    ours: bool  #: has the shape of a wake-up: it is acknowledged, and nobody is told
+    known_shape: bool  #: it looks like a task message: acknowledged without an alert
 
 
-def draw_garbage(random: Random, known: Sequence[tuple[str, str]]) -> Garbage:
-    """Nonsense, a wake-up of nothing, or one more wake-up of a task: `known` are owners and ids."""
+def draw_message(random: Random, known: Sequence[tuple[str, str]]) -> StrayMessage:
+    """Draw nonsense, a message of no task, or another message of a task of `known`: (owner, id)."""
     nonsense = [
         "<order/>",
         "{",
@@ -72,29 +72,31 @@ def draw_garbage(random: Random, known: Sequence[tuple[str, str]]) -> Garbage:
         "x" * 20_000,
     ]
     if not known or random.random() < 0.6:
-        return Garbage(random.choice(nonsense), ours=False)
+        return StrayMessage(random.choice(nonsense), known_shape=False)
     owner, task_id = random.choice(known)
     if random.random() < 0.3:
         owner = "nobody"
-    return Garbage(json.dumps({"owner": owner, "id": task_id, "lease": random.randint(0, 3)}), ours=True)
+    return StrayMessage(
+        json.dumps({"owner": owner, "id": task_id, "lease": random.randint(0, 3)}), known_shape=True
+    )
 
 
-class Havoc:
-    """Breaks the stage as its plan says."""
+class FaultInjector:
+    """Breaks the stage according to a plan."""
 
     def __init__(self, stage: Stage, random: Random, known: Callable[[], Sequence[tuple[str, str]]]) -> None:
         self.kills: Counter[str] = Counter()
         self.restarts: list[float] = []  #: seconds without the emulator
-        self.quarantined: set[str] = set()  #: ids of messages that are to be told of
-        self.messages = 0  #: sent by floods
-        self.unfinished = 0  #: faults that no time was left for
+        self.quarantined: set[str] = set()  #: ids of messages that need an alert
+        self.messages = 0  #: sent in floods
+        self.unfinished = 0  #: faults for which no time was left
         self._stage = stage
         self._random = random
         self._known = known
         self._plan = draw_faults(random)
 
-    def wreak(self, progress: Callable[[], float], seconds: float) -> None:
-        """Let each fault happen as soon as `progress` has come to it, but only for so long."""
+    def inject(self, progress: Callable[[], float], seconds: float) -> None:
+        """Cause each fault when `progress` reaches it, for at most `seconds`."""
         deadline = time.monotonic() + seconds
         for number, fault in enumerate(self._plan):
             due = await_true(
@@ -103,13 +105,13 @@ class Havoc:
             if not due:
                 self.unfinished = len(self._plan) - number
                 return
-            self._strike(fault)
+            self._cause(fault)
 
-    def _strike(self, fault: Fault) -> None:
+    def _cause(self, fault: Fault) -> None:
         match fault.kind:
             case "kill":
                 pids = sorted(self._stage.workers().get(fault.victim, []))
-                # Most workers idle: only where all die are those sure to die that run something.
+                # Most workers are idle. Only a kill of all of them surely hits one that runs a task.
                 for pid in pids[: self._random.choice([1, len(pids)])]:
                     self.kills[fault.victim] += self._stage.kill(pid)
             case "restart":
@@ -122,8 +124,8 @@ class Havoc:
         urls = [self._stage.queue_url(lane) for lane in ("fast", "long")]
         known = self._known()
         for _ in range(FLOOD):
-            garbage = draw_garbage(self._random, known)
-            sent = sqs.send_message(QueueUrl=self._random.choice(urls), MessageBody=garbage.body)
+            message = draw_message(self._random, known)
+            sent = sqs.send_message(QueueUrl=self._random.choice(urls), MessageBody=message.body)
             self.messages += 1
-            if not garbage.ours:
+            if not message.known_shape:
                 self.quarantined.add(sent["MessageId"])
