@@ -33,13 +33,13 @@ settings = Settings.current()
 app = Chalice(app_name=APP_NAME)
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 
-#: Every content type reaches its view, which answers a wrong one with problem+json.
+#: Every content type reaches its view, which refuses a wrong one with a problem document.
 ANY = ["*/*"]
 
 
 @app.middleware("all")
 def observe(event: Any, get_response: Callable[[Any], Any]) -> Any:
-    """One bound request id, one line and all metrics for every invocation."""
+    """Bind the request id, and write one log line and all metrics of the invocation."""
     response = middleware.observed(event, get_response, services().metrics)
     return headers.with_browser_headers(response, event, settings.cors_origins)
 
@@ -48,18 +48,18 @@ def observe(event: Any, get_response: Callable[[Any], Any]) -> Any:
 
 
 def request() -> Request:
-    """The request at hand."""
+    """The current request."""
     assert app.current_request is not None
     return app.current_request
 
 
 def caller(scope: Scope) -> Caller:
-    """The sender of the request at hand, who has `scope`. First in each view: 401 and 403 before 422."""
+    """The sender of the current request, with `scope`. Each view calls it first: 401 and 403 before 422."""
     return requests.caller(request(), services().tokens, scope)
 
 
 def read_cursor(owner: str, filters: Mapping[str, str], text: str | None, **rules: Any) -> pagination.Cursor:
-    """Where the page that was asked for begins. Raises: BadCursor."""
+    """The start of the requested page. Raises: BadCursor."""
     keys = services().adapters.parameters.signing_keys
     return pagination.Cursor(keys, owner, filters, text, **rules)
 
@@ -105,8 +105,8 @@ def list_tasks() -> Response:
 def get_task(task_id: str) -> Response:
     sender, current = caller(Scope.READ), request()
     task = services().tasks.get(sender.owner, task_id)
-    is_news = partial(responses.is_news, current)
-    task, seconds = services().waiters.until(is_news, task, requests.preferred_wait(current))
+    ends_wait = partial(responses.ends_wait, current)
+    task, seconds = services().waiters.until(ends_wait, task, requests.preferred_wait(current))
     return responses.with_preference_applied(responses.task_or_304(current, task, sender), seconds)
 
 
@@ -142,7 +142,7 @@ def retry_task(task_id: str) -> Response:
 @view
 def create_ticket() -> Response:
     sender = caller(Scope.READ)
-    return responses.ticket(services().ticket_issuer.issue(sender, requests.wanted_watch(request())))
+    return responses.ticket(services().ticket_issuer.issue(sender, requests.ticket_watch(request())))
 
 
 @app.route("/task-types", methods=["GET"], content_types=ANY)
@@ -172,10 +172,10 @@ def list_dead_letters() -> Response:
     owner = caller(Scope.ADMIN).owner
     query = requests.dead_letter_query(request())
     cursor = read_cursor(owner, query.list, query.cursor, is_position=bool)
-    found = services().dead_letter_browser.page(
+    page = services().dead_letter_browser.page(
         owner, query.group, before=cursor.before, limit=query.limit, filters=query.filters
     )
-    return responses.json({found.name: found.views, "next_cursor": cursor.next(found.position)})
+    return responses.json({page.name: page.views, "next_cursor": cursor.next(page.position)})
 
 
 @app.route("/redrives", methods=["POST"], content_types=ANY)
@@ -184,8 +184,8 @@ def create_redrive() -> Response:
     sender = caller(Scope.WRITE)
     body = requests.redrive(request())
     if body.dry_run:
-        return responses.json(services().redrives.dry_run(sender.owner, body.wanted()))
-    return responses.accepted(services().redrives.start(sender.owner, body.wanted(), by=sender.subject))
+        return responses.json(services().redrives.dry_run(sender.owner, body.new_redrive()))
+    return responses.accepted(services().redrives.start(sender.owner, body.new_redrive(), by=sender.subject))
 
 
 @app.route("/redrives", methods=["GET"], content_types=ANY)
@@ -194,8 +194,8 @@ def list_redrives() -> Response:
     owner = caller(Scope.READ).owner
     query = requests.page_query(request())
     cursor = read_cursor(owner, {"list": "redrives"}, query.cursor)
-    found, position = services().redrives.newest(owner, before=cursor.before, limit=query.limit)
-    views = [each.view() for each in found]
+    page, position = services().redrives.newest(owner, before=cursor.before, limit=query.limit)
+    views = [each.view() for each in page]
     return responses.json({"redrives": views, "next_cursor": cursor.next(position)})
 
 
@@ -232,14 +232,14 @@ def get_health() -> Response:
     return responses.json({"status": "ok", "stage": settings.stage})
 
 
-app.register_blueprint(pages)  # for people: the dashboard and the reference of the API
+app.register_blueprint(pages)  # the dashboard and the API reference
 
 for path in list(app.routes):
-    # A page of an allowed origin asks before it sends a token.
+    # A browser sends OPTIONS before a page of another origin may send a token.
     app.route(path, methods=["OPTIONS"], name=f"preflight {path}", content_types=ANY)(headers.preflight)
 
 
-# --- Queues: workers run tasks, and the row decides ---------------------------------------------
+# --- Queues: workers claim and run tasks --------------------------------------------------------
 
 
 @app.on_sqs_message(queue=settings.resource("fast"), batch_size=10)
@@ -255,51 +255,51 @@ def run_long_tasks(event: SQSEvent) -> dict[str, Any]:
 
 
 def run_lane(event: SQSEvent, lane: str) -> dict[str, Any]:
-    """The partial batch response: the messages that SQS is to keep."""
+    """The partial batch response with the messages that SQS must keep."""
     ends_at = lambda_events.ends_at(event.context, services().runtime.clock())
     return lambda_events.batch_response(
         services().worker.run_batch(lambda_events.queue_messages(event.to_dict()), lane, ends_at)
     )
 
 
-# --- Stream: every stored change reaches whoever watches ----------------------------------------
+# --- Stream: every stored change is sent to its watchers ----------------------------------------
 
 
 @app.on_dynamodb_record(stream_arn=settings.stream_arn)
 def push_updates(event: DynamoDBEvent) -> None:
-    """Send the changes of a batch to the connections that watch them."""
+    """Send the changes of a stream batch to the connections that watch them."""
     changes, removed = lambda_events.changes(event.to_dict())
     services().update_pusher.push(changes, removed, batch_id=lambda_events.batch_id(event.to_dict()))
 
 
-# --- WebSocket: clients connect, ask and leave --------------------------------------------------
+# --- WebSocket: clients connect, send actions and disconnect ------------------------------------
 
 
 @app.on_ws_connect(name="websocket_connect")
 def connect(event: WebsocketEvent) -> Response:
-    """Remember a client and what it watches; refuse a wrong query."""
+    """Authenticate and store a connection, or refuse it."""
     return websocket_connect.connected(event, services())
 
 
 @app.on_ws_message(name="websocket_message")
 def message(event: WebsocketEvent) -> dict[str, int]:
-    """Serve what a connected client asks; the answer is a frame of its own."""
+    """Handle the action of a connected client. The response is a separate frame."""
     services().connections.receive(event.connection_id, event.body)
     return {"statusCode": 200}
 
 
 @app.on_ws_disconnect(name="websocket_disconnect")
 def disconnect(event: WebsocketEvent) -> None:
-    """Forget a client that left."""
+    """Delete a closed connection."""
     services().connections.disconnect(event.connection_id)
 
 
-# --- Schedules: what is due, and what died ------------------------------------------------------
+# --- Schedules: due tasks, redrives and dead letters --------------------------------------------
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep(event: CloudWatchEvent) -> None:
-    """Act on every task that is due and that nobody else acted on; then go on with redrives."""
+    """Act on every due task, then continue redrives."""
     ends_at = lambda_events.ends_at(event.context, services().runtime.clock())
     services().sweeper.sweep(ends_at)
     services().redrives.advance(ends_at)
@@ -307,5 +307,5 @@ def sweep(event: CloudWatchEvent) -> None:
 
 @app.schedule(Rate(5, unit=Rate.MINUTES))
 def watch_dead_letters(event: CloudWatchEvent) -> None:
-    """Record new dead letters and raise one alert for them."""
+    """Record new dead letters and send one alert for them."""
     services().dead_letter_monitor.watch(lambda_events.ends_at(event.context, services().runtime.clock()))

@@ -134,7 +134,7 @@ class Scene:
 
     def run(self, tasks: list[Any]) -> None:
         for part in _parts(tasks, self.batch):
-            bodies = [self.handlers.wake(task) for task in part]
+            bodies = [self.handlers.message(task) for task in part]
             with self.bill.invocation("run_tasks", len(part)):
                 self.handlers.run_tasks(*bodies)
 

@@ -68,7 +68,7 @@ def _examples(now: datetime) -> Iterator[Task]:
     task = _WANTED.task(
         id=new_task_id(now, 0, 1), owner="anybody", task_types=TYPES, now=now, timing=_TIMING, due_bucket=0
     )
-    yield task.look_again(now, now + timedelta(days=7))
+    yield task.check_again(now, now + timedelta(days=7))
     ran = replace(task, status=TaskStatus.RUNNING, version=2, lease=1, attempt=1, started_at=now)
     died = ran.fail(now, TaskError.of(ErrorKind.EXCEPTION, "it is broken"), _TIMING.keep)
     yield died.dead_lettered(now)

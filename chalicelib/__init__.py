@@ -1,4 +1,4 @@
-"""The Task Processing Service: everything that the Lambda functions of `app.py` run."""
+"""The Task Processing Service: the code of the Lambda functions in `app.py`."""
 
 from __future__ import annotations
 

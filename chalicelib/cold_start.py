@@ -1,4 +1,4 @@
-"""Keeps cold starts short: modules that are imported late, and a search that is left out."""
+"""Shortens cold starts: imports modules on first use, and skips pydantic's search for plugins."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 
 
 def lazy_module(package: str, name: str, modules: Set[str]) -> ModuleType:
-    """Return a stand-in for the module `name` of a package, imported when an attribute is first used.
+    """A proxy of the module `name` of a package, which is imported when an attribute is first read.
 
         def __getattr__(name: str) -> ModuleType:
             return lazy_module(__name__, name, {"responses"})
 
-    in a package makes `from package import responses` free until `responses.something` is used, so that a
-    function does not pay for the modules of another one.
+    in a package defers the import of `from package import responses` until `responses.something` is read. A
+    Lambda function therefore does not load the modules of another one.
 
-    Raises: AttributeError when `name` is none of `modules`.
+    Raises: AttributeError if `name` is not one of `modules`.
     """
     if name not in modules:
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
@@ -27,16 +27,16 @@ def lazy_module(package: str, name: str, modules: Set[str]) -> ModuleType:
 
 class _LazyModule(ModuleType):
     def __getattr__(self, name: str) -> Any:
-        # Looked up each time and not copied, so that a replaced attribute of the module is seen.
+        # Read each time and not copied, so that a replaced attribute of the module takes effect.
         return getattr(import_module(self.__name__), name)
 
 
 def disable_pydantic_plugins() -> None:
-    """Make pydantic skip its search for plugins, which this service does not use.
+    """Make pydantic skip its search for plugins, because this service uses none.
 
-    With the first model of a process pydantic reads the metadata of every installed package. The import of
-    that reader and the reading are a fifteenth of a cold start of the functions that validate. The setting
-    PYDANTIC_DISABLE_PLUGINS saves the reading only. To use a plugin, delete the call of this function.
+    Pydantic reads the metadata of every installed package when it builds its first model. Importing that
+    reader and reading the metadata take a fifteenth of a cold start of the functions that validate. The
+    variable PYDANTIC_DISABLE_PLUGINS skips the reading only. To use a plugin, do not call this function.
     """
     loader = ModuleType("pydantic.plugin._loader")
     loader.get_plugins = tuple  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Events of queue and stream, in and out."""
+"""Reads the events of SQS and DynamoDB streams, and writes the response to SQS."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chalicelib.observability import log
 
 
 def ends_at(context: Any, now: datetime) -> datetime:
-    """When Lambda ends this invocation."""
+    """The time at which Lambda ends this invocation."""
     return now + timedelta(milliseconds=context.get_remaining_time_in_millis())
 
 
@@ -28,20 +28,20 @@ def queue_messages(event: Mapping[str, Any]) -> list[messages.QueueMessage]:
     ]
 
 
-def batch_response(kept: Sequence[str]) -> dict[str, Any]:
-    """Tells SQS which messages are not done (a partial batch response)."""
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in kept]}
+def batch_response(message_ids: Sequence[str]) -> dict[str, Any]:
+    """The partial batch response that makes SQS keep these messages."""
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in message_ids]}
 
 
 def batch_id(event: Mapping[str, Any]) -> str:
-    """The same for every copy of a stream batch."""
+    """The id of a stream batch, the same for each of its deliveries."""
     return "-".join(str(record.get("eventID")) for record in event["Records"])
 
 
 def changes(event: Mapping[str, Any]) -> tuple[list[Change], list[Task]]:
-    """What a stream event tells of tasks: changes in order, and tasks whose rows are gone.
+    """The task changes of a stream event in order, and the tasks whose rows were removed.
 
-    A record that cannot be read is logged and left out: it must not block the ones behind it.
+    An unreadable record is logged and skipped, because it must not block the records after it.
     """
     changed: list[Change] = []
     removed: list[Task] = []
@@ -55,6 +55,6 @@ def changes(event: Mapping[str, Any]) -> tuple[list[Change], list[Task]]:
                 changed.append(Change(task=from_row(stream["NewImage"]), previous=previous))
             elif previous is not None:
                 removed.append(previous)
-        except Exception:  # whatever is wrong with it, the stream must go on
+        except Exception:  # one record must not block the stream
             log.exception("Stream record skipped", action="record_skipped", event_id=record.get("eventID"))
     return changed, removed

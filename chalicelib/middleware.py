@@ -1,4 +1,4 @@
-"""What happens around every invocation: ids on its log lines, one line about it, its metrics printed."""
+"""Wraps every invocation: ids on its log lines, one line about it, and its metrics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chalicelib.observability import Metrics, log, log_context
 
 
 def observed(event: Any, get_response: Callable[[Any], Any], metrics: Metrics) -> Any:
-    """Handle an event with its ids on every log line, log it as one line, and print the metrics."""
+    """Handle an event with its ids on every log line, then log the invocation and print the metrics."""
     started = time.monotonic()
     with log_context(**_trace(event)):
         try:

@@ -1,8 +1,8 @@
-"""Structured JSON logs, EMF metrics, and the ids that tie them together.
+"""Structured JSON logs and EMF metrics, with the ids of the invocation and the task.
 
-One line a log record, keys as in `_Formatter`. Metrics are CloudWatch's Embedded Metric Format: a JSON line
-on standard output that CloudWatch turns into metrics, at no request and no latency. The ids of an invocation
-are bound once and found on its every line, whatever thread wrote it; `log.about` adds those of a task.
+A log record is one JSON line with the keys of `_Formatter`. Metrics use CloudWatch's Embedded Metric Format:
+CloudWatch reads them from a JSON line on standard output, which costs no request. The ids of an invocation
+are bound once and appear on all of its lines, in every thread. `log.about` adds those of a task.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 NAMESPACE = "TaskService"
 T = TypeVar("T")
 R = TypeVar("R")
-#: Chalice has a logger called like the app; this one is ours.
+#: Not the app's name: Chalice has a logger with that name.
 _LOGGER = logging.getLogger("chalicelib")
 _bound: ContextVar[Mapping[str, Any] | None] = ContextVar("bound", default=None)
 
 
 class _Formatter(logging.Formatter):
-    """One JSON object a line: timestamp, level, message, action, function, request_id, then the fields."""
+    """One JSON object per line: timestamp, level, message, bound fields such as request_id, own fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -49,7 +49,7 @@ class _Formatter(logging.Formatter):
 
 
 class _StandardOutput:
-    """Standard output as it is now: whoever runs the service may exchange it after a logger was made."""
+    """Standard output at the time of each write: tests replace it after the logger is configured."""
 
     def write(self, text: str) -> None:
         sys.stdout.write(text)
@@ -59,9 +59,9 @@ class _StandardOutput:
 
 
 class Log:
-    """A logger with fields. Messages are constant sentences; what varies goes into fields.
+    """A logger with fields. Messages are constant sentences; variable parts are fields.
 
-    `action` is for machines. Never log payloads, results, tokens or URLs with credentials.
+    `action` is for programs. Never log payloads, results, tokens or URLs with credentials.
     """
 
     def __init__(self, **fields: Any) -> None:
@@ -72,26 +72,26 @@ class Log:
         return Log(**{**self._fields, **fields})
 
     def about(self, task: Task) -> Log:
-        """The same logger, whose every line tells which task it is about.
+        """The same logger with the ids of a task on every line.
 
-        Its correlation id is the task's, also where the request at hand has another.
+        The correlation id is the task's, even if the current request has another.
         """
         return self.bind(task_id=task.id, task_type=task.type, correlation_id=task.correlation_id)
 
     def info(self, message: str, **fields: Any) -> None:
-        """Log what happened."""
+        """Log an event."""
         self._log(logging.INFO, message, fields)
 
     def warning(self, message: str, **fields: Any) -> None:
-        """Log what went wrong and was dealt with."""
+        """Log a problem that the service handled."""
         self._log(logging.WARNING, message, fields)
 
     def error(self, message: str, **fields: Any) -> None:
-        """Log what somebody should look into."""
+        """Log a problem that an operator should examine."""
         self._log(logging.ERROR, message, fields)
 
     def exception(self, message: str, **fields: Any) -> None:
-        """An error with the traceback of the exception at hand."""
+        """Log an error with the traceback of the current exception."""
         self._log(logging.ERROR, message, fields, exc_info=True)
 
     def _log(self, level: int, message: str, fields: Mapping[str, Any], *, exc_info: bool = False) -> None:
@@ -122,15 +122,15 @@ def log_context(**fields: Any) -> Iterator[None]:
 
 
 def with_log_context(function: Callable[[T], R]) -> Callable[[T], R]:
-    """`function`, with the fields that are bound here, for use in another thread."""
+    """`function` with the currently bound fields, for use in another thread."""
     context = copy_context()
     return lambda argument: context.copy().run(function, argument)
 
 
 class Metrics:
-    """Collects values from all threads of an invocation; `flush` prints them as EMF lines."""
+    """Collects metrics from all threads of an invocation; `flush` prints them as EMF lines."""
 
-    #: CloudWatch takes at most this many values of a metric in one line.
+    #: CloudWatch reads at most this many values of a metric from one line.
     _VALUES = 100
 
     def __init__(self, stage: str) -> None:
@@ -140,19 +140,19 @@ class Metrics:
         self._values = defaultdict(lambda: defaultdict(list))
 
     def add(self, name: str, value: float = 1, unit: str = "Count", **dimensions: str) -> None:
-        """Note one value; `dimensions` come on top of Stage."""
+        """Collect one value. `dimensions` are added to Stage."""
         with self._lock:
             self._values[tuple(sorted(dimensions.items()))][name, unit].append(value)
 
     def flush(self) -> None:
-        """Print what was collected, one line a set of dimensions, and forget it."""
+        """Print the collected values, one line per set of dimensions, and clear them."""
         with self._lock:
             collected, self._values = self._values, defaultdict(lambda: defaultdict(list))
         for dimensions, metrics in collected.items():
             for start in range(0, max(map(len, metrics.values())), self._VALUES):
                 chunk = {key: values[start : start + self._VALUES] for key, values in metrics.items()}
                 self._print(dict(dimensions), {key: values for key, values in chunk.items() if values})
-        sys.stdout.flush()  # a process that ends itself right after this takes what is buffered with it
+        sys.stdout.flush()  # a process that exits by itself right after this would lose its buffer
 
     def _print(self, dimensions: dict[str, str], metrics: Mapping[tuple[str, str], list[float]]) -> None:
         labels = {"Stage": self._stage, **dimensions}

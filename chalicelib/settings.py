@@ -1,6 +1,6 @@
-"""The service's settings, and the only reader of the environment.
+"""The service's settings. No other module reads the environment.
 
-Every setting has a default. Secrets are not here: they live in SSM (`aws/parameters.py`).
+Every setting has a default. Secrets are SSM parameters (`aws/ssm/parameters.py`), not settings.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ CHOICES = {"LOG_LEVEL": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "AUTH
 MAXIMA = {
     "TASK_BUCKETS": 256,  # a partition is one byte of a task's id
     "DUE_BUCKETS": 256,
-    "LOOKAHEAD_SECONDS": 900,  # the longest delay that SQS takes
+    "LOOKAHEAD_SECONDS": 900,  # the longest delay of an SQS message
     "RETENTION_DAYS": 3650,
-    "TOKEN_LEEWAY_SECONDS": 600,  # two clocks differ less, and an expired token is to be refused
-    # Beyond these, times are too short or counts too large to be kept.
+    "TOKEN_LEEWAY_SECONDS": 600,  # clocks differ less, and expired tokens must be refused
+    # Larger values make intervals too short, or counts too large, to be stored exactly.
     "POSTS_PER_SECOND": 100_000,
     "POST_BURST": 1_000_000,
     "OPEN_TASKS": 10**9,
     "CONNECTIONS": 100_000,
     "WAITERS": 1000,
 }
-#: An owner who used up a burst is let in again within this.
+#: An owner who used up a burst may post again within this.
 _MAX_BURST_SECONDS = 86_400
 
 
 class SettingsError(ValueError):
-    """An environment variable holds a value that cannot be used; the message names it."""
+    """An environment variable has a value that cannot be used. The message names the variable."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """What can be set, each by the environment variable of the same name in capitals."""
+    """The settings. Each is the environment variable of the same name in capitals."""
 
-    stage: str
+    stage: str  #: the name of the stage, such as `local` or `prod`; each has its own resources
     log_level: str = "INFO"  #: the lowest level of the log lines that are written
 
     task_buckets: int = 4  #: partitions of one owner's tasks; may be raised, never lowered
@@ -87,23 +87,23 @@ class Settings:
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
         """The settings in `environ`. Raises: SettingsError, naming the variable and its value."""
-        given: dict[str, Any] = {"stage": environ.get("STAGE", "local")}
-        known = cls.variables()
+        values: dict[str, Any] = {"stage": environ.get("STAGE", LOCAL_STAGE)}
+        variables = cls.variables()
         for each in fields(cls):
             name = each.name.upper()
-            if name in known and name in environ:
-                given[each.name] = _read(name, environ[name], str(each.type))
-        settings = cls(**given)
+            if name in variables and name in environ:
+                values[each.name] = _read(name, environ[name], str(each.type))
+        settings = cls(**values)
         settings._check()
         return settings
 
     @classmethod
     def variables(cls) -> frozenset[str]:
-        """The environment variables that are anybody's to set; which stage it is, and where, is not."""
+        """The environment variables of the settings that an operator may set: all but STAGE."""
         return frozenset(each.name.upper() for each in fields(cls)) - {"STAGE"}
 
     def _check(self) -> None:
-        """Raises: SettingsError for what is wrong only together, or only on this stage."""
+        """Raises: SettingsError for values that exclude each other, or that this stage does not allow."""
         if self.auth == "off" and self.stage != LOCAL_STAGE:
             raise SettingsError(f"AUTH='off': only the {LOCAL_STAGE} stage runs without tokens")
         if self.jwks_url and not (self.token_issuer and self.token_audience):
@@ -115,7 +115,7 @@ class Settings:
         self._check_sign_in()
         if self.post_burst > _MAX_BURST_SECONDS * self.posts_per_second:
             raise SettingsError(
-                f"POST_BURST={self.post_burst}: at most what POSTS_PER_SECOND allows in a day is needed"
+                f"POST_BURST={self.post_burst}: at most as many as POSTS_PER_SECOND allows in a day"
             )
 
     def _check_sign_in(self) -> None:
@@ -131,7 +131,7 @@ class Settings:
 
     @property
     def sign_in_scope(self) -> str:
-        """The scopes that the dashboard asks the provider for."""
+        """The scopes that the dashboard requests from the provider."""
         return self.oidc_scope or f"openid {self.scope_prefix}tasks:read {self.scope_prefix}tasks:write"
 
     @classmethod
@@ -141,68 +141,68 @@ class Settings:
 
     @staticmethod
     def deploying() -> bool:
-        """Is it Chalice's command line that imports the app, and not a function or a test?"""
+        """Does Chalice's command line import the app, and not a Lambda function or a test?"""
         return "AWS_CHALICE_CLI_MODE" in os.environ
 
     def resource(self, name: str) -> str:
-        """The stage's own table, queue or topic called `name`."""
+        """The full name of the stage's table, queue or topic `name`."""
         return f"{APP_NAME}-{self.stage}-{name}"
 
     @property
     def stream_arn(self) -> str:
-        """Stands for the stream of the tasks table until the deploy looks its ARN up."""
+        """A placeholder for the ARN of the tasks table's stream, which the deployment looks up."""
         return f"arn:aws:dynamodb:us-east-1:123456789012:table/{self.resource('tasks')}/stream/at-deploy"
 
     def parameter(self, name: str) -> str:
-        """The stage's own SSM parameter called `name`."""
+        """The full name of the stage's SSM parameter `name`."""
         return f"/{APP_NAME}/{self.stage}/{name}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AwsEnvironment:
-    """What AWS's own variables say; Lambda sets the region and the credentials."""
+    """The values of AWS's own environment variables. Lambda sets the region and the credentials."""
 
     region: str | None = None  #: AWS_REGION or AWS_DEFAULT_REGION
     access_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
     session_token: str | None = field(default=None, repr=False)
-    endpoint_url: str | None = None  #: AWS_ENDPOINT_URL: where an emulated AWS listens
+    endpoint_url: str | None = None  #: AWS_ENDPOINT_URL: the URL of an emulated AWS
     ca_bundle: str | None = None  #: AWS_CA_BUNDLE: a file of root certificates
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> AwsEnvironment:
-        """What `environ` says; an empty variable says nothing."""
-        said = {name: value for name, value in environ.items() if value}
+        """The values in `environ`. An empty variable counts as missing."""
+        variables = {name: value for name, value in environ.items() if value}
         return cls(
-            region=said.get("AWS_REGION") or said.get("AWS_DEFAULT_REGION"),
-            access_key=said.get("AWS_ACCESS_KEY_ID"),
-            secret_key=said.get("AWS_SECRET_ACCESS_KEY"),
-            session_token=said.get("AWS_SESSION_TOKEN"),
-            endpoint_url=said.get("AWS_ENDPOINT_URL"),
-            ca_bundle=said.get("AWS_CA_BUNDLE"),
+            region=variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION"),
+            access_key=variables.get("AWS_ACCESS_KEY_ID"),
+            secret_key=variables.get("AWS_SECRET_ACCESS_KEY"),
+            session_token=variables.get("AWS_SESSION_TOKEN"),
+            endpoint_url=variables.get("AWS_ENDPOINT_URL"),
+            ca_bundle=variables.get("AWS_CA_BUNDLE"),
         )
 
     @classmethod
     def current(cls) -> AwsEnvironment:
-        """What this process's environment says."""
+        """The values in the environment of this process."""
         return cls.from_env(os.environ)
 
 
-def _read(name: str, text: str, wanted: str) -> Any:
-    if wanted.startswith("tuple"):
+def _read(name: str, text: str, value_type: str) -> Any:
+    if value_type.startswith("tuple"):
         return tuple(part.strip() for part in text.split(",") if part.strip())
-    if wanted == "str":
+    if value_type == "str":
         return _text(name, text)
     try:
-        value = int(text) if wanted == "int" else float(text)
+        value = int(text) if value_type == "int" else float(text)
     except ValueError:
         raise SettingsError(
-            f"{name}={text!r}: a{' whole' if wanted == 'int' else ''} number is needed"
+            f"{name}={text!r}: a{' whole' if value_type == 'int' else ''} number is needed"
         ) from None
     if not 0 < value < float("inf"):
         raise SettingsError(f"{name}={text!r}: a number above 0 is needed")
     if value > MAXIMA.get(name, value):
-        raise SettingsError(f"{name}={text!r}: {MAXIMA[name]} at most")
+        raise SettingsError(f"{name}={text!r}: at most {MAXIMA[name]} is allowed")
     return value
 
 

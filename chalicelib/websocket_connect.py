@@ -1,4 +1,4 @@
-"""`$connect` of the WebSocket API: the caller is authenticated before the connection is accepted."""
+"""`$connect` of the WebSocket API: authenticates the caller before the connection is accepted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chalice.app import Response, WebsocketEvent
 from chalicelib.domain.caller import ANYBODY
 from chalicelib.domain.errors import TaskServiceError
 from chalicelib.http.problems import problem
-from chalicelib.http.requests import single_valued, wanted_owner
+from chalicelib.http.requests import owner_in_query, single_valued
 from chalicelib.observability import log
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def connected(event: WebsocketEvent, services: Services) -> Response:
-    """Answer a `$connect`: 200; 401, 403, 422 or 429 for who may not, or asks for what is not; 503."""
+    """The response to a `$connect`: 200, or the status of the error."""
     try:
         _connect(event.connection_id, event.to_dict(), services)
     except TaskServiceError as error:
@@ -31,9 +31,10 @@ def connected(event: WebsocketEvent, services: Services) -> Response:
 
 
 def _connect(connection_id: str, event: Mapping[str, Any], services: Services) -> None:
-    """By ticket, which browsers need; or by an Authorization header, which other clients can send.
+    """Store the connection of a caller with a ticket or an Authorization header.
 
-    An administrator may connect for another owner, as in HTTP.
+    Browsers need the ticket, because they cannot send the header. An administrator may act for another
+    owner: `?owner=`. Raises: TaskServiceError.
     """
     query = _query(event)
     if "ticket" in query:
@@ -42,7 +43,7 @@ def _connect(connection_id: str, event: Mapping[str, Any], services: Services) -
         return
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     caller = ANYBODY if services.tokens is None else services.tokens.caller(headers.get("authorization"))
-    services.connections.connect(connection_id, caller.acting_for(wanted_owner(query)), query)
+    services.connections.connect(connection_id, caller.acting_for(owner_in_query(query)), query)
 
 
 def _query(event: Mapping[str, Any]) -> dict[str, str]:

@@ -18,7 +18,7 @@ import jwt
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
-from chalicelib.domain.caller import Scope, is_owner
+from chalicelib.domain.caller import OWNER_LIMIT_CHARACTERS, Scope, is_owner
 from infra import APP_NAME, LOCAL_STAGE, Clients, emulator_environment
 
 LIFETIME: Final = timedelta(hours=12)
@@ -51,7 +51,7 @@ def main(endpoints: Path = ENDPOINTS) -> int:
     scopes = (os.environ.get("SCOPE") or " ".join(Scope)).replace(",", " ").split()
     known_scopes = [scope.value for scope in Scope]
     if not is_owner(owner):
-        print(f"OWNER={owner}: 1 to 128 characters without '#' are needed.", file=sys.stderr)
+        print(f"OWNER={owner}: 1 to {OWNER_LIMIT_CHARACTERS} characters without '#'.", file=sys.stderr)
         return 2
     if unknown := [scope for scope in scopes if scope not in known_scopes]:
         print(f"SCOPE={unknown[0]}: known are {', '.join(known_scopes)}.", file=sys.stderr)

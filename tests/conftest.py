@@ -19,7 +19,7 @@ for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "STAGE"):
 
 pytest_plugins = ["tests.support.recorded_calls"]
 
-# How long an example takes says how busy the machine is.
+# The duration of an example depends on the load of the machine.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
@@ -28,7 +28,7 @@ Printed = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
-    """The JSON lines that the service printed since the last call: its logs and metrics."""
+    """The logs and metrics that the service printed since the last call, as JSON."""
     from chalicelib.observability import configure  # noqa: PLC0415 - after the environment is set
 
     configure("INFO")
@@ -36,13 +36,13 @@ def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
 
 
 class _ByFile(LoadFileScheduling):
-    """Gives each worker one file after the other, and all that share the stage to one of them.
+    """Assigns whole files to workers, and all files that share the stage to one worker.
 
-    Bringing the stage up takes as long as a hundred tests, so one worker does it. Files come in the order of
-    their names: tests/e2e, the longest, first, so that at the end no worker is left alone with a long one.
+    Starting the stage takes as long as a hundred tests, so one worker does it. Files come in the order of
+    their names: tests/e2e, the longest, come first, so that no worker ends with a long file alone.
     """
 
-    OF_THEIR_OWN = ("test_aws_stage.py", "test_counts.py", "test_make_up.py")  #: need no stage, or another
+    OF_THEIR_OWN = ("test_aws_stage.py", "test_counts.py", "test_make_up.py")  #: need no stage or another
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
@@ -52,7 +52,7 @@ class _ByFile(LoadFileScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile | None:
-    """Takes the place of --dist loadfile."""
+    """Replace the scheduler of --dist loadfile."""
     if config.getoption("dist") != "loadfile":
         return None
     config.option.loadscopereorder = False  # by the number of tests, which is not how long they take

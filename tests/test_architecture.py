@@ -241,7 +241,7 @@ class TestErrors:
                     if isinstance(handler, ast.ExceptHandler) and _catches_all(handler):
                         found.add(f"{name_of(path)}.{function.name}")
         # A nested function is found with the one around it, too.
-        assert found - {"http.problems.answer"} == set(CATCH_ALL)
+        assert found - {"http.problems.respond"} == set(CATCH_ALL)
 
     @client
     def test_the_client_catches_what_it_can_name(self, path: Path) -> None:

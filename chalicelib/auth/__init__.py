@@ -1,1 +1,1 @@
-"""Authentication: tokens of providers, tickets to the WebSocket API, signed text."""
+"""Authentication: bearer tokens, tickets for the WebSocket API, and signed text."""

@@ -1,7 +1,7 @@
-"""The public keys of an OpenID Connect provider (RFC 7517), fetched when needed and kept.
+"""The public keys of an OpenID Connect provider (RFC 7517), fetched on demand and cached.
 
-A token with a key that is not known makes the set be fetched again, since providers rotate their keys, but
-not more often than once in REFETCH_SECONDS: whoever sends forged key ids must not make us call the provider.
+An unknown key id makes the service fetch the key set again, because providers rotate their keys. It fetches
+at most once in REFETCH_SECONDS, so that forged key ids do not cause a request each.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import jwt
 from chalicelib.domain.errors import Unavailable
 from chalicelib.observability import log
 
-#: Known keys are good for this long before they are fetched again.
+#: Cached keys are valid for this long.
 KEPT_SECONDS = 3600.0
 REFETCH_SECONDS = 30.0
-#: While no key is known at all, nobody can call: then the provider is asked more often.
+#: The interval while no key is cached: until then every token is refused.
 FIRST_FETCH_SECONDS = 3.0
 _KEYS_LIMIT = 50
 _BODY_LIMIT_BYTES = 128 * 1024
-#: The algorithm that a type of key is taken for.
+#: The algorithm of each accepted key type.
 _ALGORITHMS = {"RSA": "RS256", "EC": "ES256"}
 _CURVE = "P-256"
 _RSA_BITS = 2048
@@ -55,9 +55,9 @@ class KeySet:
         self._lock = Lock()
 
     def find(self, key_id: Any, algorithm: str) -> Any | None:
-        """The key of that id, if it is made for `algorithm`; None when there is none.
+        """The key with this id for `algorithm`, or None.
 
-        Raises: Unavailable when no keys are known and the provider does not answer.
+        Raises: Unavailable if no keys are cached and the provider does not respond.
         """
         if not isinstance(key_id, str):
             return None
@@ -70,7 +70,7 @@ class KeySet:
         return self._fetched_at is None or self._clock() - self._fetched_at >= KEPT_SECONDS
 
     def _refresh(self) -> None:
-        """Fetch the keys, unless that was tried just now; old ones stay good while the provider is silent."""
+        """Fetch the keys, unless the last try was just now. If that fails, the cached keys stay valid."""
         now = self._clock()
         pause = REFETCH_SECONDS if self._keys else FIRST_FETCH_SECONDS
         if self._tried_at is None or now - self._tried_at >= pause:
@@ -78,32 +78,32 @@ class KeySet:
             try:
                 self._keys = _parsed(self._fetch(self._url))
                 self._fetched_at = now
-            except Exception:  # whatever a provider answers, the keys that are known stay good
+            except Exception:  # no response of a provider may invalidate the cached keys
                 log.exception("Key set not fetched", action="key_set_failed", url=self._url)
         if not self._keys:
-            raise Unavailable("The keys of the token's issuer cannot be had now: try again in a moment.")
+            raise Unavailable("The keys of the token's issuer are not available: try again in a moment.")
 
 
 def _parsed(body: bytes) -> Keys:
-    """The keys for signatures; those of another kind, and those too weak, are left out."""
-    found = (_key(plain) for plain in json.loads(body)["keys"][:_KEYS_LIMIT])
-    return dict(entry for entry in found if entry is not None)
+    """The accepted signature keys of a key set. Other kinds of keys and weak keys are left out."""
+    entries = (_entry(jwk) for jwk in json.loads(body)["keys"][:_KEYS_LIMIT])
+    return dict(entry for entry in entries if entry is not None)
 
 
-def _key(plain: Any) -> tuple[tuple[str, str], Any] | None:
-    """One key by its id and algorithm; None when it is not good for signatures here."""
-    if not isinstance(plain, dict) or not isinstance(plain.get("kid"), str):
+def _entry(jwk: Any) -> tuple[tuple[str, str], Any] | None:
+    """A key with its id and algorithm; None if it is not accepted."""
+    if not isinstance(jwk, dict) or not isinstance(jwk.get("kid"), str):
         return None
-    key_type = plain.get("kty")
+    key_type = jwk.get("kty")
     algorithm = _ALGORITHMS.get(key_type) if isinstance(key_type, str) else None
-    is_public = "d" not in plain
-    if algorithm is None or not is_public or plain.get("use", "sig") != "sig":
+    is_public = "d" not in jwk
+    if algorithm is None or not is_public or jwk.get("use", "sig") != "sig":
         return None
-    if plain.get("alg", algorithm) != algorithm or plain.get("crv", _CURVE) != _CURVE:
+    if jwk.get("alg", algorithm) != algorithm or jwk.get("crv", _CURVE) != _CURVE:
         return None
     try:
-        key = jwt.PyJWK(plain, algorithm=algorithm).key
+        key = jwt.PyJWK(jwk, algorithm=algorithm).key
     except (jwt.PyJWTError, ValueError):
-        log.warning("Key skipped", action="key_skipped", key_id=plain["kid"])
+        log.warning("Key skipped", action="key_skipped", key_id=jwk["kid"])
         return None
-    return None if key_type == "RSA" and key.key_size < _RSA_BITS else ((plain["kid"], algorithm), key)
+    return None if key_type == "RSA" and key.key_size < _RSA_BITS else ((jwk["kid"], algorithm), key)

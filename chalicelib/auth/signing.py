@@ -1,4 +1,4 @@
-"""Signed text for URLs: whoever changes a character of it, or uses it for something else, is found out."""
+"""Signed text for URLs: a changed character or another purpose makes the signature invalid."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import hmac
 from collections.abc import Sequence
 
 _MAC_BYTES = 16
-#: Nothing that is signed here is longer: the ticket of an owner and a subject of 128 emoji is 2,600.
+#: The longest signed text, the ticket of an owner and a subject of 128 emoji each, has 2,600 characters.
 _LIMIT_CHARACTERS = 4096
 
 
 def sign(key: bytes, purpose: str, body: str) -> str:
-    """`body` and its signature, base64url; good for `purpose` alone."""
+    """`body` with its signature as base64url, valid for `purpose` only."""
     mac = hmac.digest(key, f"{purpose}\0{body}".encode(), hashlib.sha256)[:_MAC_BYTES]
     return base64.urlsafe_b64encode(mac + body.encode()).decode().rstrip("=")
 
 
 def verified(keys: Sequence[bytes], purpose: str, text: str) -> str | None:
-    """The body of what any of `keys` signed for `purpose`; None when none did.
+    """The body of `text` if one of `keys` signed it for `purpose`, else None.
 
-    While keys are rotated, two are good: the first signs, all verify.
+    During a key rotation two keys are valid: the first signs, both verify.
     """
     if len(text) > _LIMIT_CHARACTERS or not text.isascii():
         return None
@@ -30,6 +30,6 @@ def verified(keys: Sequence[bytes], purpose: str, text: str) -> str | None:
         body = raw[_MAC_BYTES:].decode()
     except ValueError:
         return None
-    # Whole texts are compared: several can stand for the same bytes, but only one was made here.
+    # Compare whole texts: several base64 texts decode to the same bytes, and only one is what `sign` returns.
     genuine = any(hmac.compare_digest(text, sign(key, purpose, body)) for key in keys)
     return body if genuine else None

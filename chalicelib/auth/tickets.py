@@ -1,7 +1,7 @@
-"""Tickets to the WebSocket API: signed text, good for one connection within a minute.
+"""Tickets for the WebSocket API: signed text, valid for one connection within a minute.
 
-A browser cannot set headers on a WebSocket, and a token in a URL ends up in logs. A caller with a token
-therefore creates a ticket, for one owner and one thing to watch.
+A browser cannot set headers on a WebSocket, and URLs with a token end up in logs. A caller with a token
+therefore creates a ticket for one owner and one watch.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class TicketIssuer:
 
     @property
     def websocket_url(self) -> str:
-        """Where tickets are used. Raises: Unavailable."""
+        """The URL of the WebSocket API. Raises: Unavailable."""
         return self._parameters.websocket_endpoint.replace("http", "ws", 1)
 
     def issue(self, caller: Caller, watch: Watch) -> IssuedTicket:
-        """A ticket for one connection that watches `watch` and no more. Raises: Unavailable."""
+        """A ticket for one connection that may watch `watch` only. Raises: Unavailable."""
         connect_by = self._clock() + LIFETIME
         if caller.expires_at is not None:
             connect_by = min(connect_by, caller.expires_at)
@@ -58,9 +58,9 @@ class TicketIssuer:
         )
 
     def for_task(self, caller: Caller, task: Task) -> IssuedTicket | None:
-        """A ticket to watch one task; None for a caller who may not read, and when none can be issued now.
+        """A ticket to watch one task; None if the caller may not read, or if it cannot be issued now.
 
-        The task is stored already, so the caller gets it with or without a ticket.
+        The task is already stored, so a missing ticket must not fail the request.
         """
         if not caller.may(Scope.READ):
             return None
@@ -71,13 +71,13 @@ class TicketIssuer:
             return None
 
     def verify(self, text: str) -> Ticket:
-        """The ticket in `text`, which may have been used already. Raises: Unauthorized."""
+        """The ticket in `text`. It may have been used before. Raises: Unauthorized."""
         return read_ticket(self._parameters.signing_keys, text, self._clock())
 
 
 def sign_ticket(keys: Sequence[bytes], ticket: Ticket) -> str:
     """The ticket as text for a URL."""
-    plain = [
+    fields = [
         ticket.id,
         ticket.subject,
         ticket.owner,
@@ -85,14 +85,14 @@ def sign_ticket(keys: Sequence[bytes], ticket: Ticket) -> str:
         ticket.connect_by.timestamp(),
         None if ticket.session_until is None else ticket.session_until.timestamp(),
     ]
-    return sign(keys[0], _PURPOSE, to_json(plain))
+    return sign(keys[0], _PURPOSE, to_json(fields))
 
 
 def read_ticket(keys: Sequence[bytes], text: str, now: datetime) -> Ticket:
-    """The ticket in `text`, when any of `keys` signed it and it is not too late. Raises: Unauthorized."""
+    """The ticket in `text` if one of `keys` signed it and it has not expired. Raises: Unauthorized."""
     body = verified(keys, _PURPOSE, text)
     if body is None:
-        raise Unauthorized("The ticket is not one of this service.")
+        raise Unauthorized("The ticket was not issued by this service.")
     ticket_id, subject, owner, watch, connect_by, session_until = json.loads(body)
     ticket = Ticket(
         id=ticket_id,
@@ -103,5 +103,5 @@ def read_ticket(keys: Sequence[bytes], text: str, now: datetime) -> Ticket:
         session_until=None if session_until is None else datetime.fromtimestamp(session_until, UTC),
     )
     if ticket.connect_by <= now:
-        raise Unauthorized("The ticket came too late: ask for a new one.")
+        raise Unauthorized("The ticket has expired: create a new one.")
     return ticket

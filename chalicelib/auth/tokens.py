@@ -1,8 +1,8 @@
 """Bearer tokens: JSON Web Tokens of an OpenID Connect provider, or signed with a shared key.
 
-Which algorithms count is settled here, never by the token: RS256 and ES256 only with a public key of the
-provider's key set, HS256 only with a shared key. So neither `alg: none` nor a public key taken for a shared
-one (RFC 8725, 2.1) can pass.
+The service fixes the algorithm of each kind of key: RS256 and ES256 for the public keys of the provider,
+HS256 for shared keys. It therefore refuses `alg: none`, and a token that uses a public key as a shared one
+(RFC 8725, 2.1).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 import jwt
 
 from chalicelib.auth.jwks import KeySet, fetch_key_set
-from chalicelib.domain.caller import NAME_LIMIT_CHARACTERS, Caller, Scope, is_owner
+from chalicelib.domain.caller import OWNER_LIMIT_CHARACTERS, Caller, Scope, is_owner
 from chalicelib.domain.errors import Unauthorized
 from chalicelib.settings import Settings
 
-#: A longer token is not looked at.
+#: A longer token is refused unread.
 TOKEN_LIMIT_CHARACTERS = 8192
 _SHARED = "HS256"
 _PUBLIC = ("RS256", "ES256")
@@ -28,19 +28,19 @@ _REQUIRED = ("exp", "sub")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenRules:
-    """What a stage asks of a token."""
+    """The requirements of a stage for tokens."""
 
-    issuer: str | None = None  #: the `iss` it must have; None: any
-    audience: str | None = None  #: whom it must be for; None: anybody
-    audience_claim: str = "aud"  #: the claim that says whom it is for
-    owner_claim: str = "sub"  #: the claim that says whose tasks these are
+    issuer: str | None = None  #: the required `iss`; None: any
+    audience: str | None = None  #: the required audience; None: any
+    audience_claim: str = "aud"  #: the claim with the audience
+    owner_claim: str = "sub"  #: the claim with the owner of the caller's tasks
     scope_claim: str = "scope"  #: the claim with the scopes, a list or text with spaces
-    scope_prefix: str = ""  #: what the issuer writes before each scope
-    leeway_seconds: float = 30.0  #: how far the clocks of issuer and service may differ
+    scope_prefix: str = ""  #: the provider's prefix of each scope
+    leeway_seconds: float = 30.0  #: the largest difference of the issuer's and the service's clocks
 
 
 class Tokens:
-    """Verifies tokens."""
+    """Verifies bearer tokens and returns their callers."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Tokens:
         shared_keys: Callable[[], tuple[bytes, ...]],
         clock: Callable[[], datetime],
     ) -> Tokens:
-        """What the settings ask for."""
+        """A verifier with the rules of the settings."""
         rules = TokenRules(
             issuer=settings.token_issuer or None,
             audience=settings.token_audience or None,
@@ -77,7 +77,7 @@ class Tokens:
         return cls(rules, shared_keys=shared_keys, key_set=key_set, clock=clock)
 
     def caller(self, authorization: str | None) -> Caller:
-        """Who sent an `Authorization` header. Raises: Unauthorized, Unavailable."""
+        """The caller of an `Authorization` header. Raises: Unauthorized, Unavailable."""
         if not authorization:
             raise Unauthorized("A token is needed: send Authorization: Bearer and a token.")
         scheme, _, token = authorization.partition(" ")
@@ -98,10 +98,10 @@ class Tokens:
         if algorithm in _PUBLIC and self._key_set is not None:
             key = self._key_set.find(header.get("kid"), algorithm)
             return self._verified_by_any(token, () if key is None else (key,), algorithm)
-        raise Unauthorized("The token is signed in a way that is not accepted here.")
+        raise Unauthorized("The token's signature algorithm is not accepted.")
 
     def _verified_by_any(self, token: str, keys: tuple[Any, ...], algorithm: str) -> Mapping[str, Any]:
-        """The claims, when one of `keys` signed them: while keys are rotated, two are good."""
+        """The claims if one of `keys` signed them: during a key rotation two are valid."""
         for key in keys:
             try:
                 claims: dict[str, Any] = jwt.decode(
@@ -109,8 +109,8 @@ class Tokens:
                     key,
                     algorithms=[algorithm],
                     issuer=self._rules.issuer,
-                    # Times are checked below, by the service's own clock; the audience too, for some
-                    # issuers name it in a claim of their own.
+                    # `_check_times` uses the service's clock, and `_check_audience` the claim of the
+                    # settings.
                     options={
                         "require": list(_REQUIRED),
                         "verify_aud": False,
@@ -122,11 +122,11 @@ class Tokens:
             except jwt.InvalidSignatureError:
                 continue
             except (jwt.InvalidTokenError, jwt.InvalidKeyError) as error:
-                raise Unauthorized(f"The token is not good here: {error}.") from None
+                raise Unauthorized(f"The token is not valid: {error}.") from None
             self._check_times(claims)
             self._check_audience(claims)
             return claims
-        raise Unauthorized("The token is signed with a key that is not known here.")
+        raise Unauthorized("The token is signed with an unknown key.")
 
     def _check_times(self, claims: Mapping[str, Any]) -> None:
         now, leeway = self._clock().timestamp(), self._rules.leeway_seconds
@@ -136,8 +136,8 @@ class Tokens:
             raise Unauthorized("The token is not valid yet.")
 
     def _check_audience(self, claims: Mapping[str, Any]) -> None:
-        found = claims.get(self._rules.audience_claim)
-        audiences = found if isinstance(found, list) else [found]
+        value = claims.get(self._rules.audience_claim)
+        audiences = value if isinstance(value, list) else [value]
         if self._rules.audience is not None and self._rules.audience not in audiences:
             raise Unauthorized("The token is for another service.")
 
@@ -150,7 +150,7 @@ class Tokens:
         )
 
     def _scopes(self, value: Any) -> frozenset[str]:
-        """The scopes that mean something here, from a list or from text with spaces (RFC 8693, 4.2)."""
+        """The scopes of this service in a list or in text separated by spaces (RFC 8693, 4.2)."""
         names = value.split(" ") if isinstance(value, str) else value if isinstance(value, list) else []
         return frozenset(scope.value for scope in Scope if self._rules.scope_prefix + scope.value in names)
 
@@ -163,10 +163,10 @@ def _number(claims: Mapping[str, Any], name: str) -> float:
 
 
 def _name(claims: Mapping[str, Any], claim: str) -> str:
-    """A claim that names somebody: no separators of our keys, nothing that forges a line of a log."""
+    """A claim with a name. It must be safe in keys of rows and in log lines. Raises: Unauthorized."""
     value = claims.get(claim)
     if not isinstance(value, str) or not is_owner(value):
         raise Unauthorized(
-            f"The token's claim {claim!r} is not a name of 1 to {NAME_LIMIT_CHARACTERS} characters."
+            f"The token's claim {claim!r} is not a name of 1 to {OWNER_LIMIT_CHARACTERS} characters."
         )
     return value

@@ -1,4 +1,4 @@
-"""The services of this container, made from its settings when first used."""
+"""The services of this container, built from its settings on first use."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def services() -> Services:
     return _installed[0]
 
 
-def install(made: Services) -> None:
-    """Make handlers use `made` from now on. Tests install services with a clock of their own."""
-    _installed[:] = [made]
+def install(new_services: Services) -> None:
+    """Make the handlers use `new_services`. Tests install services with a clock of their own."""
+    _installed[:] = [new_services]

@@ -1,4 +1,4 @@
-"""A stage's tables, queues, parameters and sockets. Each is imported and made when first used."""
+"""A stage's tables, queues, parameters and sockets. Each is imported and built on first use."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Adapters:
-    """All that a container holds of AWS, on the same few clients and threads."""
+    """The AWS adapters of a container. They share its clients and threads."""
 
     def __init__(
         self,
@@ -43,13 +43,13 @@ class Adapters:
         keep: timedelta,
         poll_seconds: int = 1,
     ) -> None:
-        """`keep` is how long dead letters and redrives stay, `poll_seconds` the wait of a receive."""
+        """`keep` is the lifetime of dead letters and redrives, `poll_seconds` the wait of an SQS receive."""
         self.settings = settings
         self.clients = clients or Clients(AwsEnvironment.current())
         self._runtime = runtime
         self._keep = keep
         self._poll_seconds = poll_seconds
-        #: Tasks, idempotency keys, dead letter records, pauses and redrives share a table.
+        #: The table of tasks, idempotency keys, dead-letter records, pauses and redrives.
         self._tasks_name = settings.resource("tasks")
 
     # --- DynamoDB -------------------------------------------------------------------------------

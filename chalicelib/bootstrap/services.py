@@ -1,7 +1,7 @@
-"""Puts the services together: the only place that knows every collaborator.
+"""The composition root: builds each service from its collaborators.
 
-A container imports and makes each service when a handler first uses it, and keeps it: a socket handler does
-not pay for the worker.
+A service is imported and built when a handler first uses it, and then kept. A WebSocket handler therefore
+does not load the worker.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 def timing_of(settings: Settings) -> Timing:
-    """The durations that the settings give."""
+    """The durations and the retry policy of the settings."""
     return Timing(
         grace=timedelta(seconds=settings.grace_seconds),
         lease_margin=timedelta(seconds=settings.lease_margin_seconds),
@@ -56,7 +56,7 @@ def timing_of(settings: Settings) -> Timing:
 
 
 class Services:
-    """Everything that the handlers delegate to."""
+    """The services that the handlers call."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Services:
         clients: Clients | None = None,
         poll_seconds: int = 1,
     ) -> None:
-        """Without `task_types`, those of `chalicelib/task_types`."""
+        """`task_types` are by default those of `chalicelib/task_types`."""
         self.settings = settings
         self.runtime = runtime or Runtime()
         self.timing = timing_of(settings)
@@ -78,11 +78,11 @@ class Services:
         self._task_types = task_types
         observability.configure(settings.log_level)
 
-    # --- Who may call, and how much -------------------------------------------------------------
+    # --- Authentication and limits ---------------------------------------------------------------
 
     @cached_property
     def tokens(self) -> Tokens | None:
-        """None on a stage without authentication."""
+        """None on a stage without tokens."""
         if self.settings.auth == "off":
             return None
         from chalicelib.auth.tokens import Tokens
@@ -191,7 +191,7 @@ class Services:
             runtime=self.runtime,
         )
 
-    # --- Running them ---------------------------------------------------------------------------
+    # --- Workers ---------------------------------------------------------------------------------
 
     @cached_property
     def worker(self) -> Worker:

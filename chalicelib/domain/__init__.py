@@ -1,4 +1,4 @@
-"""What a task is and how it may change. Pure: no I/O, no clock and no randomness of its own."""
+"""The task and its transitions. Pure code: no I/O, and callers pass the time and random numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from types import ModuleType
 
 from chalicelib.cold_start import lazy_module
 
-#: Only the functions that receive messages need these.
+#: Only the functions that receive messages import these.
 _LAZY = frozenset({"messages"})
 
 

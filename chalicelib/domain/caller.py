@@ -1,4 +1,4 @@
-"""Who is calling, and what they may do."""
+"""The caller of the API: name, owner and scopes."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from enum import StrEnum
 
 from chalicelib.domain.errors import Forbidden
 
-#: Longer names of owners and subjects are refused.
-NAME_LIMIT_CHARACTERS = 128
+#: The longest name of an owner or a subject. A DynamoDB sort key holds at most 1,024 bytes.
+OWNER_LIMIT_CHARACTERS = 128
 
 
 class Scope(StrEnum):
-    """What a token can allow."""
+    """The rights that a token can grant."""
 
-    READ = "tasks:read"  #: read one's own tasks, and watch them
-    WRITE = "tasks:write"  #: create, cancel, retry and delete one's own tasks
-    ADMIN = "tasks:admin"  #: both for any owner, and audits, statistics and dead letters
+    READ = "tasks:read"  #: read and watch the owner's tasks
+    WRITE = "tasks:write"  #: create, cancel, retry and delete the owner's tasks
+    ADMIN = "tasks:admin"  #: both for every owner, and audits, statistics and dead letters
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
-    """Somebody who proved who they are."""
+    """An authenticated caller."""
 
-    subject: str  #: who it is, for audits
-    owner: str  #: whose tasks these are
+    subject: str  #: the name in audits
+    owner: str  #: the owner of the tasks that the caller reads and writes
     scopes: frozenset[str]
-    expires_at: datetime | None = None  #: when the proof ends; None: never
+    expires_at: datetime | None = None  #: the token's end; None: it has none
 
     def may(self, scope: Scope) -> bool:
-        """Is `scope` allowed? An administrator may do everything."""
+        """Is `scope` allowed? An administrator has every scope."""
         return scope.value in self.scopes or Scope.ADMIN.value in self.scopes
 
     def require(self, scope: Scope) -> None:
@@ -39,7 +39,7 @@ class Caller:
             raise Forbidden(f"The token lacks the scope {scope.value}.")
 
     def acting_for(self, owner: str | None) -> Caller:
-        """The caller in another owner's place. Raises: Forbidden for all but administrators."""
+        """The caller with another `owner`; None keeps it. Raises: Forbidden unless an administrator."""
         if owner is None or owner == self.owner:
             return self
         self.require(Scope.ADMIN)
@@ -47,9 +47,9 @@ class Caller:
 
 
 def is_owner(name: str) -> bool:
-    """Can `name` be the name of an owner or a subject? It becomes part of keys and of logs."""
-    return 0 < len(name) <= NAME_LIMIT_CHARACTERS and name.isprintable() and "#" not in name
+    """Is `name` a valid name of an owner or a subject? `#` separates the parts of a row's key."""
+    return 0 < len(name) <= OWNER_LIMIT_CHARACTERS and name.isprintable() and "#" not in name
 
 
-#: Everybody, on a stage without tokens.
+#: Every caller, on a stage without tokens.
 ANYBODY = Caller(subject="anybody", owner="default", scopes=frozenset(Scope))

@@ -1,4 +1,4 @@
-"""One stored change of a task, as the table's stream reports it, and what it adds to the counts."""
+"""One stored change of a task, as the table's stream delivers it, and its effect on the counts."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from chalicelib.domain.task import Task, TaskStatus
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """One change of one task, as the stream tells it."""
+    """One change of one task."""
 
     task: Task
     previous: Task | None  #: None for a new task
 
     @property
     def public(self) -> bool:
-        """Did anything change that the public sees? A moved `due_at` alone is none (P1)."""
+        """Did a public field change? A write of `due_at` alone changes none."""
         # guard: updates.skip-due-only
         return self.previous is None or self.previous.version != self.task.version
 
     @property
     def opened(self) -> int:
-        """How many more live tasks there are now: 1, 0 or -1."""
+        """The change in the number of live tasks: 1, 0 or -1."""
         was_live = self.previous is not None and not self.previous.terminal
         return int(not self.task.terminal) - int(was_live)
 
@@ -38,7 +38,7 @@ _COUNTED = {
 
 
 def counts_of(change: Change) -> dict[str, int]:
-    """What a change adds to its minute: outcomes, and the queue wait and run time in milliseconds."""
+    """The counts to add to the minute of a change: outcomes, and milliseconds of queue wait and run time."""
     task, previous = change.task, change.previous
     if previous is None:
         return {"created": 1}

@@ -1,4 +1,4 @@
-"""Who watches what: connections and the updates they want."""
+"""WebSocket connections and the tasks that they watch."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.domain.ids import is_task_id
 from chalicelib.domain.task import Task
 
-#: One connection may subscribe to this many tasks by name.
+#: The most tasks that one connection may subscribe to.
 MAX_SUBSCRIPTIONS = 100
-#: $connect takes at most 29 s, and clocks differ.
+#: A connection may take this long to open: $connect takes at most 29 s, and clocks differ.
 OPENING = timedelta(seconds=60)
 
 
 class ConnectionGone(Exception):
-    """The client left: forget the connection."""
+    """The client has closed the connection."""
 
 
 class SendFailed(Exception):
@@ -25,17 +25,17 @@ class SendFailed(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Watch:
-    """What a connection asked for when it connected: none, all, task:ID or type:T."""
+    """The tasks that a connection watches: none, all, task:ID or type:NAME."""
 
     scope: str
     name: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Watch:
-        """The watch of the query string's `watch`. Raises: Invalid."""
+        """The watch in the query parameter `watch`. Raises: Invalid."""
         scope, colon, name = text.partition(":")
-        known = (scope in ("none", "all") and not colon) or (scope == "type" and bool(name))
-        if known or (scope == "task" and is_task_id(name)):
+        valid = (scope in ("none", "all") and not colon) or (scope == "type" and bool(name))
+        if valid or (scope == "task" and is_task_id(name)):
             return cls(scope=scope, name=name)
         message = f"{text[:100]!r} is not none, all, task:ID or type:NAME"
         raise Invalid("The query string is not valid.", (FieldError(pointer="/watch", message=message),))
@@ -44,7 +44,7 @@ class Watch:
         return f"{self.scope}:{self.name}" if self.name else self.scope
 
     def covers(self, task: Task) -> bool:
-        """Are updates of `task` wanted?"""
+        """Does the watch include `task`?"""
         if self.scope == "task":
             return self.name == task.id
         if self.scope == "type":
@@ -59,26 +59,26 @@ class Connection:
     id: str
     owner: str
     watch: Watch
-    subject: str = ""  #: who connected
-    until: datetime | None = None  #: when the token or ticket that it came with ends
-    restricted: bool = False  #: may see what `watch` covers, and nothing else
-    batch: bool = False  #: wants one frame a batch instead of one a version
-    subscriptions: frozenset[str] = frozenset()  #: ids of tasks it subscribed to
+    subject: str = ""  #: the client's name in audits
+    until: datetime | None = None  #: the end of its token or ticket
+    restricted: bool = False  #: it may see only the tasks that `watch` covers
+    batch: bool = False  #: it receives one frame a batch instead of one a version
+    subscriptions: frozenset[str] = frozenset()  #: ids of the tasks that it subscribed to
     failures: int = 0  #: batches in a row that could not be delivered
-    known_since: datetime | None = None  #: when its $connect stored it; its client is there a little later
+    known_since: datetime | None = None  #: when $connect stored it; API Gateway opens it a little later
 
     def is_over(self, now: datetime) -> bool:
-        """Has the token that it came with ended?"""
+        """Has its token or ticket ended?"""
         return self.until is not None and self.until <= now
 
     def may_be_opening(self, now: datetime) -> bool:
-        """Is it so new that API Gateway may not have opened it yet, and calls it gone?"""
+        """May API Gateway still be opening it? Until then it answers a send as if the client had left."""
         return self.known_since is not None and now < self.known_since + OPENING
 
     def may_see(self, task: Task) -> bool:
-        """May this connection know of `task`?"""
+        """May this connection see `task`?"""
         return task.owner == self.owner and (not self.restricted or self.watch.covers(task))
 
     def wants(self, task: Task) -> bool:
-        """Is an update of `task` for this connection?"""
+        """Does this connection receive updates of `task`?"""
         return self.may_see(task) and (task.id in self.subscriptions or self.watch.covers(task))

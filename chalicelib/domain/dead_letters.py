@@ -1,4 +1,4 @@
-"""Dead letters: the report of one death, and what else can lie in the dead letter queue."""
+"""Dead letters, the other messages of the dead letter queue, and the records of both."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from chalicelib.domain.caller import is_owner
 from chalicelib.domain.formats import timestamp
-from chalicelib.domain.ids import is_correlation_id, is_owner, is_task_id
+from chalicelib.domain.ids import is_correlation_id, is_task_id
 from chalicelib.domain.task import Task
 
 QUARANTINED = "quarantined"
-#: This much of a message that is not ours is kept with its record.
+#: The length of the excerpt that the record of a quarantined message keeps.
 EXCERPT_CHARACTERS = 1024
-#: No dead letter is longer, or counts further: what does is not one, and need not fit keys and alerts.
+#: A message with a longer body or a higher count is no dead letter: it must fit keys and alerts.
 _BODY_LIMIT_CHARACTERS = 16_384
 _COUNT_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeadLetter:
-    """One death of one task. It carries no payload."""
+    """The report that a task failed for good. It contains no payload."""
 
     owner: str
     task_id: str
@@ -50,11 +51,11 @@ class DeadLetter:
 
     @property
     def key(self) -> str:
-        """The same for every copy of the report of one death."""
+        """The dead-letter key: the same for every copy of this report."""
         return f"{self.task_id}#{self.redrive_count}"  # guard: dead-letter.key-has-redrive-count
 
     def body(self) -> str:
-        """The message that carries it, in ASCII: SQS refuses some of the characters that JSON allows."""
+        """The message body, in ASCII: SQS refuses some of the characters that JSON allows."""
         return json.dumps(
             {
                 "owner": self.owner,
@@ -71,29 +72,29 @@ class DeadLetter:
 
     @classmethod
     def parse(cls, body: str) -> DeadLetter | None:
-        """The dead letter in `body`; None when it is something else."""
+        """The dead letter in `body`; None for any other message."""
         if len(body) > _BODY_LIMIT_CHARACTERS:
             return None
         try:
-            plain = json.loads(body)
+            data = json.loads(body)
         except (ValueError, RecursionError):
             return None
-        if not isinstance(plain, dict) or not _is_dead_letter(plain):
+        if not isinstance(data, dict) or not _is_dead_letter(data):
             return None
-        correlation_id = plain.get("correlation_id")
+        correlation_id = data.get("correlation_id")
         return cls(
-            owner=plain["owner"],
-            task_id=plain["id"],
-            redrive_count=plain["redrive_count"],
-            type=plain["type"],
-            attempt=plain["attempt"],
-            error={name: plain["error"][name] for name in ("kind", "type", "message")},
-            failed_at=plain["failed_at"],
+            owner=data["owner"],
+            task_id=data["id"],
+            redrive_count=data["redrive_count"],
+            type=data["type"],
+            attempt=data["attempt"],
+            error={name: data["error"][name] for name in ("kind", "type", "message")},
+            failed_at=data["failed_at"],
             correlation_id=correlation_id if is_correlation_id(correlation_id) else None,
         )
 
 
-_SHAPE: dict[str, type] = {
+_FIELDS: dict[str, type] = {
     "owner": str,
     "id": str,
     "redrive_count": int,
@@ -104,14 +105,14 @@ _SHAPE: dict[str, type] = {
 }
 
 
-def _is_dead_letter(plain: dict[str, Any]) -> bool:
-    shaped = all(isinstance(plain.get(name), wanted) for name, wanted in _SHAPE.items())
+def _is_dead_letter(data: dict[str, Any]) -> bool:
+    has_fields = all(isinstance(data.get(name), type_) for name, type_ in _FIELDS.items())
     return (
-        shaped
-        and is_owner(plain["owner"])
-        and is_task_id(plain["id"])
-        and all(0 <= plain[name] <= _COUNT_LIMIT for name in ("redrive_count", "attempt"))
-        and all(isinstance(plain["error"].get(name), str) for name in ("kind", "type", "message"))
+        has_fields
+        and is_owner(data["owner"])
+        and is_task_id(data["id"])
+        and all(0 <= data[name] <= _COUNT_LIMIT for name in ("redrive_count", "attempt"))
+        and all(isinstance(data["error"].get(name), str) for name in ("kind", "type", "message"))
     )
 
 
@@ -123,15 +124,15 @@ class DeadMessage:
     receipt_handle: str
     body: str
     sent_at: datetime
-    original_message_id: str | None = None  #: set by the worker on a message that is not ours
+    original_message_id: str | None = None  #: set by the worker on a message that it quarantines
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeadLetterRecord:
-    """What the monitor keeps of a death, or of a message that is not ours."""
+    """The stored record of a dead letter or of a quarantined message."""
 
     key: str
-    owner: str  #: empty for a message that is not ours
+    owner: str  #: empty for a quarantined message
     kind: str  #: the error's kind, or quarantined
     type: str
     error_type: str
@@ -139,21 +140,21 @@ class DeadLetterRecord:
     attempt: int
     failed_at: str
     recorded_at: datetime
-    correlation_id: str | None = None  #: for the logs; it is not stored
+    correlation_id: str | None = None  #: for logs; not stored
 
     @property
     def task_id(self) -> str | None:
-        """The task that died; None for a message that is not ours."""
+        """The id of the failed task; None for a quarantined message."""
         return None if self.kind == QUARANTINED else self.key.partition("#")[0]
 
     @property
     def redrive_count(self) -> int:
-        """The life that ended; 0 for a message that is not ours."""
+        """The task's redrive count when it failed; 0 for a quarantined message."""
         return 0 if self.kind == QUARANTINED else int(self.key.partition("#")[2])
 
     @classmethod
     def of(cls, letter: DeadLetter, now: datetime) -> DeadLetterRecord:
-        """The record of a death."""
+        """The record of a dead letter."""
         return cls(
             key=letter.key,
             owner=letter.owner,
@@ -169,7 +170,7 @@ class DeadLetterRecord:
 
     @classmethod
     def quarantined(cls, message: DeadMessage, now: datetime) -> DeadLetterRecord:
-        """The record of a message that is not ours, with the beginning of its body."""
+        """The record of a quarantined message, with the beginning of its body."""
         excerpt = message.body.encode("utf-8", "replace").decode()[:EXCERPT_CHARACTERS]
         return cls(
             key=message.original_message_id or message.message_id,

@@ -1,4 +1,4 @@
-"""JSON values that belong to a task: its payload and its result."""
+"""The JSON values of a task: its payload and its result."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from chalicelib.domain.formats import to_json
 
-#: JSON text of at most this many bytes stays in the task's row; more goes to an item of its own, because
-#: every update of a row is billed by the whole row.
+#: JSON text of at most this many bytes is stored in the task's row. Longer text has an item of its own:
+#: DynamoDB bills every update by the size of the whole row.
 INLINE_LIMIT_BYTES = 1024
-#: DynamoDB's limit of an item is 400 KB; this much of it may be a payload's JSON text.
+#: The longest JSON text of a payload. DynamoDB's limit of an item is 400 KB.
 PAYLOAD_LIMIT_BYTES = 256 * 1024
-#: Deeper nesting is refused: encoders recurse, and must not fail on what was accepted once.
+#: Deeper nesting is refused: JSON encoders recurse, and must not fail on an accepted value.
 DEPTH_LIMIT = 100
 
 
@@ -34,7 +34,7 @@ def nested_too_deep(value: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A JSON text and its size; the text is None while it is stored apart and was not asked for."""
+    """A JSON text and its size. The text is None if it has an item of its own that was not read."""
 
     text: str | None
     size: int  #: bytes in UTF-8
@@ -43,7 +43,7 @@ class Document:
     def of(cls, value: Any) -> Document:
         """The document of a JSON value.
 
-        Raises: TypeError or ValueError when it is not JSON, or nested too deep.
+        Raises: TypeError or ValueError when the value is not JSON or is nested too deep.
         """
         if nested_too_deep(value):
             raise ValueError(f"nested more than {DEPTH_LIMIT} levels deep")
@@ -52,12 +52,12 @@ class Document:
 
     @property
     def stored_apart(self) -> bool:
-        """Is it too big for the task's row?"""
+        """Is the text stored in an item of its own?"""
         return self.size > INLINE_LIMIT_BYTES
 
     @property
     def missing(self) -> bool:
-        """Is the text still to be read from its own item?"""
+        """Has the text not been read from its item?"""
         return self.text is None
 
     def loaded(self, text: str | None) -> Document:
@@ -65,5 +65,5 @@ class Document:
         return replace(self, text=text)
 
     def value(self) -> Any:
-        """The JSON value; None when the text was not loaded."""
+        """The JSON value; None when the text is missing."""
         return None if self.text is None else json.loads(self.text)

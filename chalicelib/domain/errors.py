@@ -1,21 +1,22 @@
-"""Every error a caller of the service can meet.
+"""Every error that the service raises to its callers.
 
     TaskServiceError
-    ├── Malformed                the request cannot be read at all
-    │   └── BadCursor            a cursor that was tampered with, or belongs to another owner or filter
-    ├── Invalid                  readable, but some fields are wrong
+    ├── Malformed                the request cannot be parsed
+    │   └── BadCursor            the cursor was changed, or belongs to another owner or filter
+    ├── Invalid                  some fields have wrong values
     │   └── IdempotencyMismatch  the key was used before with another body
-    ├── Unauthorized             nobody proved who they are
-    ├── Forbidden                the token does not allow it
-    ├── NotFound                 no such task for this owner
-    ├── TransitionNotAllowed     the task's status does not allow it
-    │   └── AlreadyRunning       another one does the same
+    ├── Unauthorized             the request has no valid token
+    ├── Forbidden                the token does not allow the request
+    ├── NotFound                 the owner has no such task
+    ├── TransitionNotAllowed     the task's status does not allow the change
+    │   └── AlreadyRunning       the same operation is running
     ├── UnsupportedMediaType     the body is not JSON
     ├── TooLarge                 the body is over the limit
-    ├── TooMany                  the owner's limit is reached: later
-    └── Unavailable              try again: a dependency refused, or too many writers at once
+    ├── TooMany                  a limit of the owner is reached: send it later
+    └── Unavailable              send it again: a dependency failed, or other writers interfered
 
-`api.py` holds the one table from these to HTTP statuses. What a *task type* raises is in `outcomes.py`.
+`chalicelib/http/problems.py` maps them to HTTP statuses. `outcomes.py` has those
+that a *task type* raises.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FieldError:
-    """One wrong field: where it is (a JSON pointer, RFC 6901) and what to do about it."""
+    """One wrong field: a JSON pointer to it (RFC 6901) and a message that says how to correct it."""
 
     pointer: str
     message: str
 
 
 class TaskServiceError(Exception):
-    """The root: `code` is stable and for machines, `detail` is a sentence for callers, str() one for logs."""
+    """The root: `code` is stable and for machines, `detail` is for callers, str() is for logs."""
 
     code = "error"
 
@@ -42,19 +43,19 @@ class TaskServiceError(Exception):
 
 
 class Malformed(TaskServiceError):
-    """The request cannot be read."""
+    """The request cannot be parsed."""
 
     code = "malformed"
 
 
 class BadCursor(Malformed):
-    """The cursor was not made by this service for this owner and these filters."""
+    """The service did not issue this cursor for this owner and these filters."""
 
     code = "bad_cursor"
 
 
 class Invalid(TaskServiceError):
-    """The request can be read, but `errors` names fields whose values are refused."""
+    """The request can be parsed, but has wrong values; `errors` names the fields."""
 
     code = "invalid"
 
@@ -64,19 +65,19 @@ class Invalid(TaskServiceError):
 
 
 class IdempotencyMismatch(Invalid):
-    """The `Idempotency-Key` was used within 24 hours with another body."""
+    """The `Idempotency-Key` was used with another body within 24 hours."""
 
     code = "idempotency_mismatch"
 
 
 class Unauthorized(TaskServiceError):
-    """Nobody proved who they are: no token, or none that is good here."""
+    """The request has no token, or an invalid one."""
 
     code = "unauthorized"
 
 
 class Forbidden(TaskServiceError):
-    """The token is good and does not allow this."""
+    """The token is valid but does not allow the request."""
 
     code = "forbidden"
 
@@ -88,13 +89,13 @@ class NotFound(TaskServiceError):
 
 
 class TransitionNotAllowed(TaskServiceError):
-    """The task's status does not allow what was asked."""
+    """The task's status does not allow the requested change."""
 
     code = "transition_not_allowed"
 
 
 class AlreadyRunning(TransitionNotAllowed):
-    """What was asked for is being done already."""
+    """The requested operation is already running."""
 
     code = "already_running"
 
@@ -106,30 +107,30 @@ class UnsupportedMediaType(TaskServiceError):
 
 
 class TooLarge(TaskServiceError):
-    """The body or a part of it is over its limit."""
+    """The body or a part of it exceeds its limit."""
 
     code = "too_large"
 
 
 class TooMany(TaskServiceError):
-    """A limit of the owner is reached; `retry_after_seconds` tells when it may have passed."""
+    """A limit of the owner is reached; the request may succeed after `retry_after_seconds`."""
 
     code = "too_many"
 
     def __init__(self, detail: str, *, retry_after_seconds: float, limit: str, quota: int) -> None:
         super().__init__(detail)
         self.retry_after_seconds = retry_after_seconds
-        self.limit = limit  #: its name, as in the RateLimit-Policy field
-        self.quota = quota  #: what it allows at once
+        self.limit = limit  #: its name in the RateLimit-Policy header
+        self.quota = quota  #: the most that it allows at once
 
 
 class Unavailable(TaskServiceError):
-    """Nothing is wrong with the request: send it again in a moment."""
+    """The request is correct but could not be served: send it again in a moment."""
 
     code = "unavailable"
 
     def __init__(self, detail: str, *, inside: str | None = None) -> None:
-        """`inside` says in logs alone, by str(), what callers need not know."""
+        """`inside` replaces `detail` in logs; callers do not see it."""
         super().__init__(detail)
         if inside is not None:
             self.args = (inside,)

@@ -1,4 +1,4 @@
-"""Why a task is not running, or not done, and what happens next: in a code and in words."""
+"""Why a task is not running or not finished, and what happens next: a code and two sentences."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from chalicelib.domain.task import Task, TaskStatus
 
 
 class Reason(StrEnum):
-    """Where a task stands, and why."""
+    """Why a task is where it is."""
 
-    SCHEDULED = "scheduled"  #: it is to start later
-    BACKING_OFF = "backing_off"  #: it failed, and waits for its next attempt
+    SCHEDULED = "scheduled"  #: its start is later
+    BACKING_OFF = "backing_off"  #: an attempt failed, and the task waits for the next one
     SNOOZED = "snoozed"  #: its task type put it off
-    WAITING_IN_QUEUE = "waiting_in_queue"  #: it may start as soon as a worker takes it
-    TYPE_PAUSED = "type_paused"  #: nothing of its task type is started for now
+    WAITING_IN_QUEUE = "waiting_in_queue"  #: it starts when a worker claims it
+    TYPE_PAUSED = "type_paused"  #: its task type is paused
     RUNNING = "running"  #: a worker holds its lease
-    CANCEL_REQUESTED = "cancel_requested"  #: a worker holds its lease, and was asked to stop
-    OVERDUE = "overdue"  #: what should have happened did not: the sweep is about to act
-    ANNOUNCING_DEATH = "announcing_death"  #: it failed, and its dead letter is not yet on its way
-    FINISHED = "finished"  #: nothing more happens by itself
+    CANCEL_REQUESTED = "cancel_requested"  #: it runs, and a cancel was requested
+    OVERDUE = "overdue"  #: a message or a worker was lost: the sweep acts next
+    SENDING_DEAD_LETTER = "announcing_death"  #: it failed, and its dead letter is not yet sent
+    FINISHED = "finished"  #: it has ended
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explanation:
-    """An answer to "why is it not running yet?"."""
+    """Why a task is not running yet, and what happens next."""
 
     reason: Reason
     detail: str  #: one sentence
     next: str  #: one sentence: what happens next, and when
-    until: datetime | None = None  #: when that is over, as far as anybody knows
+    until: datetime | None = None  #: the end of this state, if it can be known
 
     @property
     def in_queue(self) -> bool:
-        """Does it wait behind others?"""
+        """Does it wait behind other messages of its queue?"""
         return self.reason is Reason.WAITING_IN_QUEUE
 
     def view(self, task: Task, ahead: int | None) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class Explanation:
 
 
 def explain(task: Task, now: datetime, pause: Pause | None = None) -> Explanation:
-    """Where `task` stands, whose type is paused when there is a `pause`."""
+    """Explain the state of `task`; `pause` is the pause of its type, if it is paused."""
     if task.terminal:
         return _ended(task)
     if task.status is TaskStatus.RUNNING:
@@ -66,38 +66,38 @@ def explain(task: Task, now: datetime, pause: Pause | None = None) -> Explanatio
 def _ended(task: Task) -> Explanation:
     if task.dead_letter_unsent:
         return Explanation(
-            reason=Reason.ANNOUNCING_DEATH,
-            detail="The task failed for good, and its dead letter is not yet on its way.",
+            reason=Reason.SENDING_DEAD_LETTER,
+            detail="The task failed for good, and its dead letter has not been sent.",
             next="The sweep, which runs every minute, sends it; an alert follows within five minutes.",
         )
-    by_hand = "" if task.status is TaskStatus.SUCCEEDED else " POST /tasks/{id}/retry gives it a new life."
+    retry = "" if task.status is TaskStatus.SUCCEEDED else " POST /tasks/{id}/retry queues it again."
     return Explanation(
         reason=Reason.FINISHED,
-        detail=f"The task is {task.status.value} since {timestamp(task.finished_at)}.",
-        next=f"Nothing happens by itself; it is removed at {timestamp(task.ttl)}.{by_hand}",
+        detail=f"The task ended with the status {task.status.value} at {timestamp(task.finished_at)}.",
+        next=f"The task is deleted after {timestamp(task.ttl)}.{retry}",
     )
 
 
 def _running(task: Task, now: datetime) -> Explanation:
     until = timestamp(task.lease_until)
     if task.lease_until is None or task.lease_until <= now:
-        verdict = "canceled" if task.cancel_requested else _after_a_crash(task)
+        outcome = "canceled" if task.cancel_requested else _after_a_crash(task)
         return Explanation(
             reason=Reason.OVERDUE,
             detail=f"The lease of attempt {task.attempt} ended at {until}, and its worker recorded nothing.",
-            next=f"The sweep, which runs every minute, takes the lease back: the task is {verdict}.",
+            next=f"The sweep, which runs every minute, ends the run: the task is {outcome}.",
         )
     if task.cancel_requested:
         return Explanation(
             reason=Reason.CANCEL_REQUESTED,
-            detail=f"Attempt {task.attempt} runs and was asked to stop; it sees that as it reports progress.",
-            next=f"It is canceled when the run stops or fails, or when its lease ends at {until}.",
+            detail=f"Attempt {task.attempt} runs. It learns of the cancel request when it reports progress.",
+            next=f"The task is canceled when the run stops or fails, or when its lease ends at {until}.",
             until=task.lease_until,
         )
     return Explanation(
         reason=Reason.RUNNING,
-        detail=f"Attempt {task.attempt} of {task.max_attempts} runs since {timestamp(task.started_at)}.",
-        next=f"It ends or reports progress before {until}; else it is {_after_a_crash(task)}.",
+        detail=f"Attempt {task.attempt} of {task.max_attempts} has run since {timestamp(task.started_at)}.",
+        next=f"It ends or reports progress before {until}; otherwise the task is {_after_a_crash(task)}.",
         until=task.lease_until,
     )
 
@@ -111,7 +111,7 @@ def _waiting(task: Task, now: datetime, pause: Pause | None) -> Explanation:
         return Explanation(
             reason=Reason.OVERDUE,
             detail=f"The task should have started by {timestamp(task.expires_at)}.",
-            next="The sweep, which runs every minute, lets it expire.",
+            next="The sweep, which runs every minute, marks it expired.",
         )
     if pause is not None:
         return _paused(task, now, pause)
@@ -120,13 +120,13 @@ def _waiting(task: Task, now: datetime, pause: Pause | None) -> Explanation:
     if task.due_at is not None and task.due_at <= now:
         return Explanation(
             reason=Reason.OVERDUE,
-            detail=f"The task may start since {timestamp(task.run_at)}, and its message seems to be lost.",
+            detail=f"The task may start from {timestamp(task.run_at)} on; its message seems to be lost.",
             next="The sweep, which runs every minute, sends it again.",
         )
     return Explanation(
         reason=Reason.WAITING_IN_QUEUE,
-        detail=f"The task may start since {timestamp(task.run_at)}; no worker has taken it yet.",
-        next=f"A worker takes it; if none has by {timestamp(task.due_at)}, its message is sent again.",
+        detail=f"The task may start from {timestamp(task.run_at)} on; no worker has claimed it yet.",
+        next=f"A worker claims it; if none has by {timestamp(task.due_at)}, its message is sent again.",
     )
 
 
@@ -135,13 +135,13 @@ def _paused(task: Task, now: datetime, pause: Pause) -> Explanation:
     start = f", but not before {timestamp(task.run_at)}" if task.run_at > now else ""
     return Explanation(
         reason=Reason.TYPE_PAUSED,
-        detail=f"The task type {task.type} is paused since {timestamp(pause.at)}{why}.",
+        detail=f"The task type {task.type} has been paused since {timestamp(pause.at)}{why}.",
         next=f"It starts when an administrator resumes its type{start}.{_expiry(task)}",
     )
 
 
 def _expiry(task: Task) -> str:
-    return f" It expires if it has not by {timestamp(task.expires_at)}." if task.expires_at else ""
+    return f" It expires if it has not started by {timestamp(task.expires_at)}." if task.expires_at else ""
 
 
 def _starts_later(task: Task) -> Explanation:
@@ -149,7 +149,7 @@ def _starts_later(task: Task) -> Explanation:
     if task.status is TaskStatus.RETRYING:
         reason, why = Reason.BACKING_OFF, f"Attempt {task.attempt} failed, and the next one waits"
     elif task.attempts and task.attempts[-1].outcome == "snoozed":
-        reason, why = Reason.SNOOZED, "The task type put the task off"
+        reason, why = Reason.SNOOZED, "The task type postponed the task"
     start = timestamp(task.run_at)
     return Explanation(
         reason=reason,

@@ -1,4 +1,4 @@
-"""How values are written wherever they leave the service: times as RFC 3339, JSON without spaces."""
+"""The text formats of values that leave the service: RFC 3339 times and compact JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def timestamp(moment: datetime | None) -> str | None:
-    """RFC 3339 in UTC, to the millisecond."""
+    """`moment` in RFC 3339, in UTC, to the millisecond."""
     if moment is None:
         return None
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -17,8 +17,8 @@ def timestamp(moment: datetime | None) -> str | None:
 def to_json(value: Any) -> str:
     """Compact JSON text of `value`, always encodable as UTF-8.
 
-    Raises: TypeError, ValueError or RecursionError when it is not JSON (NaN and infinities are not).
+    Raises: TypeError, ValueError or RecursionError when it is not JSON. NaN and infinities are not JSON.
     """
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    # Half a surrogate pair is legal JSON, but only as an escape, which is what Python writes for it here.
+    # Half of a surrogate pair is legal JSON only as an escape, and `backslashreplace` writes that escape.
     return text.encode("utf-8", "backslashreplace").decode()

@@ -1,11 +1,12 @@
-"""The queue message: it names a row and wakes a worker, nothing more."""
+"""Queue messages. A message names a row and wakes a worker; the row decides."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 
-from chalicelib.domain.ids import is_correlation_id, is_owner, is_task_id
+from chalicelib.domain.caller import is_owner
+from chalicelib.domain.ids import is_correlation_id, is_task_id
 
 
 class UnrecognizedMessage(Exception):
@@ -14,30 +15,30 @@ class UnrecognizedMessage(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskMessage:
-    """What a queue message says."""
+    """The body of a queue message."""
 
     owner: str
     task_id: str
-    lease: int  #: the row's lease as of sending; only the dead letter monitor looks at it
-    correlation_id: str | None = None  #: the task's, for what is logged before its row is read
+    lease: int  #: the row's lease at sending; only the dead letter monitor compares it
+    correlation_id: str | None = None  #: the task's, for logs before its row is read
 
     @classmethod
     def parse(cls, body: str) -> TaskMessage:
         """The message in `body`. Raises: UnrecognizedMessage."""
         try:
-            plain = json.loads(body)
+            data = json.loads(body)
         except (ValueError, RecursionError):
             raise UnrecognizedMessage("the body is not JSON") from None
-        if not isinstance(plain, dict):
+        if not isinstance(data, dict):
             raise UnrecognizedMessage("the body is not a JSON object")
-        owner, task_id, lease = plain.get("owner"), plain.get("id"), plain.get("lease")
+        owner, task_id, lease = data.get("owner"), data.get("id"), data.get("lease")
         if not (
             isinstance(owner, str) and is_owner(owner) and isinstance(task_id, str) and is_task_id(task_id)
         ):
             raise UnrecognizedMessage("the body names no task")
         if not isinstance(lease, int) or isinstance(lease, bool):
             raise UnrecognizedMessage("the body has no lease number")
-        correlation_id = plain.get("correlation_id")
+        correlation_id = data.get("correlation_id")
         return cls(
             owner=owner,
             task_id=task_id,
@@ -48,7 +49,7 @@ class TaskMessage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueueMessage:
-    """A message as a lane's queue delivered it."""
+    """A message that a lane's queue delivered."""
 
     message_id: str
     receipt_handle: str

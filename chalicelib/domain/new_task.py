@@ -1,4 +1,4 @@
-"""From what a client asks for to a task that can be stored."""
+"""A request for a new task, and the task that it creates."""
 
 from __future__ import annotations
 
@@ -11,18 +11,15 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.documents import PAYLOAD_LIMIT_BYTES, Document
 from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.domain.task import Task, TaskStatus
-from chalicelib.domain.timing import SEND_AHEAD, Timing
+from chalicelib.domain.timing import DELAY_LIMIT, SEND_AHEAD, Timing
 
 if TYPE_CHECKING:
     from chalicelib.domain.task_types import TaskType, TaskTypes
 
-#: A task may be asked to wait this long for its start.
-DELAY_LIMIT = timedelta(days=366)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewTask:
-    """What a client asks for; what is None is the task type's to decide."""
+    """A request for a new task. For a field that is None the task type decides."""
 
     type: str
     payload: Any = field(default_factory=dict)
@@ -34,7 +31,7 @@ class NewTask:
     tags: tuple[str, ...] = ()
 
     def fingerprint(self) -> str:
-        """The same for the same request, however its JSON was written."""
+        """A hash of the request, independent of how its JSON was written."""
         text = json.dumps(asdict(self), sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -50,7 +47,7 @@ class NewTask:
         created_by: str | None = None,
         correlation_id: str | None = None,
     ) -> Task:
-        """The task, as it is stored first. Raises: Invalid, with a pointer to each wrong field."""
+        """The task to store. Raises: Invalid, with a pointer to each wrong field."""
         task_type = task_types.get(self.type, "/type")
         task_type.parse(self.payload, "/payload")
         now = _to_milliseconds(now)
@@ -81,11 +78,11 @@ class NewTask:
     def _document(self) -> Document:
         try:
             document = Document.of(self.payload)
-        except ValueError as error:  # a number such as 1e999 is read as infinity, which is not JSON
+        except ValueError as error:  # Python reads 1e999 as infinity, which is not JSON
             raise Invalid(
                 "The payload is not JSON.", (FieldError(pointer="/payload", message=str(error)),)
             ) from None
-        if document.size > PAYLOAD_LIMIT_BYTES:  # a short body can be long when written out: 1e15 for one
+        if document.size > PAYLOAD_LIMIT_BYTES:  # compact JSON can be longer than the body: 1e15 is
             message = f"{document.size} bytes as compact JSON; at most {PAYLOAD_LIMIT_BYTES} are kept"
             raise Invalid("The payload is too big.", (FieldError(pointer="/payload", message=message),))
         return document
@@ -107,7 +104,7 @@ class NewTask:
             raise Invalid("The task would start too late.", (FieldError(pointer="/run_at", message=message),))
         if self.expires_at is None or self.expires_at > run_at:
             return
-        wrong = "is in the past" if self.expires_at <= now else "is not after the start that was asked for"
+        wrong = "is in the past" if self.expires_at <= now else "is not after the requested start"
         message = f"{self.expires_at.isoformat()} {wrong}"
         raise Invalid(
             "The task would expire before it starts.", (FieldError(pointer="/expires_at", message=message),)
@@ -115,5 +112,5 @@ class NewTask:
 
 
 def _to_milliseconds(moment: datetime) -> datetime:
-    """The row keeps milliseconds: what is answered now must be what is read later."""
+    """`moment` as the row stores it, so that the answer to a request equals later reads."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

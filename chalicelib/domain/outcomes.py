@@ -1,21 +1,22 @@
-"""What a task type can answer, besides a result: values it returns and errors it raises.
+"""The outcomes of a run besides its result: values that a task type returns and errors that it raises.
 
-A returned value is the result. `Snooze` and `Cancel` are returned too: they are outcomes, not failures.
-Any exception is a failure that is tried again, with two of meaning: `NonRetryable` ends the task at
-once, `RetryAfter` sets the wait.
+A task type returns its result, or `Snooze` or `Cancel`, which are outcomes and not failures. Every exception
+is a failure, and the task is retried. Two exceptions mean more: `NonRetryable` fails the task at once, and
+`RetryAfter` sets the wait before the next attempt.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: The longest wait that can be asked for: a year. A row must be able to hold the moment it ends.
-LONGEST_WAIT_SECONDS = 366 * 86_400
+from chalicelib.domain.timing import DELAY_LIMIT
+
+_WAIT_LIMIT_SECONDS = int(DELAY_LIMIT.total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
 class Snooze:
-    """Run again after `seconds`; the attempt is given back."""
+    """Run the task again after `seconds`. The attempt does not count."""
 
     seconds: float
 
@@ -25,21 +26,21 @@ class Snooze:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """End the task as canceled, for `reason`."""
+    """End the task as canceled. `reason` becomes the message of its error."""
 
     reason: str = ""
 
 
 class NonRetryable(Exception):
-    """Trying again cannot help: the task fails now, whatever attempts it has left."""
+    """A retry cannot help: the task fails now, even with attempts left."""
 
 
 class Rejected(NonRetryable):
-    """The input itself is refused, a forbidden address for one: `error.kind` is rejected."""
+    """The input is refused, for example a forbidden address: `error.kind` is `rejected`."""
 
 
 class RetryAfter(Exception):
-    """Try again after `seconds` instead of after the usual backoff."""
+    """The next attempt starts after `seconds` instead of the usual backoff."""
 
     def __init__(self, seconds: float, message: str = "") -> None:
         _check_wait("RetryAfter", seconds)
@@ -48,9 +49,9 @@ class RetryAfter(Exception):
 
 
 class LeaseLost(Exception):
-    """This run no longer holds its task: stop, nothing it says is recorded any more."""
+    """This run no longer holds its task. Stop: nothing that it reports or returns is recorded."""
 
 
 def _check_wait(name: str, seconds: float) -> None:
-    if not 0 <= seconds <= LONGEST_WAIT_SECONDS:  # NaN, too, is not
-        raise ValueError(f"{name}({seconds}): from 0 to {LONGEST_WAIT_SECONDS} seconds are possible")
+    if not 0 <= seconds <= _WAIT_LIMIT_SECONDS:  # false for NaN
+        raise ValueError(f"{name}({seconds}): from 0 to {_WAIT_LIMIT_SECONDS} seconds are allowed")

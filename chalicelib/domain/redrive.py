@@ -1,7 +1,7 @@
-"""A redrive: one action on all tasks that fit a filter, at a bounded rate.
+"""A redrive: one action on all tasks that match a filter, at a bounded rate.
 
-It goes through the owner's tasks once, newest first, and acts on those that were there when it started. What
-it did to a task takes the task out of its own reach, so that going over a stretch again does no harm.
+It reads the owner's tasks once, newest first, and acts on those that existed when it started. A task on which
+it has acted no longer matches, so reading a page again is harmless.
 """
 
 from __future__ import annotations
@@ -13,85 +13,88 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from chalicelib.domain.dead_letter_groups import group_of_task
+from chalicelib.domain.dead_letter_groups import group_id_of_task
 from chalicelib.domain.formats import timestamp, to_json
 from chalicelib.domain.ids import earliest_id
 from chalicelib.domain.task import WAITING, Task, TaskStatus
 
-#: Tasks a second.
-DEFAULT_RATE, MOST_RATE = 10, 100
+#: In tasks a second.
+DEFAULT_RATE, MAX_RATE = 10, 100
 
 
 class Action(StrEnum):
-    """What is done to each task."""
+    """The action on each task."""
 
     RETRY = "retry"
     CANCEL = "cancel"
 
 
 class RedriveStatus(StrEnum):
-    """Where a redrive stands."""
+    """The status of a redrive."""
 
     RUNNING = "running"
-    DONE = "done"  #: it went through all tasks
-    ABORTED = "aborted"  #: somebody stopped it
-    FAILED = "failed"  #: it could not go on, several times in a row
+    DONE = "done"  #: it has read all tasks
+    ABORTED = "aborted"  #: a caller stopped it
+    FAILED = "failed"  #: it failed several times in a row
 
 
-#: The statuses that each action is for; the default is what it acts on when the filter does not say.
-ALLOWED = {
+#: The statuses that a filter may name for each action, and those without one in the filter.
+ALLOWED_STATUSES = {
     Action.RETRY: frozenset({TaskStatus.FAILED, TaskStatus.CANCELED, TaskStatus.EXPIRED}),
     Action.CANCEL: WAITING | {TaskStatus.RUNNING},
 }
-DEFAULT = {Action.RETRY: frozenset({TaskStatus.FAILED}), Action.CANCEL: ALLOWED[Action.CANCEL]}
+DEFAULT_STATUSES = {
+    Action.RETRY: frozenset({TaskStatus.FAILED}),
+    Action.CANCEL: ALLOWED_STATUSES[Action.CANCEL],
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RedriveFilter:
-    """Which tasks; what is None does not matter."""
+    """The tasks to act on. A field that is None matches every task."""
 
     status: TaskStatus | None = None
     type: str | None = None
     tag: str | None = None
     error_kind: str | None = None
-    group: str | None = None  #: of deaths
+    group: str | None = None  #: the id of a dead-letter group
     created_before: datetime | None = None
     created_after: datetime | None = None
 
     def view(self) -> dict[str, str]:
-        """The public JSON: what was given."""
-        plain = asdict(self)
+        """The public JSON, without absent fields."""
+        fields = asdict(self)
         for name in ("created_before", "created_after"):
-            plain[name] = timestamp(plain[name])
-        return {name: str(value) for name, value in plain.items() if value is not None}
+            fields[name] = timestamp(fields[name])
+        return {name: str(value) for name, value in fields.items() if value is not None}
 
     @classmethod
-    def of_view(cls, plain: dict[str, str]) -> RedriveFilter:
-        """The filter that a view was made of."""
-        values: dict[str, Any] = dict(plain)
+    def of_view(cls, view: dict[str, str]) -> RedriveFilter:
+        """The filter of a view."""
+        fields: dict[str, Any] = dict(view)
         for name in ("created_before", "created_after"):
-            if name in plain:
-                values[name] = datetime.fromisoformat(plain[name])
-        if "status" in plain:
-            values["status"] = TaskStatus(plain["status"])
-        return cls(**values)
+            if name in view:
+                fields[name] = datetime.fromisoformat(view[name])
+        if "status" in view:
+            fields["status"] = TaskStatus(view["status"])
+        return cls(**fields)
 
-    def fits(self, task: Task) -> bool:
-        """Is `task` one of them, whatever its status?"""
+    def matches(self, task: Task) -> bool:
+        """Does `task` match, apart from its status?"""
         kind = None if task.error is None else task.error.kind.value
         return (
             self.type in (None, task.type)
             and (self.tag is None or self.tag in task.tags)
             and self.error_kind in (None, kind)
-            and (self.group is None or self.group == group_of_task(task))
+            and (self.group is None or self.group == group_id_of_task(task))
             and (self.created_before is None or task.created_at < self.created_before)
             and (self.created_after is None or task.created_at > self.created_after)
         )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
-    """What a client asks for."""
+class NewRedrive:
+    """A request for a redrive."""
 
     action: Action
     filter: RedriveFilter
@@ -100,22 +103,22 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Counts:
-    """What a redrive has done so far."""
+    """The counts of a redrive so far."""
 
-    examined: int = 0  #: tasks looked at
-    matched: int = 0  #: tasks that fit the filter
-    changed: int = 0  #: of these: retried or canceled
-    skipped: int = 0  #: moved on by themselves in between
-    failed: int = 0  #: changed too fast to be caught
+    examined: int = 0  #: tasks that were read
+    matched: int = 0  #: tasks that matched the filter
+    changed: int = 0  #: matching tasks that were retried or canceled
+    skipped: int = 0  #: matching tasks whose status had changed in between
+    failed: int = 0  #: matching tasks that other writers changed at each try
 
     def plus(self, **more: int) -> Counts:
-        """The counts with some of them higher."""
+        """The counts with `more` added."""
         return replace(self, **{name: getattr(self, name) + count for name, count in more.items()})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Redrive:
-    """A redrive as its row holds it."""
+    """A redrive as its row stores it."""
 
     id: str
     owner: str
@@ -127,42 +130,43 @@ class Redrive:
     by: str | None = None
     status: RedriveStatus = RedriveStatus.RUNNING
     counts: Counts = field(default_factory=Counts)
-    position: str | None = None  #: it goes on with ids below this
+    position: str | None = None  #: it continues with ids below this
     finished_at: datetime | None = None
-    lease: int = 1  #: fencing number: +1 each time that a function takes it on
-    errors: int = 0  #: times in a row that it could not go on
+    lease: int = 1  #: fencing number: +1 each time a function takes it over
+    errors: int = 0  #: failures in a row
 
     @property
     def running(self) -> bool:
-        """Is there something left to do?"""
+        """Is it still running?"""
         return self.status is RedriveStatus.RUNNING
 
     @property
     def fingerprint(self) -> str:
-        """The same for redrives that do the same."""
+        """A hash of action and filter; one redrive with the same hash may run at a time."""
         text = to_json([self.action.value, sorted(self.filter.view().items())])
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
     def statuses(self) -> frozenset[TaskStatus]:
         """The statuses of the tasks that it acts on."""
-        return DEFAULT[self.action] if self.filter.status is None else frozenset({self.filter.status})
+        status = self.filter.status
+        return DEFAULT_STATUSES[self.action] if status is None else frozenset({status})
 
     @property
     def start(self) -> str:
-        """All tasks that were there when it started, and may fit, have ids below this."""
-        now, before = self.created_at + timedelta(milliseconds=1), self.filter.created_before
-        return earliest_id(now if before is None else min(now, before))
+        """The upper end of the ids to read: tasks that existed at the start have lower ids."""
+        next_ms, before = self.created_at + timedelta(milliseconds=1), self.filter.created_before
+        return earliest_id(next_ms if before is None else min(next_ms, before))
 
     @property
     def end(self) -> str:
-        """No task with an id below this may fit."""
+        """The lower end of the ids to read: no task with a lower id can match."""
         after = self.filter.created_after
         return "" if after is None else earliest_id(after)
 
     def matches(self, task: Task) -> bool:
-        """Is the action for `task`, as it stood when the redrive started?"""
-        if task.status not in self.statuses or not self.filter.fits(task):
+        """Does the redrive act on `task`? For a retry the task must have ended before the redrive started."""
+        if task.status not in self.statuses or not self.filter.matches(task):
             return False
         if self.action is Action.RETRY:
             # guard: bulk-redrive.ended-before
@@ -185,11 +189,11 @@ class Redrive:
         }
 
 
-def filter_to_json(chosen: RedriveFilter) -> str:
-    """The filter as text."""
-    return to_json(chosen.view())
+def filter_to_json(redrive_filter: RedriveFilter) -> str:
+    """The filter as JSON text."""
+    return to_json(redrive_filter.view())
 
 
 def filter_from_json(text: str) -> RedriveFilter:
-    """The filter in a text."""
+    """The filter of a JSON text."""
     return RedriveFilter.of_view(json.loads(text))

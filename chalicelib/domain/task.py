@@ -1,7 +1,7 @@
-"""A task, its states and every change that it can go through; `docs/reference/states.md` draws them.
+"""A task, its statuses and its transitions; `docs/reference/states.md` draws them.
 
 `Task` is a value: a method returns the changed task, and the caller stores it under the condition that
-`docs/explanation/protocol.md` names. `version` does not change here: every write of a change adds one.
+`docs/explanation/protocol.md` names. The same write adds one to `version`; no method here does.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from enum import StrEnum
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import TransitionNotAllowed
 
-#: How many finished attempts a task remembers.
+#: The most finished attempts that a task keeps.
 ATTEMPTS_KEPT = 25
-#: An error's message is cut to this many bytes.
+#: The longest message of an error; longer ones are cut.
 ERROR_MESSAGE_LIMIT_BYTES = 1024
 
 
 class TaskStatus(StrEnum):
-    """Where a task stands."""
+    """The status of a task, and what changes it."""
 
-    SCHEDULED = "scheduled"  #: waits for its run_at; a claim or the sweep moves it on
-    QUEUED = "queued"  #: may start now; a claim moves it on
-    RETRYING = "retrying"  #: failed, waits for its run_at; a claim moves it on
-    RUNNING = "running"  #: a worker holds the lease and moves it on; the sweep does when the lease is out
+    SCHEDULED = "scheduled"  #: waits for run_at; a claim or the sweep ends it
+    QUEUED = "queued"  #: may start now; a claim ends it
+    RETRYING = "retrying"  #: failed and waits for run_at; a claim ends it
+    RUNNING = "running"  #: a worker holds the lease and ends it; the sweep does when the lease has ended
     SUCCEEDED = "succeeded"  #: final
-    FAILED = "failed"  #: ended with an error; a retry by its owner moves it on
-    CANCELED = "canceled"  #: ended by its owner or its task type; a retry moves it on
-    EXPIRED = "expired"  #: was not started before expires_at; a retry moves it on
+    FAILED = "failed"  #: ended with an error; a retry queues it again
+    CANCELED = "canceled"  #: ended by its owner or its task type; a retry queues it again
+    EXPIRED = "expired"  #: did not start before expires_at; a retry queues it again
 
 
 _S = TaskStatus
 WAITING = frozenset({_S.SCHEDULED, _S.QUEUED, _S.RETRYING})
 TERMINAL = frozenset({_S.SUCCEEDED, _S.FAILED, _S.CANCELED, _S.EXPIRED})
 
-#: Every change of status that can happen; docs/reference/states.md draws it and a test holds the two equal.
+#: Every possible change of status. A test holds docs/reference/states.md equal to it.
 TRANSITIONS: dict[TaskStatus, frozenset[TaskStatus]] = {
     _S.SCHEDULED: frozenset({_S.QUEUED, _S.RUNNING, _S.FAILED, _S.CANCELED, _S.EXPIRED}),
     _S.QUEUED: frozenset({_S.RUNNING, _S.FAILED, _S.CANCELED, _S.EXPIRED}),
@@ -52,31 +52,31 @@ TRANSITIONS: dict[TaskStatus, frozenset[TaskStatus]] = {
 class ErrorKind(StrEnum):
     """Why a run failed."""
 
-    EXCEPTION = "exception"  #: the task type raised
-    TIMEOUT = "timeout"  #: it ran past its timeout
-    CRASHED = "crashed"  #: its worker vanished in the middle
-    POISON = "poison"  #: its message was delivered again and again and no worker ever started it
-    REJECTED = "rejected"  #: its input was refused for good
+    EXCEPTION = "exception"  #: the task type raised an exception
+    TIMEOUT = "timeout"  #: the run exceeded its timeout
+    CRASHED = "crashed"  #: the worker died during the run
+    POISON = "poison"  #: its message was delivered ten times, and no worker claimed it
+    REJECTED = "rejected"  #: its input was refused
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskError:
-    """What went wrong, in words for people and a kind and type for machines."""
+    """An error: a message for people, a kind and a type for machines."""
 
     kind: ErrorKind
-    type: str  #: the exception's class, or the kind again when there was none
+    type: str  #: the exception's class; the kind again if there is none
     message: str
 
     @classmethod
     def of(cls, kind: ErrorKind, message: str, type: str | None = None) -> TaskError:  # noqa: A002 - the field's name
-        """An error whose message is cut to ERROR_MESSAGE_LIMIT_BYTES of valid UTF-8."""
+        """An error with at most ERROR_MESSAGE_LIMIT_BYTES of `message`, in valid UTF-8."""
         cut = message.encode("utf-8", "replace")[:ERROR_MESSAGE_LIMIT_BYTES].decode("utf-8", "ignore")
         return cls(kind=kind, type=type or kind.value, message=cut)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """How far a run has come, as it says itself."""
+    """The progress that a run reported."""
 
     percent: float  #: 0 to 100
     message: str = ""
@@ -84,7 +84,7 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt:
-    """One run that was started."""
+    """One run of the task."""
 
     number: int
     lease: int
@@ -92,12 +92,12 @@ class Attempt:
     finished_at: datetime | None  #: None while it runs
     outcome: str  #: running, succeeded, failed, canceled or snoozed
     error: TaskError | None = None
-    next_wait_seconds: float | None = None  #: until the next attempt, when there is one
+    next_wait_seconds: float | None = None  #: the wait before the next attempt, if there is one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """A task as its row holds it. All times are aware UTC, to the millisecond."""
+    """A task as its row stores it. All times are aware UTC, to the millisecond."""
 
     id: str
     owner: str
@@ -109,10 +109,10 @@ class Task:
     created_at: datetime
     updated_at: datetime
     run_at: datetime  #: earliest start of the next attempt
-    version: int = 1  #: +1 in the same write as any public change
+    version: int = 1  #: +1 in the same write as each public change
     lease: int = 0  #: fencing number: +1 at every claim and redrive, never reset
-    attempt: int = 0  #: counted attempts of this life
-    redrive_count: int = 0  #: the number of this life; with the id it names a death
+    attempt: int = 0  #: attempts since the last redrive; a snoozed one does not count
+    redrive_count: int = 0  #: redrives so far; with the id it is the dead-letter key
     tags: tuple[str, ...] = ()
     result: Document | None = None
     error: TaskError | None = None
@@ -121,21 +121,23 @@ class Task:
     queued_at: datetime | None = None
     started_at: datetime | None = None  #: start of the newest attempt
     finished_at: datetime | None = None
-    expires_at: datetime | None = None  #: it must have started by then
+    expires_at: datetime | None = None  #: the task must start before this
     lease_until: datetime | None = None  #: only while running
     cancel_requested: bool = False
     dead_lettered_at: datetime | None = None
-    due_at: datetime | None = None  #: when the sweep must look: while live or with a dead letter unsent
+    due_at: datetime | None = (
+        None  #: when the sweep must act; set while live, or until the dead letter is sent
+    )
     due_bucket: int = 0  #: partition of the due index
-    ttl: datetime | None = None  #: when a finished task is removed
-    correlation_id: str | None = None  #: follows the task through every log
-    created_by: str | None = None  #: subject of the token that asked for it; for audits, as the next two
+    ttl: datetime | None = None  #: when a finished task is deleted
+    correlation_id: str | None = None  #: identifies the task in every log
+    created_by: str | None = None  #: for audits, like the next two: the subject of the token
     canceled_by: str | None = None
     retried_by: str | None = None
 
     @property
     def waiting(self) -> bool:
-        """Has it yet to be claimed?"""
+        """Does it wait for a claim?"""
         return self.status in WAITING
 
     @property
@@ -144,36 +146,36 @@ class Task:
         return self.status in TERMINAL
 
     @property
-    def death(self) -> str:
-        """The name of this life's death: the key of its dead letter."""
+    def dead_letter_key(self) -> str:
+        """The key of the dead letter of a failure since the last redrive."""
         return f"{self.id}#{self.redrive_count}"
 
     @property
     def dead_letter_unsent(self) -> bool:
-        """Is it dead without its dead letter on the way?"""
+        """Has it failed without its dead letter being sent?"""
         return self.status is TaskStatus.FAILED and self.due_at is not None
 
     def due(self, moment: datetime) -> datetime:
-        """`moment`, or expires_at where that is sooner: a task must not expire late."""
+        """`moment`, or `expires_at` if that is earlier: a task must not expire late."""
         # guard: due.not-after-expires-at
         return moment if self.expires_at is None else min(moment, self.expires_at)
 
-    # --- What the owner asks for -------------------------------------------------------------
+    # --- Requests of the owner ---------------------------------------------------------------
 
     def cancel(self, now: datetime, keep: timedelta, by: str | None = None) -> Task:
-        """Canceled when it waits; with cancel_requested when it runs, which is asked once only.
+        """Canceled if it waits; with `cancel_requested` if it runs, unchanged if that is already set.
 
         Raises: TransitionNotAllowed.
         """
         if self.status is TaskStatus.RUNNING:
-            asked = replace(self, cancel_requested=True, canceled_by=by, updated_at=now)
-            return self if self.cancel_requested else asked
+            requested = replace(self, cancel_requested=True, canceled_by=by, updated_at=now)
+            return self if self.cancel_requested else requested
         if not self.waiting:
             raise TransitionNotAllowed(f"The task is {self.status}: only a live task can be canceled.")
         return replace(self._ended(TaskStatus.CANCELED, now, keep), canceled_by=by)
 
     def redrive(self, now: datetime, grace: timedelta, by: str | None = None) -> Task:
-        """The next life of a task that ended without success. Raises: TransitionNotAllowed."""
+        """Queued again after an end without success. Raises: TransitionNotAllowed."""
         if self.status not in (TaskStatus.FAILED, TaskStatus.CANCELED, TaskStatus.EXPIRED):
             raise TransitionNotAllowed(f"The task is {self.status}: only an unsuccessful one can be retried.")
         return replace(
@@ -198,7 +200,7 @@ class Task:
             retried_by=by,
         )
 
-    # --- What the worker records: `self` is the claimed task ----------------------------------
+    # --- Outcomes that the worker records; `self` is the claimed task -------------------------
 
     def succeed(self, now: datetime, result: Document, keep: timedelta) -> Task:
         """Succeeded with its result."""
@@ -206,47 +208,47 @@ class Task:
         return replace(after, result=result, error=None)
 
     def fail(self, now: datetime, error: TaskError, keep: timedelta) -> Task:
-        """Failed for good; due at once, because its dead letter has yet to be sent."""
+        """Failed for good; due at once, until its dead letter is sent."""
         after = self._ran(now, "failed", error)._ended(TaskStatus.FAILED, now, keep)
         return replace(after, error=error, due_at=now)  # guard: fail.due-until-dead-letter
 
     def retry_later(self, now: datetime, error: TaskError, wait: timedelta, wake_after: timedelta) -> Task:
-        """Failed, to be tried again after `wait`; the sweep looks `wake_after` later than that."""
+        """Retrying after `wait`; the sweep checks it `wake_after` after that."""
         after = self._ran(now, "failed", error, wait)
         return after._waits(TaskStatus.RETRYING, now, wait, wake_after, error)
 
     def snooze(self, now: datetime, wait: timedelta, wake_after: timedelta) -> Task:
-        """Put off by its task type: the attempt is given back."""
+        """Scheduled again by its task type; the attempt does not count."""
         after = self._ran(now, "snoozed", wait=wait)
         after = replace(after, attempt=self.attempt - 1)  # guard: snooze.returns-attempt
         return after._waits(TaskStatus.SCHEDULED, now, wait, wake_after, self.error)
 
     def stop(self, now: datetime, keep: timedelta, error: TaskError | None = None) -> Task:
-        """Canceled while it ran, by its task type or because a cancel was requested."""
+        """Canceled during a run, by its task type or after a cancel request."""
         after = self._ran(now, "canceled", error)
         return after._ended(TaskStatus.CANCELED, now, keep)
 
-    # --- What the sweep and the monitor find --------------------------------------------------
+    # --- Changes by the sweep and the dead-letter monitor -------------------------------------
 
     def expire(self, now: datetime, keep: timedelta) -> Task:
-        """Expired: nobody started it in time."""
+        """Expired: it did not start in time."""
         return self._ended(TaskStatus.EXPIRED, now, keep)
 
-    def look_again(self, now: datetime, due_at: datetime) -> Task:
-        """To be looked at again at `due_at`; a scheduled task whose time has come is queued."""
+    def check_again(self, now: datetime, due_at: datetime) -> Task:
+        """Due at `due_at`. A scheduled task becomes queued once its `run_at` has come."""
         if self.status is TaskStatus.SCHEDULED and self.run_at <= now:
             return replace(self, status=TaskStatus.QUEUED, queued_at=now, updated_at=now, due_at=due_at)
         return replace(self, due_at=due_at)
 
     def fail_as_poison(self, now: datetime, error: TaskError, keep: timedelta) -> Task:
-        """Failed although no run ended: its message was poison."""
+        """Failed without a run, because no worker could claim it."""
         return replace(self._ended(TaskStatus.FAILED, now, keep), error=error, due_at=now)
 
     def dead_lettered(self, now: datetime) -> Task:
-        """Its dead letter is on the way; nothing is left to do."""
+        """With its dead letter sent; the sweep has nothing more to do."""
         return replace(self, dead_lettered_at=now, updated_at=now, due_at=None)
 
-    # --- The pieces ---------------------------------------------------------------------------
+    # --- Parts of the transitions -------------------------------------------------------------
 
     def _ended(self, status: TaskStatus, now: datetime, keep: timedelta) -> Task:
         return replace(
@@ -281,7 +283,7 @@ class Task:
     def _ran(
         self, now: datetime, outcome: str, error: TaskError | None = None, wait: timedelta | None = None
     ) -> Task:
-        assert self.started_at is not None, "a run that ends was started by a claim"
+        assert self.started_at is not None, "a claim sets started_at"
         entry = Attempt(
             number=self.attempt,
             lease=self.lease,
@@ -296,6 +298,6 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conflict:
-    """A conditional write that did not apply: somebody moved the task first."""
+    """The answer to a refused conditional write: another writer changed the task first."""
 
-    current: Task | None  #: the row as it is; None when it is gone
+    current: Task | None  #: the row as it is now; None if it was deleted

@@ -1,4 +1,4 @@
-"""Task types: the plain functions that do the work, each registered under a stable name.
+"""Task types: plain functions that do the work, each registered under a stable name.
 
     class Greeting(BaseModel):
         name: str
@@ -7,8 +7,8 @@
     def greet(payload: Greeting, context: TaskContext) -> str:
         return f"Hello, {payload.name}"
 
-The name is stored with every task, so it stays when the function moves. A duplicate or an option that
-cannot be is refused at import.
+Every task stores the name of its type, so the function may move and its name must stay. A duplicate name or
+an impossible option raises ValueError at import.
 """
 
 from __future__ import annotations
@@ -31,39 +31,39 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 
 
 class Lane(StrEnum):
-    """The queue and function that a task runs in."""
+    """The queue and the function that run a task."""
 
     FAST = "fast"  #: ten side by side, each at most 100 s
     LONG = "long"  #: one at a time, at most 840 s
 
 
-#: The longest timeout that fits a lane's function, with time left to record the outcome.
+#: The longest timeout in each lane; it leaves the lane's function time to record the outcome.
 TIMEOUT_LIMIT_SECONDS = {Lane.FAST: 100.0, Lane.LONG: 840.0}
 
 
 class TaskLog(Protocol):
-    """Structured log lines that carry the task's id, type and correlation id by themselves."""
+    """Writes structured log lines with the task's id, type and correlation id."""
 
     def info(self, message: str, **fields: Any) -> None:
-        """Log what happened."""
+        """Log an event."""
 
     def warning(self, message: str, **fields: Any) -> None:
-        """Log what went wrong and was dealt with."""
+        """Log a problem that was handled."""
 
     def error(self, message: str, **fields: Any) -> None:
-        """Log what somebody should look into."""
+        """Log a problem that needs attention."""
 
 
 class TaskContext(Protocol):
-    """What a run knows about itself, and what it may tell."""
+    """The run, as its task type uses it: its task, deadline, log, secrets and progress."""
 
     @property
     def task_id(self) -> str:
-        """The task's id; the same on every attempt, so it can name the effect outside."""
+        """The task's id; equal in all attempts, so it can be the idempotency key of a side effect."""
 
     @property
     def owner(self) -> str:
-        """Whose task it is."""
+        """The owner of the task."""
 
     @property
     def attempt(self) -> int:
@@ -71,33 +71,33 @@ class TaskContext(Protocol):
 
     @property
     def max_attempts(self) -> int:
-        """The number of the last attempt."""
+        """The most attempts of the task."""
 
     @property
     def deadline(self) -> datetime:
-        """When this run is stopped, unless it reports progress before."""
+        """The end of this run. Reporting progress moves it."""
 
     @property
     def cancel_requested(self) -> bool:
-        """Did the owner ask to cancel, when progress was reported last? Return `Cancel()` then."""
+        """Was a cancel requested, as of the last reported progress? If so, return `Cancel()`."""
 
     @property
     def log(self) -> TaskLog:
-        """A logger bound to this task."""
+        """The logger of this task."""
 
     def remaining_seconds(self) -> float:
-        """The time until the deadline."""
+        """The seconds until the deadline, at least 0."""
 
     def secret(self, name: str, host: str) -> str:
         """The owner's secret called `name`, for a request to `host`.
 
-        Raises: Rejected when the owner has no such secret, or may not use it with that host.
+        Raises: Rejected if the owner has no such secret, or may not send it to that host.
         """
 
     def progress(self, percent: float, message: str = "") -> None:
-        """Report progress (0 to 100), renew the lease and look for a cancel request.
+        """Report progress (0 to 100), renew the lease and update `cancel_requested`.
 
-        At most one report a second is stored; the last one always is. Raises: LeaseLost when this run no
+        At most one report a second is stored, and always the last one. Raises: LeaseLost if this run no
         longer holds its task.
         """
 
@@ -115,11 +115,11 @@ class TaskType(Generic[P]):
     payload_model: type[P]
     lane: Lane
     max_attempts: int
-    timeout_seconds: float  #: the longest a run may go on without reporting progress
+    timeout_seconds: float  #: the longest time between two progress reports of a run
 
     @property
     def description(self) -> str:
-        """The first line of the function's docstring."""
+        """The first line of the handler's docstring."""
         return (self.handler.__doc__ or "").strip().partition("\n")[0]
 
     def parse(self, payload: Any, prefix: str = "") -> P:
@@ -128,11 +128,12 @@ class TaskType(Generic[P]):
             return self.payload_model.model_validate(payload)
         except ValidationError as error:
             raise Invalid(
-                f"The payload does not fit the task type {self.name}.", field_errors(error, prefix)
+                f"The payload does not fit the task type {self.name}.",
+                field_errors(error, prefix),
             ) from None
 
     def check_timeout(self, seconds: float, pointer: str) -> None:
-        """Raises: Invalid when the type's lane cannot give a run that long."""
+        """Raises: Invalid if `seconds` exceeds the limit of the type's lane."""
         limit = TIMEOUT_LIMIT_SECONDS[self.lane]
         if seconds > limit:
             message = f"{seconds:g} is over the {limit:g} seconds of the {self.lane} lane"
@@ -149,11 +150,11 @@ class TaskTypes:
         return iter(sorted(self._types.values(), key=lambda each: each.name))
 
     def find(self, name: str) -> TaskType[Any] | None:
-        """The task type called `name`, if there is one."""
+        """The task type with this name, or None."""
         return self._types.get(name)
 
     def get(self, name: str, pointer: str = "/type") -> TaskType[Any]:
-        """The task type called `name`. Raises: Invalid, listing the known ones."""
+        """The task type with this name. Raises: Invalid, with the names of all task types."""
         if name not in self._types:
             known = ", ".join(sorted(self._types))
             message = f"unknown task type {name[:100]!r}; known are {known}"
@@ -161,7 +162,7 @@ class TaskTypes:
         return self._types[name]
 
     def lane_of(self, name: str) -> str:
-        """The lane of a type's tasks; the fast one for a type that is no longer registered."""
+        """The lane of a task type; `fast` for a type that is no longer registered."""
         return (self._types[name].lane if name in self._types else Lane.FAST).value
 
     def task_type(
@@ -173,9 +174,9 @@ class TaskTypes:
         max_attempts: int = 5,
         timeout_seconds: float = 60,
     ) -> Callable[[Handler[P]], Handler[P]]:
-        """Register the decorated function as a task type and leave it as it is.
+        """Register the decorated function as a task type and return it unchanged.
 
-        Raises: ValueError for a name that is taken or malformed, or an option that cannot be.
+        Raises: ValueError for a malformed or duplicate name, or an impossible option.
         """
         lane = Lane(lane)
         self._check(name, payload, max_attempts, timeout_seconds, TIMEOUT_LIMIT_SECONDS[lane])
@@ -196,20 +197,20 @@ class TaskTypes:
     def _check(
         self, name: str, payload: object, max_attempts: int, timeout_seconds: float, limit: float
     ) -> None:
-        spelled = _NAME.fullmatch(name) and len(name) <= NAME_LIMIT_CHARACTERS
+        well_formed = _NAME.fullmatch(name) and len(name) <= NAME_LIMIT_CHARACTERS
         is_model = isinstance(payload, type) and issubclass(payload, BaseModel)
-        wanted = {
-            "lower case words joined by dots, such as 'report.monthly', are needed": spelled,
+        requirements = {
+            "a name is lower case words joined by dots, such as 'report.monthly'": well_formed,
             f"it is registered twice; the other is {self.find(name)}": name not in self._types,
             f"payload={payload!r}: a pydantic model is needed": is_model,
             f"max_attempts={max_attempts}: from 1 to {MAX_ATTEMPTS}": 1 <= max_attempts <= MAX_ATTEMPTS,
             f"timeout_seconds={timeout_seconds}: from 1 to {limit:g}": 1 <= timeout_seconds <= limit,
         }
-        for message, fulfilled in wanted.items():
+        for message, fulfilled in requirements.items():
             if not fulfilled:
                 raise ValueError(f"task type {name!r}: {message}")
 
 
-#: The types that this service runs; `chalicelib/task_types/` fills it.
+#: The task types of this service; the modules of `chalicelib/task_types/` register them.
 TASK_TYPES = TaskTypes()
 task_type = TASK_TYPES.task_type

@@ -1,29 +1,29 @@
-"""Tickets: short-lived, for one connection to the WebSocket API."""
+"""Tickets: signed permissions for one WebSocket connection."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-#: A ticket must be used within this.
+#: A client must connect within this time.
 LIFETIME = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ticket:
-    """What a ticket says."""
+    """The content of a ticket."""
 
-    id: str  #: it is spent under this name
+    id: str  #: a used ticket is remembered under this id
     subject: str
     owner: str
-    watch: str  #: what may be watched, as in the query of a connection
+    watch: str  #: the tasks that the connection may watch, in the form of the query parameter `watch`
     connect_by: datetime
-    session_until: datetime | None = None  #: when the token that it came from ends
+    session_until: datetime | None = None  #: the end of the token that requested the ticket
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IssuedTicket:
-    """A ticket to the WebSocket API, and where to use it."""
+    """A ticket and the URL to connect to."""
 
     ticket: str
     url: str

@@ -1,4 +1,4 @@
-"""The durations that the protocol's promises rest on."""
+"""The durations on which the guarantees of the task protocol depend."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from datetime import datetime, timedelta
 
 from chalicelib.domain.retry import RetryPolicy
 
-#: A wait up to this keeps its queue message; a longer one is acked and left to the sweep, because a kept
-#: message counts as in flight and SQS allows 120,000 of those.
+#: For a wait up to this a worker keeps the queue message. After a longer one the sweep sends a new message:
+#: a kept message counts as in flight, and SQS allows 120,000 of those.
 KEEP_MESSAGE = timedelta(seconds=30)
-#: SQS delays a message by at most this; a later start is left to the sweep.
+#: The longest delay of an SQS message; the sweep sends the message of a later start.
 SEND_AHEAD = timedelta(minutes=15)
-#: No request waits longer for a task: API Gateway gives up after 29 s.
-LONGEST_WAIT_SECONDS = 20
-#: The time until a waiting task is sent again doubles from the one to the other.
+#: The longest wait of a request for its task; API Gateway ends a request after 29 s.
+PREFER_WAIT_LIMIT_SECONDS = 20
+#: The longest wait for the start or the next attempt of a task. A row must be able to hold that moment.
+DELAY_LIMIT = timedelta(days=366)
+#: The wait before the message of a waiting task is sent again doubles from the first to the last.
 RESEND_FIRST = timedelta(seconds=60)
 RESEND_LAST = timedelta(minutes=15)
-#: A task is stored at most this long after its id was made: no request of the API lives longer.
+#: A task is stored at most this long after its id was made: no request of the API takes longer.
 STORED_WITHIN = timedelta(seconds=30)
 
 
@@ -25,27 +27,27 @@ STORED_WITHIN = timedelta(seconds=30)
 class Timing:
     """Settings of the protocol, as durations."""
 
-    grace: timedelta = timedelta(seconds=120)  #: a task whose message is lost is looked at after this
-    lease_margin: timedelta = timedelta(seconds=15)  #: more than any two clocks differ
-    reserve: timedelta = timedelta(seconds=10)  #: of an invocation's time, kept for recording outcomes
-    keep: timedelta = timedelta(days=30)  #: for finished tasks
-    lookahead: timedelta = timedelta(seconds=120)  #: what starts within this is sent by the sweep
-    sweep: timedelta = timedelta(seconds=50)  #: one sweep ends after this
-    retry: RetryPolicy = field(default_factory=RetryPolicy)  #: the wait before another attempt
+    grace: timedelta = timedelta(seconds=120)  #: when the sweep checks a task whose message may be lost
+    lease_margin: timedelta = timedelta(seconds=15)  #: longer than the difference of any two clocks
+    reserve: timedelta = timedelta(seconds=10)  #: the end of an invocation, kept for recording outcomes
+    keep: timedelta = timedelta(days=30)  #: how long finished tasks are stored
+    lookahead: timedelta = timedelta(seconds=120)  #: the sweep sends what starts within this
+    sweep: timedelta = timedelta(seconds=50)  #: the longest duration of one sweep
+    retry: RetryPolicy = field(default_factory=RetryPolicy)  #: the wait before the next attempt
 
     def deadline(self, now: datetime, timeout_seconds: float, ends_at: datetime) -> datetime:
-        """When a run that starts or reports progress `now` must have stopped."""
+        """The deadline of a run that starts or reports progress `now`."""
         return min(now + timedelta(seconds=timeout_seconds), ends_at - self.reserve)
 
     def wake_after(self, wait: timedelta, reach: timedelta) -> timedelta:
-        """When the sweep must look at a task that waits, counted from its `run_at`.
+        """When the sweep must check a waiting task, relative to its `run_at`.
 
-        A wait within `reach` has a message that wakes it; the sweep looks `grace` later, in case it is lost.
-        A longer one has none: the sweep looks early enough to send it with an exact delay.
+        A message covers a wait within `reach`: the sweep checks `grace` after it, in case the message is
+        lost. No message covers a longer wait: the sweep checks early enough to send one with the exact delay.
         """
         return self.grace if wait <= reach else -self.lookahead
 
     @staticmethod
     def resend_after(waited: timedelta) -> timedelta:
-        """How long until a task that has waited this long is sent once more."""
+        """The time until the next message for a task that has already `waited` this long."""
         return min(max(waited, RESEND_FIRST), RESEND_LAST)  # guard: send-again.wait-doubles

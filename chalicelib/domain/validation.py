@@ -1,4 +1,4 @@
-"""From pydantic's errors to the service's: a JSON pointer and a remedy per wrong field."""
+"""Translates pydantic's errors: a JSON pointer and a message for each wrong field."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-#: What pydantic says of a field that its model does not have, in words that help.
+#: The message for a field that the model does not have.
 _UNKNOWN = "this field is not known"
-#: Longer values are not repeated.
+#: Messages do not repeat longer values.
 _SHOWN_CHARACTERS = 60
 
 
@@ -21,7 +21,7 @@ def field_errors(
 ) -> tuple[FieldError, ...]:
     """One FieldError for each wrong field; pointers start with `prefix`.
 
-    A message repeats the wrong value only when `show_values`: a payload must not travel in errors.
+    A message repeats the wrong value only when `show_values` is true: errors must not contain payloads.
     """
     return tuple(
         FieldError(pointer=prefix + pointer(each["loc"]), message=_message(each, show_values=show_values))
@@ -39,7 +39,7 @@ def _message(each: ErrorDetails, *, show_values: bool) -> str:
 
 
 def pointer(path: tuple[int | str, ...]) -> str:
-    """The JSON pointer (RFC 6901) of a path as pydantic gives it."""
-    if path[-1:] == ("[key]",):  # a wrong key of an object: point to its member, there is nothing below it
+    """The JSON pointer (RFC 6901) of a path in pydantic's form."""
+    if path[-1:] == ("[key]",):  # a wrong key of an object: the pointer ends at its member
         path = path[:-1]
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

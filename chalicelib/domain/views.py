@@ -1,4 +1,4 @@
-"""The task as the public sees it: the JSON of the HTTP API and of every update."""
+"""The public JSON of a task, in the HTTP API and in every update."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chalicelib.domain.task import Attempt, Task, TaskError, TaskStatus
 
 
 def task_view(task: Task) -> dict[str, Any]:
-    """Every public field of `task`, always all of them; what is absent is null."""
+    """All public fields of `task`; absent values are null."""
     return {
         **task_summary(task),
         "payload": _value(task.payload),
@@ -20,7 +20,7 @@ def task_view(task: Task) -> dict[str, Any]:
 
 
 def task_summary(task: Task) -> dict[str, Any]:
-    """The fields that an item of a list has."""
+    """The public fields of a task in a list: all but payload, result and attempts."""
     progress = task.progress
     return {
         "id": task.id,
@@ -48,7 +48,7 @@ def task_summary(task: Task) -> dict[str, Any]:
 
 
 def task_audit(task: Task) -> dict[str, str | None]:
-    """Who did what to the task, by their tokens' subjects; for administrators."""
+    """The owner, and the subjects of the tokens that changed the task; for administrators."""
     return {
         "owner": task.owner,
         "created_by": task.created_by,
@@ -58,7 +58,7 @@ def task_audit(task: Task) -> dict[str, str | None]:
 
 
 def _all_attempts(task: Task) -> tuple[Attempt, ...]:
-    """The finished attempts and, while the task runs, the one that runs."""
+    """The finished attempts and the one that runs."""
     if task.status is not TaskStatus.RUNNING or task.started_at is None:
         return task.attempts
     running = Attempt(

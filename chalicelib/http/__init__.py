@@ -1,4 +1,4 @@
-"""HTTP: requests read, responses written, errors as problem documents."""
+"""HTTP: reads requests, writes responses, and turns errors into problem documents."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from types import ModuleType
 
 from chalicelib.cold_start import lazy_module
 
-#: Only some requests need these.
+#: Imported by the requests that need them.
 _LAZY = frozenset({"pagination", "responses"})
 
 

@@ -1,4 +1,4 @@
-"""Entity tags (RFC 9110, 8.8.3): which version of an answer a client has."""
+"""Entity tags (RFC 9110, 8.8.3): the version of a response that a client holds."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def version_tag(version: int) -> str:
 
 
 def content_tag(text: str) -> str:
-    """The entity tag of a text: a part of its SHA-256."""
+    """The entity tag of a text: the start of its SHA-256."""
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"'
 
 
 def matches(request: Request, tag: str) -> bool:
-    """Does If-None-Match name `tag`, or anything?
+    """Does If-None-Match contain `tag` or `*`?
 
-    A gateway that compresses may have made the tag a weak one: `W/` does not count.
+    `W/` is ignored: a gateway that compresses a response makes its tag weak.
     """
-    named = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
-    return bool(named & {tag, "*"})
+    tags = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
+    return bool(tags & {tag, "*"})

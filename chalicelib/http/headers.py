@@ -1,4 +1,4 @@
-"""Headers for browsers: which pages may call the API, and what a browser must not do with an answer."""
+"""Response headers for browsers: security headers, and CORS for the allowed origins."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from chalice.app import Request, Response
 
-#: What every answer tells a browser, the gateway's own ones too.
+#: On every response, also on those that API Gateway writes itself.
 EVERY_RESPONSE = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -27,12 +27,12 @@ _ALLOWED = {
 
 
 def preflight(**_: str) -> Response:
-    """204 to a page that asks whether it may call; `with_browser_headers` adds the answer."""
+    """204 to a CORS preflight request; `with_browser_headers` adds its headers."""
     return Response("", status_code=204)
 
 
 def with_browser_headers(response: Any, event: Any, origins: Collection[str]) -> Any:
-    """The response of an HTTP request with the headers that keep browsers safe; anything else as it is."""
+    """An HTTP response with the security and CORS headers; the result of another event unchanged."""
     if not isinstance(event, Request) or not isinstance(response, Response):
         return response
     for name, value in EVERY_RESPONSE.items():

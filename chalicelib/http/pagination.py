@@ -1,4 +1,4 @@
-"""Cursors: opaque, signed, and good only for the owner and the filters they were made for."""
+"""Cursors: opaque, signed positions in a list, valid for one owner and one set of filters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chalicelib.domain.ids import is_task_id
 
 
 def sign_cursor(keys: Sequence[bytes], owner: str, filters: Mapping[str, str], position: str) -> str:
-    """The cursor of a place in a list."""
+    """The text of a cursor at `position`."""
     return sign(keys[0], _list(owner, filters), position)
 
 
@@ -22,15 +22,15 @@ def read_cursor(
     cursor: str,
     is_position: Callable[[str], bool] = is_task_id,
 ) -> str:
-    """The position in a cursor that any of `keys` signed for this very list. Raises: BadCursor."""
+    """The position in a cursor that one of `keys` signed for this list. Raises: BadCursor."""
     position = verified(keys, _list(owner, filters), cursor)
     if position is None or not is_position(position):
-        raise BadCursor("The cursor was not made for this list: start again without one.")
+        raise BadCursor("The cursor does not belong to this list: start again without one.")
     return position
 
 
 class Cursor:
-    """A position in one list of an owner, which clients keep as opaque text."""
+    """A position in one list of an owner. Clients hold it as opaque text."""
 
     def __init__(
         self,
@@ -40,15 +40,15 @@ class Cursor:
         text: str | None,
         is_position: Callable[[str], bool] = is_task_id,
     ) -> None:
-        """The beginning of the list without `text`. Raises: BadCursor."""
+        """Without `text`, the start of the list. Raises: BadCursor."""
         self._keys = keys
         self._owner = owner
         self._filters = filters
-        #: The list goes on below this; None at its beginning.
+        #: The page starts below this position; None at the start of the list.
         self.before = None if text is None else read_cursor(keys, owner, filters, text, is_position)
 
     def next(self, position: str | None) -> str | None:
-        """The text of the cursor that goes on below `position`; None at the end of the list."""
+        """The cursor of the page below `position`; None at the end of the list."""
         return None if position is None else sign_cursor(self._keys, self._owner, self._filters, position)
 
 

@@ -1,4 +1,7 @@
-"""Errors as RFC 9457 problem+json: what callers did wrong, told; what went wrong inside, kept."""
+"""Errors as problem documents (RFC 9457).
+
+Client errors are described. Internal errors are logged and hidden.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from chalicelib.observability import log
 P = ParamSpec("P")
 Headers = dict[str, str | list[str]]
 
-#: The status of each error; an error that is not here has its parent's.
+#: The status of each error. An error that is not in the table has the status of its parent class.
 _STATUS: dict[type[TaskServiceError], int] = {
     errors.Malformed: 400,
     errors.Unauthorized: 401,
@@ -43,15 +46,15 @@ TITLES = {
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
-#: Refusals that somebody who guards the service wants to see, one line each.
+#: Refusals that are logged, so that an operator can see attacks and overload.
 _REFUSALS = (errors.Unauthorized, errors.Forbidden, errors.TooMany, errors.Unavailable)
 
 
 def view(function: Callable[P, Response]) -> Callable[P, Response]:
-    """Turn every exception of a view into a problem; nothing of what went wrong inside leaves."""
+    """`function` with every exception turned into a problem response without internal details."""
 
     @wraps(function)
-    def answer(*args: P.args, **kwargs: P.kwargs) -> Response:
+    def respond(*args: P.args, **kwargs: P.kwargs) -> Response:
         try:
             return function(*args, **kwargs)
         except TaskServiceError as error:
@@ -63,7 +66,7 @@ def view(function: Callable[P, Response]) -> Callable[P, Response]:
             document = unexpected(error)
             return Response(document, _headers(error, document["status"]), document["status"])
 
-    return answer
+    return respond
 
 
 def status_of(error: type[TaskServiceError]) -> int:
@@ -89,12 +92,12 @@ def problem(error: TaskServiceError, prefix: str = "") -> dict[str, Any]:
 
 
 def unexpected(error: Exception) -> dict[str, Any]:
-    """The problem document of anything else: 503 when AWS failed, which may pass, else 500."""
+    """Log an unexpected exception and return its problem document: 503 if AWS failed, else 500."""
     if is_outage(error):
-        log.exception("AWS refused", action="aws_refused")
-        return problem(errors.Unavailable("A service behind this one did not answer: try again in a moment."))
+        log.exception("AWS request failed", action="aws_refused")
+        return problem(errors.Unavailable("A dependency did not respond: try again in a moment."))
     log.exception("Request failed", action="request_failed")
-    detail = "This is our fault, and it is in our logs."
+    detail = "The service failed. The cause is in its log."
     return {"type": "about:blank", "title": TITLES[500], "status": 500, "detail": detail, "code": "internal"}
 
 

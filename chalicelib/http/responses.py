@@ -1,4 +1,4 @@
-"""HTTP out: what was asked for, as responses."""
+"""Writes HTTP responses."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 def created(task: Task, stream: IssuedTicket | None, *, replayed: bool = False) -> Response:
-    """201 for a new task; 200 for the one that an idempotency key made before.
+    """201 with a new task, or 200 with the task that was created with this idempotency key before.
 
-    `stream` is a pass to watch it, for a caller who may.
+    `stream` is a ticket to watch the task; None for a caller who may not read.
     """
     body = {**task_view(task), "stream": None if stream is None else _ticket(stream)}
     # A relative reference holds below any stage path and custom domain.
@@ -35,68 +35,72 @@ def created(task: Task, stream: IssuedTicket | None, *, replayed: bool = False) 
     return Response(body, headers, 201)
 
 
-def created_many(made: Sequence[Task | Exception]) -> Response:
-    """207 with what became of each task, in order."""
-    return Response({"results": [_result(each, number) for number, each in enumerate(made)]}, status_code=207)
+def created_many(outcomes: Sequence[Task | Exception]) -> Response:
+    """207 with the result of each task of a batch, in order."""
+    results = [_result(outcome, number) for number, outcome in enumerate(outcomes)]
+    return Response({"results": results}, status_code=207)
 
 
-def _result(made: Task | Exception, number: int) -> dict[str, Any]:
-    if isinstance(made, Task):
-        return {"status": 201, "task": task_view(made)}
-    found = problem(made, f"/tasks/{number}") if isinstance(made, TaskServiceError) else unexpected(made)
-    return {"status": found["status"], "problem": found}
+def _result(outcome: Task | Exception, number: int) -> dict[str, Any]:
+    if isinstance(outcome, Task):
+        return {"status": 201, "task": task_view(outcome)}
+    if isinstance(outcome, TaskServiceError):
+        document = problem(outcome, f"/tasks/{number}")
+    else:
+        document = unexpected(outcome)
+    return {"status": document["status"], "problem": document}
 
 
 def task_or_304(request: Request, task: Task, caller: Caller) -> Response:
-    """200 with the task, or 304 when the caller has this version; administrators see who did what to it."""
-    if is_known(request, task):
+    """200 with the task, or 304 if the caller has this version. Administrators get the audit, too."""
+    if has_version(request, task):
         return Response("", {"ETag": version_tag(task.version)}, 304)
     audit = {"audit": task_audit(task)} if caller.may(Scope.ADMIN) else {}
     return Response({**task_view(task), **audit}, {"ETag": version_tag(task.version)}, 200)
 
 
-def is_known(request: Request, task: Task) -> bool:
+def has_version(request: Request, task: Task) -> bool:
     """Does If-None-Match name this version of the task?"""
     return matches(request, version_tag(task.version))
 
 
-def is_news(request: Request, task: Task) -> bool:
-    """Is it what a waiting caller waits for: another version than the known one, or else the end?"""
-    return not is_known(request, task) if "if-none-match" in request.headers else task.terminal
+def ends_wait(request: Request, task: Task) -> bool:
+    """Does this version end the wait: one that If-None-Match does not name, or, without it, a final one?"""
+    return not has_version(request, task) if "if-none-match" in request.headers else task.terminal
 
 
 def with_preference_applied(response: Response, seconds: int | None) -> Response:
-    """The response, which says that a wait of `seconds` was granted, if one was."""
+    """The response with the wait of `seconds` in Preference-Applied, if one was granted."""
     if seconds is not None:
         response.headers["Preference-Applied"] = f"wait={seconds}"
     return response
 
 
 def ok_task(task: Task) -> Response:
-    """200 with the task as it is now."""
+    """200 with the task."""
     return Response(task_view(task), {"ETag": version_tag(task.version)}, 200)
 
 
 def deleted() -> Response:
-    """204."""
+    """204 without a body."""
     return Response("", status_code=204)
 
 
 def page(tasks: Sequence[Task], cursor: str | None) -> Response:
-    """A page of a list."""
+    """200 with a page of tasks; `cursor` is that of the next page."""
     return Response({"tasks": [task_summary(task) for task in tasks], "next_cursor": cursor}, status_code=200)
 
 
 def task_types(types: Iterable[TaskType[Any]], paused: Mapping[str, Pause]) -> Response:
-    """What tasks can be asked for."""
+    """200 with all task types and their pauses."""
     return Response(
         {"task_types": [_task_type(each, paused.get(each.name)) for each in types]}, status_code=200
     )
 
 
-def task_type(switched: tuple[TaskType[Any], Pause | None]) -> Response:
-    """200 with a task type, paused or not."""
-    return Response(_task_type(*switched), status_code=200)
+def task_type(changed: tuple[TaskType[Any], Pause | None]) -> Response:
+    """200 with a task type that was paused or resumed."""
+    return Response(_task_type(*changed), status_code=200)
 
 
 def _task_type(each: TaskType[Any], pause: Pause | None) -> dict[str, Any]:
@@ -111,17 +115,17 @@ def _task_type(each: TaskType[Any], pause: Pause | None) -> dict[str, Any]:
 
 
 def accepted(redrive: Redrive) -> Response:
-    """202 with a redrive that was started."""
+    """202 with a started redrive."""
     return Response(redrive.view(), {"Location": f"./redrives/{redrive.id}"}, 202)
 
 
-def ticket(made: IssuedTicket) -> Response:
-    """201 with a pass to the WebSocket API."""
-    return Response(_ticket(made), status_code=201)
+def ticket(issued: IssuedTicket) -> Response:
+    """201 with a ticket for the WebSocket API."""
+    return Response(_ticket(issued), status_code=201)
 
 
-def _ticket(made: IssuedTicket) -> dict[str, str | None]:
-    return {"ticket": made.ticket, "url": made.url, "expires_at": timestamp(made.connect_by)}
+def _ticket(issued: IssuedTicket) -> dict[str, str | None]:
+    return {"ticket": issued.ticket, "url": issued.url, "expires_at": timestamp(issued.connect_by)}
 
 
 def json(body: dict[str, Any]) -> Response:
@@ -130,8 +134,8 @@ def json(body: dict[str, Any]) -> Response:
 
 
 def document(request: Request, text: str) -> Response:
-    """A public JSON document that seldom changes; 304 when the caller has it."""
+    """200 with a public JSON document, or 304 if the caller has it."""
     tag = content_tag(text)
     headers: Headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Type": "application/json"}
-    known = matches(request, tag)
-    return Response("" if known else text, headers, 304 if known else 200)
+    current = matches(request, tag)
+    return Response("" if current else text, headers, 304 if current else 200)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.dead_letter_groups import death_view, group_of_record, grouped
+from chalicelib.domain.dead_letter_groups import dead_letter_view, group_id_of_record, grouped
 from chalicelib.domain.dead_letters import DeadLetterRecord
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ class DeadLetterBrowser:
         """
         deaths, position = self._stretch(owner, before, filters)
         if group is not None:
-            members = [death for death in deaths if group_of_record(death) == group]
+            members = [death for death in deaths if group_id_of_record(death) == group]
             position = members[limit - 1].key if len(members) > limit else position
-            return Found("dead_letters", [death_view(death) for death in members[:limit]], position)
+            return Found("dead_letters", [dead_letter_view(death) for death in members[:limit]], position)
         groups, beyond = grouped(deaths, limit)
         position = position if beyond is None else deaths[deaths.index(beyond) - 1].key
         return Found("groups", [each.view() for each in groups], position)

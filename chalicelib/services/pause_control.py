@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.errors import NotFound, TransitionNotAllowed
-from chalicelib.domain.pauses import MOST_PAUSED, Pause
+from chalicelib.domain.pauses import MAX_PAUSED, Pause
 from chalicelib.observability import log
 from chalicelib.services.maintenance.sweeper import Sweeper
 from chalicelib.services.pauses import PauseCache
@@ -43,8 +43,8 @@ class PauseControl:
         task_type = self._known(name)
         paused = self._pauses.now()
         if name not in paused:
-            if len(paused) >= MOST_PAUSED:
-                raise TransitionNotAllowed(f"{MOST_PAUSED} task types are paused: resume one of them first.")
+            if len(paused) >= MAX_PAUSED:
+                raise TransitionNotAllowed(f"{MAX_PAUSED} task types are paused: resume one of them first.")
             if self._pauses.start(Pause(task_type=name, at=self._clock(), by=by, reason=reason)):
                 log.warning("Task type paused", action="task_type_paused", task_type=name, by=by)
         return task_type, self._pauses.now().get(name)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.task import Task
-from chalicelib.domain.timing import LONGEST_WAIT_SECONDS
+from chalicelib.domain.timing import PREFER_WAIT_LIMIT_SECONDS
 from chalicelib.observability import log
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Waiters:
     def _watch(self, done: Callable[[Task], bool], task: Task, seconds: int) -> tuple[Task, int | None]:
         started = self._clock()
         granted, _ = self._table.take(
-            task.owner, started, self._cost(seconds), timedelta(seconds=LONGEST_WAIT_SECONDS)
+            task.owner, started, self._cost(seconds), timedelta(seconds=PREFER_WAIT_LIMIT_SECONDS)
         )
         if not granted:
             return task, None

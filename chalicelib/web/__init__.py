@@ -1,4 +1,4 @@
-"""The pages for people: the dashboard and the reference of the API, their scripts, style and headers."""
+"""The web pages: the dashboard and the API reference, with their scripts, style and headers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from types import ModuleType
 
 from chalicelib.cold_start import lazy_module
 
-#: Only requests for a page need this.
+#: Imported by requests for a page.
 _LAZY = frozenset({"page_responses"})
 
 

@@ -1,4 +1,4 @@
-"""The files of the pages under names that change with their content, so that browsers keep them for good."""
+"""The files of the pages. Their names contain a hash of the content, so browsers may cache them forever."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from chalicelib.web.bundle import bundle
 
 HERE = Path(__file__).parent
 _JAVASCRIPT = "text/javascript; charset=utf-8"
-#: The packages that scripts import, in the order in which they import each other.
+#: The packages that the scripts import. A package comes after those it imports.
 _PACKAGES = {"preact": "preact.mjs", "preact/hooks": "hooks.mjs", "htm": "htm.mjs"}
-#: The scripts that pages run, by their entry modules.
+#: The entry modules of the pages' scripts.
 _ENTRIES = ("dashboard", "reference")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asset:
-    """A file as browsers get it."""
+    """A file as browsers receive it."""
 
-    name: str  #: with a part that changes with the content
+    name: str  #: contains a hash of the content
     media_type: str
     text: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
-    """Everything that browsers can get."""
+    """All files and pages for browsers."""
 
-    assets: Mapping[str, Asset]  #: by their public names
-    pages: Mapping[str, str]  #: HTML by the page's name, `dashboard` or `reference`
+    assets: Mapping[str, Asset]  #: by name
+    pages: Mapping[str, str]  #: HTML by page name, `dashboard` or `reference`
 
 
 @cache
 def site() -> Site:
-    """The site of this container, read from its files when it is first asked for: about 10 ms."""
+    """The site, built from the files once in a process. Building it takes about 10 ms."""
     packages: dict[str, Asset] = {}
     for name, file in _PACKAGES.items():
         packages[name] = _asset(Path(file).stem, "js", _JAVASCRIPT, _vendored(file, packages))
@@ -66,7 +66,7 @@ def site() -> Site:
 
 
 def digest(text: str) -> str:
-    """A short name for a content: the start of its SHA-256."""
+    """A short hash of `text`: the start of its SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -75,7 +75,7 @@ def _asset(stem: str, suffix: str, media_type: str, text: str) -> Asset:
 
 
 def _vendored(file: str, packages: Mapping[str, Asset]) -> str:
-    """A package that finds the packages it imports under their public names."""
+    """A package whose imports name the public files of other packages."""
     text = (HERE / "vendor" / file).read_text()
     for name, asset in packages.items():
         text = text.replace(f'from"{name}"', f'from"./{asset.name}"')

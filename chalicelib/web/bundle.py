@@ -1,7 +1,7 @@
-"""Makes one script of the dashboard's modules, so that a visit costs a handful of requests and not thirty.
+"""Bundles JavaScript modules into one script, so that a page needs about five requests instead of thirty.
 
-Each module becomes a function of its own, so that names stay private, in the order in which they need each
-other. That takes little of JavaScript's grammar, and what is beyond it is refused:
+Each module becomes a function, so that its names stay private. A module comes after those it imports. The
+bundler understands these statements and refuses other imports and exports:
 
     import { name, other as alias } from "./module.js";
     import { name } from "package";        import name from "package";
@@ -17,28 +17,28 @@ from dataclasses import dataclass
 _IMPORT = re.compile(r'^import (?:\{([^}]*)\}|(\w+)) from "([^"]+)";\n', re.MULTILINE)
 _DECLARATION = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 _LIST = re.compile(r"^export \{([^}]*)\};\n", re.MULTILINE)
-_LEFT_OVER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
+_UNSUPPORTED = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 
 
 class BundleError(ValueError):
-    """A module cannot be bundled; the message says which, and why."""
+    """A module cannot be bundled. The message names the module and the reason."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Module:
-    needs: tuple[str, ...]  #: what it imports, as written
-    body: str  #: the function that it becomes
+    imports: tuple[str, ...]  #: the imported names, as written
+    body: str  #: the module as a function
 
 
 def bundle(entry: str, read: Callable[[str], str], packages: Mapping[str, str]) -> str:
     """The script that runs the module `entry`.
 
-    `read` gives the text of a module by its name, `packages` the address of a package by its name.
+    `read` returns the text of a module by name. `packages` has the URL of each package by name.
     Raises: BundleError.
     """
     ordered: dict[str, _Module] = {}
     _collect(entry, read, ordered, ())
-    used = {need for module in ordered.values() for need in module.needs if not need.startswith("./")}
+    used = {name for module in ordered.values() for name in module.imports if not name.startswith("./")}
     if unknown := used - packages.keys():
         raise BundleError(f"{sorted(unknown)[0]}: no such package")
     imports = [f'import * as {_variable(name)} from "{packages[name]}";' for name in packages if name in used]
@@ -48,27 +48,27 @@ def bundle(entry: str, read: Callable[[str], str], packages: Mapping[str, str]) 
 def _collect(
     name: str, read: Callable[[str], str], ordered: dict[str, _Module], path: tuple[str, ...]
 ) -> None:
-    """Add a module to `ordered`, behind all that it needs."""
+    """Add a module to `ordered`, after the modules that it imports."""
     if name in path:
-        raise BundleError(f"{' needs '.join([*path, name])}: a circle")
+        raise BundleError(f"{' imports '.join([*path, name])}: an import cycle")
     if name in ordered:
         return
     module = _translated(name, read(name))
-    for need in module.needs:
-        if need.startswith("./"):
-            _collect(need[2:], read, ordered, (*path, name))
+    for imported in module.imports:
+        if imported.startswith("./"):
+            _collect(imported[2:], read, ordered, (*path, name))
     ordered[name] = module
 
 
 def _translated(name: str, text: str) -> _Module:
     imports = list(_IMPORT.finditer(text))
     body = _DECLARATION.sub("", _LIST.sub("", _IMPORT.sub("", text)))
-    if strange := _LEFT_OVER.search(body):
-        raise BundleError(f"{name}: {strange.group()!r} is not understood")
-    header = "".join(f"{_bound(found)}\n" for found in imports)
+    if unsupported := _UNSUPPORTED.search(body):
+        raise BundleError(f"{name}: {unsupported.group()!r} is not supported")
+    header = "".join(f"{_declaration(each)}\n" for each in imports)
     returned = f"return {{ {', '.join(_exported(text))} }};"
     function = f"const {_variable(name)} = (() => {{\n{header}{body}{returned}\n}})();"
-    return _Module(needs=tuple(found.group(3) for found in imports), body=function)
+    return _Module(imports=tuple(each.group(3) for each in imports), body=function)
 
 
 def _exported(text: str) -> list[str]:
@@ -76,9 +76,9 @@ def _exported(text: str) -> list[str]:
     return [*_DECLARATION.findall(text), *filter(None, listed)]
 
 
-def _bound(found: re.Match[str]) -> str:
-    """An import as a declaration that takes names from what another module returned."""
-    names, default, source = found.groups()
+def _declaration(statement: re.Match[str]) -> str:
+    """An import as a declaration that reads the names from the module's object."""
+    names, default, source = statement.groups()
     variable = _variable(source.removeprefix("./"))
     if default is not None:
         return f"const {default} = {variable}.default;"

@@ -1,4 +1,4 @@
-"""What browsers get: pages with a strict policy, assets to keep for good, and where to sign in."""
+"""Responses for browsers: pages with a strict policy, cacheable assets, and the dashboard's configuration."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from chalicelib.http.etags import content_tag, matches
 from chalicelib.settings import VERSION, Settings
 from chalicelib.web.assets import site
 
-_FOR_GOOD = "public, max-age=31536000, immutable"
-#: Before each use, a browser asks whether its copy is still the page.
-_ASK_AGAIN = "no-cache"
+_IMMUTABLE = "public, max-age=31536000, immutable"
+#: A browser revalidates its copy before each use.
+_REVALIDATE = "no-cache"
 
 
 def page(request: Request, name: str, settings: Settings, websocket_url: str) -> Response:
-    """200 with a page, 304 when the browser has it, 308 to where its relative addresses hold."""
+    """200 with a page, 304 if the browser has it, 308 to the path with a slash, which relative URLs need."""
     path = str(request.context.get("path") or "/")
     if name == "dashboard" and not path.endswith("/"):
         return Response("", {"Location": f"./{path.rpartition('/')[2]}/"}, 308)
@@ -26,10 +26,10 @@ def page(request: Request, name: str, settings: Settings, websocket_url: str) ->
     headers: dict[str, str | list[str]] = {
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": content_security_policy(settings, websocket_url),
-        "Cache-Control": _ASK_AGAIN,
+        "Cache-Control": _REVALIDATE,
         "Cross-Origin-Opener-Policy": "same-origin",
     }
-    # The policy is part of what is cached.
+    # A browser caches the policy together with the page.
     tag = content_tag(html + str(headers["Content-Security-Policy"]))
     headers["ETag"] = tag
     if matches(request, tag):
@@ -38,28 +38,28 @@ def page(request: Request, name: str, settings: Settings, websocket_url: str) ->
 
 
 def asset(request: Request, name: str) -> Response:
-    """200 with a file that never changes, or 304. Raises: NotFound."""
-    found = site().assets.get(name)
-    if found is None:
+    """200 with a file that never changes, or 304 if the browser has it. Raises: NotFound."""
+    file = site().assets.get(name)
+    if file is None:
         raise NotFound(f"There is no asset {name[:100]!r}.")
-    tag = content_tag(found.text)
+    tag = content_tag(file.text)
     headers: dict[str, str | list[str]] = {
-        "Content-Type": found.media_type,
-        "Cache-Control": _FOR_GOOD,
+        "Content-Type": file.media_type,
+        "Cache-Control": _IMMUTABLE,
         "ETag": tag,
     }
-    return Response("", headers, 304) if matches(request, tag) else Response(found.text, headers, 200)
+    return Response("", headers, 304) if matches(request, tag) else Response(file.text, headers, 200)
 
 
 def config(settings: Settings, websocket_url: str) -> Response:
-    """200 with what a page needs to know before anybody has signed in. It holds no secrets."""
+    """200 with the configuration that the dashboard reads before sign-in. It contains no secrets."""
     body = {
         "stage": settings.stage,
         "version": VERSION,
         "auth": _auth(settings),
         "websocket_url": websocket_url,
     }
-    return Response(body, {"Cache-Control": _ASK_AGAIN}, 200)
+    return Response(body, {"Cache-Control": _REVALIDATE}, 200)
 
 
 def _auth(settings: Settings) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def _auth(settings: Settings) -> dict[str, Any]:
 
 
 def content_security_policy(settings: Settings, websocket_url: str) -> str:
-    """Own scripts and styles, nothing inline; calls to the service, its WebSocket and the token endpoint."""
+    """A policy: own scripts and styles, nothing inline, calls to the service and the token endpoint only."""
     callable_origins = ["'self'", _origin(websocket_url)]
     if settings.oidc_token_endpoint:
         callable_origins.append(_origin(settings.oidc_token_endpoint))
@@ -101,5 +101,5 @@ def content_security_policy(settings: Settings, websocket_url: str) -> str:
 
 
 def _origin(url: str) -> str:
-    place = urlsplit(url)
-    return f"{place.scheme}://{place.netloc}"
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,4 +1,4 @@
-"""The routes of the pages for people, and of what only these need; the rest of the routes is in app.py."""
+"""The routes of the web pages and of their assets and configuration. app.py has all other routes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib.bootstrap import services
 from chalicelib.http.problems import view
-from chalicelib.web import page_responses as answers
+from chalicelib.web import page_responses
 
 pages = Blueprint(__name__)
 ANY = ["*/*"]
@@ -22,26 +22,26 @@ def get_dashboard() -> Response:
 @pages.route("/docs", methods=["GET"], content_types=ANY)
 @view
 def get_reference() -> Response:
-    """The reference of the API."""
+    """The API reference."""
     return _page("reference")
 
 
 @pages.route("/assets/{name}", methods=["GET"], content_types=ANY)
 @view
 def get_asset(name: str) -> Response:
-    """A script, a style or a drawing of the pages."""
-    return answers.asset(_request(), name)
+    """A script, a style sheet or an icon of the pages."""
+    return page_responses.asset(_request(), name)
 
 
 @pages.route("/config", methods=["GET"], content_types=ANY)
 @view
 def get_config() -> Response:
-    """What the dashboard needs to know before anybody has signed in."""
-    return answers.config(services().settings, services().ticket_issuer.websocket_url)
+    """The configuration that the dashboard reads before sign-in."""
+    return page_responses.config(services().settings, services().ticket_issuer.websocket_url)
 
 
 def _page(name: str) -> Response:
-    return answers.page(_request(), name, services().settings, services().ticket_issuer.websocket_url)
+    return page_responses.page(_request(), name, services().settings, services().ticket_issuer.websocket_url)
 
 
 def _request() -> Request:

@@ -122,12 +122,12 @@ class Draw:
     def body(self, path: str) -> bytes:
         if self.random.random() < 0.1:
             return self.random.choice([b"", b"{", b"[" * 50_000, b"\xff\xfe", self.random.randbytes(200)])
-        wanted: Any = self.random.choice(TASKS)
+        body: Any = self.random.choice(TASKS)
         if path.endswith("batch"):
-            wanted = {"tasks": [self.random.choice(TASKS) for _ in range(self.random.randrange(1, 5))]}
+            body = {"tasks": [self.random.choice(TASKS) for _ in range(self.random.randrange(1, 5))]}
         elif path.endswith("tickets"):
-            wanted = {"watch": self.random.choice(["all", "none", f"task:{self.task_id()}", "type:x"])}
-        return json.dumps(self.changed(wanted)).encode()
+            body = {"watch": self.random.choice(["all", "none", f"task:{self.task_id()}", "type:x"])}
+        return json.dumps(self.changed(body)).encode()
 
     def query(self) -> str:
         names = self.random.sample(FIELDS, self.random.choice([0, 0, 0, 1, 2]))

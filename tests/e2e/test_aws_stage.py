@@ -93,7 +93,7 @@ class TestRepeating:
 class TestChalice:
     def test_chalices_own_command_puts_right_what_was_changed_by_hand(self, stage: AwsStage) -> None:
         functions = stage.client("lambda")
-        wanted = {name: safe(stage.mapping(name)) for name in MAPPED}
+        expected = {name: safe(stage.mapping(name)) for name in MAPPED}
         for name in MAPPED:
             functions.update_event_source_mapping(
                 UUID=stage.mapping(name)["UUID"], FunctionResponseTypes=[], BatchSize=1
@@ -102,7 +102,7 @@ class TestChalice:
         deployed = stage.chalice("deploy")
         assert deployed.returncode == 0, deployed.stdout + deployed.stderr
         assert stage.client("events").describe_rule(Name="task-service-dev-sweep-event")["State"] == "ENABLED"
-        assert {name: safe(stage.mapping(name)) for name in MAPPED} == wanted
+        assert {name: safe(stage.mapping(name)) for name in MAPPED} == expected
         assert {tuple(stage.mapping(name)["FunctionResponseTypes"]) for name in MAPPED} == {
             ("ReportBatchItemFailures",)
         }

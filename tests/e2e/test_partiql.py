@@ -28,7 +28,7 @@ from chalicelib.domain.ids import new_task_id
 from chalicelib.domain.task import Conflict, Task, TaskStatus
 from chalicelib.settings import Settings
 from testing.kit import Kit
-from tests.support.aws_requests import Line, MotoClients, Send, asked
+from tests.support.aws_requests import Line, MotoClients, Send, parsed_call
 from tests.support.examples import KEEP, NOW, a_running_task, a_task
 
 MARGIN = timedelta(seconds=15)
@@ -44,7 +44,7 @@ class Aws:
     asked: list[str] = field(default_factory=list)
 
     def note(self, request: Request, send: Send) -> Response:
-        self.asked.append(asked(request).operation)
+        self.asked.append(parsed_call(request).operation)
         return send(request)
 
     def task(self, status: TaskStatus = TaskStatus.QUEUED, **fields: Any) -> Task:

@@ -136,11 +136,11 @@ class TestWhenThingsBreak:
         url = sqs.get_queue_url(QueueName="task-service-local-fast")["QueueUrl"]
         message_id = sqs.send_message(QueueUrl=url, MessageBody="<order/>")["MessageId"]
 
-        def told() -> Any:
+        def alert_count() -> Any:
             invoke(service, "watch_dead_letters")
             return alerts.count(message_id) or None
 
-        assert await_value(told) == 1
+        assert await_value(alert_count) == 1
 
     def test_a_cancel_stops_a_running_task(self, service: Service) -> None:
         task = service.post("demo.sleep", {"seconds": 60, "steps": 60})

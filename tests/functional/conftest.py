@@ -1,4 +1,4 @@
-"""The whole app on moto: requests through Chalice's test client, events through the handlers of app.py."""
+"""The app on moto: requests through Chalice's test client, events through the handlers of app.py."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def script() -> Script:
-    """What tasks do, in a test that asks for it."""
+    """The scripted behaviour of tasks."""
     return Script()
 
 
 @pytest.fixture
 def task_types(request: pytest.FixtureRequest) -> TaskTypes | None:
-    """The scripted types in a test that asks for a script, else the shipped ones."""
+    """The scripted types in a test with the fixture `script`, else the shipped ones."""
     script: Script | None = request.getfixturevalue("script") if "script" in request.fixturenames else None
     return None if script is None else script.types
 
@@ -62,14 +62,14 @@ class Http:
     calls: Calls = field(default_factory=Calls)
 
     def _headers(self, headers: dict[str, str]) -> dict[str, str]:
-        """The bearer's token, and what the test adds; an empty `authorization` takes the token away."""
-        given = {name.replace("_", "-").lower(): value for name, value in headers.items()}
-        together = {"authorization": f"Bearer {self.token}", **given}
-        return {name: value for name, value in together.items() if value or name != "authorization"}
+        """`headers` and the token. An empty `authorization` removes the token."""
+        headers = {name.replace("_", "-").lower(): value for name, value in headers.items()}
+        headers = {"authorization": f"Bearer {self.token}", **headers}
+        return {name: value for name, value in headers.items() if value or name != "authorization"}
 
     def request(self, method: str, path: str, raw: bytes = b"", **headers: str) -> HTTPResponse:
-        together = self._headers({"content-type": "application/json", **headers})
-        return self._send(method, path, together, raw)
+        headers = self._headers({"content-type": "application/json", **headers})
+        return self._send(method, path, headers, raw)
 
     def post(self, path: str, body: Any = None, **headers: str) -> HTTPResponse:
         raw = b"" if body is None else json.dumps(body).encode()
@@ -89,7 +89,7 @@ class Http:
             return self.client.http.request(method, path, headers, raw)
 
     def as_(self, token: str) -> Http:
-        """The same API for the bearer of another token."""
+        """The same API with another token."""
         return replace(self, token=token)
 
 
@@ -117,7 +117,7 @@ def alerts(kit: Kit) -> Alerts:
 
 @pytest.fixture
 def sockets(kit: Kit) -> Iterator[SocketServer]:
-    """The WebSocket API that handlers post to: moto's never says 410, so this one listens for real."""
+    """The WebSocket API that handlers post to. It is a real server, because moto's never answers 410."""
     with SocketServer() as server:
         kit.client("ssm").put_parameter(
             Name=kit.settings.parameter("websocket-endpoint"), Value=server.url, Type="String"

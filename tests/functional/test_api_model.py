@@ -1,4 +1,4 @@
-"""The HTTP API against a small model of it: whatever is asked in whatever order, the answers agree."""
+"""The HTTP API against a small model: after any sequence of requests, the two agree."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ DONE = ("succeeded", "failed", "canceled", "expired")
 
 @dataclass
 class Expected:
-    """What the model knows of a task."""
+    """The model of a task."""
 
     status: str
-    life: int = 0
+    redrive_count: int = 0
     attempt: int = 0
     expires: bool = False  #: unless it starts before time passes
 
 
 class Api(RuleBasedStateMachine):
-    """One owner, and what the service must answer."""
+    """The requests of one owner, and the expected responses."""
 
     tasks = Bundle("tasks")
 
@@ -55,10 +55,10 @@ class Api(RuleBasedStateMachine):
 
     @rule(target=tasks, delay=strategies.sampled_from([0, 0, 60]), expires=strategies.booleans())
     def create(self, delay: int, expires: bool) -> str:
-        wanted: dict[str, Any] = {"type": "test.fast", "payload": {}, "delay_seconds": delay}
+        body: dict[str, Any] = {"type": "test.fast", "payload": {}, "delay_seconds": delay}
         if expires:
-            wanted["expires_at"] = (self.kit.clock() + timedelta(seconds=100)).isoformat()
-        answer = self.http.post("/tasks", wanted)
+            body["expires_at"] = (self.kit.clock() + timedelta(seconds=100)).isoformat()
+        answer = self.http.post("/tasks", body)
         task_id = self._created(answer.status_code, answer.json_body, "scheduled" if delay else "queued")
         self.model[task_id].expires = expires
         return task_id
@@ -82,8 +82,8 @@ class Api(RuleBasedStateMachine):
 
     @rule(target=tasks, count=strategies.integers(1, 3))
     def create_many(self, count: int) -> Any:
-        wanted = [{"type": "test.fast", "payload": {}}] * count + [{"type": "unknown", "payload": {}}]
-        answer = self.http.post("/tasks/batch", {"tasks": wanted})
+        tasks = [{"type": "test.fast", "payload": {}}] * count + [{"type": "unknown", "payload": {}}]
+        answer = self.http.post("/tasks/batch", {"tasks": tasks})
         results = answer.json_body["results"]
         assert [each["status"] for each in results] == [201] * count + [422]
         return multiple(*[self._created(201, each["task"], "queued") for each in results[:count]])
@@ -110,7 +110,8 @@ class Api(RuleBasedStateMachine):
             assert answer.status_code == 409
         else:
             assert answer.status_code == 200
-            expected.status, expected.attempt, expected.life = "queued", 0, expected.life + 1
+            expected.status, expected.attempt = "queued", 0
+            expected.redrive_count += 1
             expected.expires = False
 
     @rule(task_id=consumes(tasks))
@@ -130,7 +131,7 @@ class Api(RuleBasedStateMachine):
 
     @rule(task_id=tasks, good=strategies.booleans())
     def deliver(self, task_id: str, good: bool) -> None:
-        """A message of the task arrives, due or not."""
+        """Deliver the message of a task, due or not."""
         expected = self.model.get(task_id)
         if good:
             self.script.returns("done")
@@ -144,7 +145,7 @@ class Api(RuleBasedStateMachine):
 
     @rule()
     def time_passes(self) -> None:
-        """Long enough for every wait; the sweep comes, too."""
+        """Advance the clock past every wait, and sweep."""
         self.kit.clock.advance(200)
         self.handlers.sweep()
         for expected in self.model.values():
@@ -155,11 +156,11 @@ class Api(RuleBasedStateMachine):
 
     @invariant()
     def the_list_agrees(self) -> None:
-        """Whatever was done, a list shows exactly the tasks of the model, as they are in it."""
+        """A list has exactly the tasks of the model, in their state."""
         listed = self.http.get("/tasks?limit=100").json_body["tasks"]
         seen = {task["id"]: (task["status"], task["redrive_count"], task["attempt"]) for task in listed}
         assert seen == {
-            task_id: (each.status.removesuffix(" due"), each.life, each.attempt)
+            task_id: (each.status.removesuffix(" due"), each.redrive_count, each.attempt)
             for task_id, each in self.model.items()
         }
 

@@ -1,4 +1,4 @@
-"""Attacks that were tried, each refused. docs/explanation/security.md has the threat model."""
+"""Attacks, each of which is refused. docs/explanation/security.md describes them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def attack(act: Attack) -> Attack:
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[World]:
-    """One stage for all attacks: what is refused leaves nothing behind."""
+    """One stage for all attacks, because refused requests leave nothing behind."""
     with pytest.MonkeyPatch.context() as environment, HttpServer(Answer(200, key_set())) as server:
         environment.setenv("FETCH_ALLOWED_HOSTS", "127.0.0.1")
         settings = {"jwks_url": server.url("/jwks"), "token_issuer": ISSUER, "token_audience": AUDIENCE}
@@ -58,19 +58,19 @@ def stage() -> Iterator[World]:
 
 @pytest.fixture
 def world(stage: World, printed: Printed) -> Iterator[World]:
-    """Ada's task is as it was afterwards, and no line of the log holds a secret or was forged."""
+    """Afterwards ada's task is unchanged, and no line of the log contains a token."""
     bootstrap.install(stage.kit.services)
     stage.server.answer_with(Answer(200, key_set()))
     stage.task_id = stage.as_("ada").post("/tasks", TASK).json_body["id"]
     before = stage.as_("ada").get(f"/tasks/{stage.task_id}").json_body
     yield stage
     assert stage.as_("ada").get(f"/tasks/{stage.task_id}").json_body == before
-    for line in printed():  # which fails on a line that is no JSON
+    for line in printed():  # fails on a line that is not JSON
         assert "ey" + "J" not in json.dumps(line), "a token was logged"
 
 
 @pytest.mark.parametrize("flaw", BAD_HEADERS)
-def test_a_bad_token_opens_nothing(world: World, flaw: str) -> None:
+def test_an_invalid_token_gives_no_access(world: World, flaw: str) -> None:
     header = BAD_HEADERS[flaw](world)
     for method, path, body in [
         ("GET", f"/tasks/{world.task_id}", b""),
@@ -90,8 +90,8 @@ def test_a_bad_token_opens_nothing(world: World, flaw: str) -> None:
 @pytest.mark.parametrize("where", PRIVATE_URLS)
 def test_no_task_reaches_a_private_address(world: World, where: str) -> None:
     for task_type in ("http.request", "csv.profile"):
-        wanted = {"type": task_type, "payload": {"url": PRIVATE_URLS[where]}}
-        answer = world.mallory.post("/tasks", wanted)
+        task = {"type": task_type, "payload": {"url": PRIVATE_URLS[where]}}
+        answer = world.mallory.post("/tasks", task)
         if answer.status_code == 422:
             continue
         world.handlers.run_tasks(json.dumps({"owner": "mallory", "id": answer.json_body["id"], "lease": 0}))
@@ -151,12 +151,12 @@ def another_owner_by_body(world: World) -> None:
 
 @attack
 def guessing_whether_a_task_of_another_owner_exists(world: World) -> None:
-    nobodys = new_task_id(NOW, 99, 4)
+    unknown_id = new_task_id(NOW, 99, 4)
     for method, action in (("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("POST", "/retry")):
         adas = world.mallory.request(method, f"/tasks/{world.task_id}{action}")
-        none = world.mallory.request(method, f"/tasks/{nobodys}{action}")
+        none = world.mallory.request(method, f"/tasks/{unknown_id}{action}")
         assert adas.status_code == none.status_code == 404
-        assert adas.body.replace(world.task_id.encode(), b"") == none.body.replace(nobodys.encode(), b"")
+        assert adas.body.replace(world.task_id.encode(), b"") == none.body.replace(unknown_id.encode(), b"")
         assert {**adas.headers} == {**none.headers}
 
 
@@ -176,9 +176,9 @@ def another_owners_cursor(world: World) -> None:
 @attack
 def another_owners_idempotency_key(world: World) -> None:
     adas = world.as_("ada").post("/tasks", TASK, idempotency_key="k1")
-    mine = world.mallory.post("/tasks", TASK, idempotency_key="k1")
-    assert mine.status_code == 201
-    assert mine.json_body["id"] != adas.json_body["id"]
+    mallorys = world.mallory.post("/tasks", TASK, idempotency_key="k1")
+    assert mallorys.status_code == 201
+    assert mallorys.json_body["id"] != adas.json_body["id"]
 
 
 @attack
@@ -236,19 +236,19 @@ def a_cursor_as_a_ticket(world: World) -> None:
 
 @attack
 def a_ticket_for_another_owners_task(world: World) -> None:
-    """It is sold, for nobody is told whether the task exists, and shows nothing."""
+    """The ticket is issued, so that it does not reveal whether the task exists, and it shows nothing."""
     name, status = world.connect(ticket=world.ticket(world.mallory, f"task:{world.task_id}"))
     assert status == 200
     world.announce()
-    world.handlers.say(name, {"action": "subscribe", "task_id": world.task_id})
-    world.handlers.say(name, {"action": "sync", "tasks": {world.task_id: 0}})
+    world.handlers.send(name, {"action": "subscribe", "task_id": world.task_id})
+    world.handlers.send(name, {"action": "sync", "tasks": {world.task_id: 0}})
     assert [frame["type"] for frame in world.sockets.take(name)] == ["error", "synced"]
 
 
 @attack
 def a_subscription_to_another_owners_task(world: World) -> None:
     name, _ = world.connect(world.token(READ))
-    world.handlers.say(name, {"action": "subscribe", "task_id": world.task_id})
+    world.handlers.send(name, {"action": "subscribe", "task_id": world.task_id})
     assert [frame["code"] for frame in world.sockets.take(name)] == ["not_found"]
     world.announce()
     assert world.task_id not in [task["id"] for task in world.sockets.tasks(name)]
@@ -257,7 +257,7 @@ def a_subscription_to_another_owners_task(world: World) -> None:
 @attack
 def a_sync_of_another_owners_tasks(world: World) -> None:
     name, _ = world.connect(world.token(READ))
-    world.handlers.say(name, {"action": "sync", "tasks": {world.task_id: 0}, "since": world.task_id})
+    world.handlers.send(name, {"action": "sync", "tasks": {world.task_id: 0}, "since": world.task_id})
     assert world.task_id not in [task["id"] for task in world.sockets.tasks(name)]
 
 
@@ -265,7 +265,7 @@ def a_sync_of_another_owners_tasks(world: World) -> None:
 def staying_connected_after_the_token_ended(world: World) -> None:
     name, _ = world.connect(world.token(READ, exp=world.seconds(60)))
     world.kit.clock.advance(60)
-    world.handlers.say(name, {"action": "sync"})
+    world.handlers.send(name, {"action": "sync"})
     assert world.sockets.take(name) == []
     assert name in world.sockets.closed
 
@@ -284,10 +284,10 @@ def messages_that_break_parsers(world: World) -> None:
         '{"action":"subscribe","task_id":"\\ud800"}',
         '{"action":' + "9" * 5000 + "}",
     ):
-        world.handlers.say(name, message)
+        world.handlers.send(name, message)
         (answer,) = world.sockets.take(name)
         assert answer["type"] == "error"
-    world.handlers.say(name, {"action": "ping"})
+    world.handlers.send(name, {"action": "ping"})
     assert world.sockets.take(name) == [{"type": "pong"}]
 
 
@@ -320,7 +320,7 @@ def more_tags_and_tasks_than_allowed(world: World) -> None:
 
 @attack
 def an_answer_that_is_a_bomb(world: World) -> None:
-    """A gigabyte of zeros fits a megabyte of gzip: nothing is unpacked, and 64 KB are kept."""
+    """A gigabyte of zeros fits a megabyte of gzip: nothing is decompressed, and 64 KB are stored."""
     bomb = gzip.compress(b"0" * 50_000_000)
     world.server.answer_with(Answer(200, bomb, {"content-encoding": "gzip"}))
     task = {"type": "http.request", "payload": {"url": world.server.url("/bomb")}}
@@ -360,7 +360,7 @@ FORGED = '\n{"level":"ERROR","message":"forged"}\r\n'
 
 @attack
 def a_line_of_the_log_by_any_field(world: World) -> None:
-    """The world looks at the lines afterwards: each is JSON, and none was forged."""
+    """Each line is JSON, and none is forged."""
     http = world.mallory
     http.get("/tasks", x_correlation_id=FORGED, user_agent=FORGED)
     http.get(f"/tasks/{quote(FORGED)}")
@@ -395,5 +395,5 @@ def test_every_refusal_is_one_line_of_the_log(world: World, printed: Printed) ->
     assert all(line["reason"] for line in refused)
 
 
-def test_there_are_more_attacks_than_anybody_counts() -> None:
+def test_at_least_a_hundred_attacks_are_tried() -> None:
     assert len(BAD_HEADERS) + len(PRIVATE_URLS) + len(SMUGGLED_HEADERS) + len(ATTACKS) >= 100

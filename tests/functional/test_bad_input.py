@@ -1,4 +1,4 @@
-"""Bad input: a status and a problem document that says what is wrong; nothing stored, nothing sent."""
+"""Bad input gets a problem document. Nothing is stored, and nothing is sent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ READS = {"GetItem", "Query", "BatchGetItem", "GetQueueUrl"}
 
 @pytest.fixture(scope="module")
 def kit() -> Iterator[Kit]:
-    """One for the module: no test here may leave anything behind."""
+    """One kit for the module, because no test here may leave anything behind."""
     with Kit(Script().types) as kit:
         bootstrap.install(kit.services)
         yield kit
@@ -41,7 +41,7 @@ def wire(kit: Kit) -> Wire:
 
 @pytest.fixture(autouse=True)
 def nothing_is_stored_or_sent(kit: Kit, wire: Wire) -> Iterator[None]:
-    """But that an owner's limit may count a post before its payload is looked at."""
+    """The limits may change: they count a post before its payload is validated."""
     wire.forget()
     yield
     limits = kit.settings.resource("rollups")
@@ -49,7 +49,7 @@ def nothing_is_stored_or_sent(kit: Kit, wire: Wire) -> Iterator[None]:
 
 
 def assert_problem(answer: HTTPResponse, status: int, code: str, *pointers: str) -> list[dict[str, Any]]:
-    """The answer is a problem document (RFC 9457) of this code; its field errors."""
+    """Check that the response is a problem document (RFC 9457) with this code; return its field errors."""
     problem = answer.json_body
     assert (answer.status_code, problem["status"], problem["code"]) == (status, status, code)
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -87,14 +87,14 @@ class TestMalformedBodies:
             b'\x1f\x8b\x08\x00{"type": "test.fast"}',
         ],
     )
-    def test_what_is_not_json(self, http: Http, raw: bytes) -> None:
+    def test_a_body_that_is_not_json_is_refused(self, http: Http, raw: bytes) -> None:
         assert_problem(http.post_raw("/tasks", raw), 400, "malformed")
 
     @pytest.mark.parametrize(
         "raw", [b"[]", b"null", b"true", b"5", b"1e999", b'"text"', b'[{"type":"test.fast"}]']
     )
     @pytest.mark.parametrize("path", ["/tasks", "/tasks/batch"])
-    def test_what_is_not_an_object(self, http: Http, path: str, raw: bytes) -> None:
+    def test_a_body_that_is_not_an_object_is_refused(self, http: Http, path: str, raw: bytes) -> None:
         assert_problem(http.post_raw(path, raw), 400, "malformed")
 
     @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ class TestMalformedBodies:
         ],
     )
     @pytest.mark.parametrize("path", ["/tasks", "/tasks/batch"])
-    def test_what_is_nested_without_end(self, http: Http, path: str, raw: bytes) -> None:
+    def test_a_body_nested_too_deep_is_refused(self, http: Http, path: str, raw: bytes) -> None:
         assert_problem(http.post_raw(path, raw), 400, "malformed")
 
     @pytest.mark.parametrize(
@@ -122,14 +122,14 @@ class TestMalformedBodies:
         ],
     )
     @pytest.mark.parametrize("path", ["/tasks", "/tasks/batch"])
-    def test_what_leaves_open_which_value_counts(self, http: Http, path: str, raw: bytes, key: str) -> None:
+    def test_a_repeated_key_is_refused(self, http: Http, path: str, raw: bytes, key: str) -> None:
         answer = http.post_raw(path, raw)
         assert_problem(answer, 400, "malformed")
         assert answer.json_body["detail"] == f"The body has the key '{key}' more than once in one object."
 
     @pytest.mark.parametrize("size", [BODY_LIMIT_BYTES + 1, 1024 * 1024])
     @pytest.mark.parametrize("path", ["/tasks", "/tasks/batch"])
-    def test_what_is_over_256_kb(self, http: Http, path: str, size: int) -> None:
+    def test_a_body_over_256_kb_is_refused(self, http: Http, path: str, size: int) -> None:
         body = b'{"type":"test.fast","payload":{"text":"'
         assert_problem(http.post_raw(path, body + b"x" * (size - len(body) - 3) + b'"}}'), 413, "too_large")
 
@@ -146,7 +146,7 @@ class TestMalformedBodies:
         ],
     )
     @pytest.mark.parametrize("path", ["/tasks", "/tasks/batch"])
-    def test_what_is_declared_as_something_else(self, http: Http, path: str, content_type: str) -> None:
+    def test_another_content_type_is_refused(self, http: Http, path: str, content_type: str) -> None:
         answer = http.post_raw(path, json.dumps(GOOD).encode(), content_type=content_type)
         assert_problem(answer, 415, "unsupported_media_type")
 
@@ -243,27 +243,27 @@ class TestInvalidFields:
         ("field", "number"),
         [("delay_seconds", "1e999"), ("timeout_seconds", "1e999"), ("max_attempts", "1e999")],
     )
-    def test_numbers_without_end(self, http: Http, field: str, number: str) -> None:
+    def test_infinite_numbers_are_refused(self, http: Http, field: str, number: str) -> None:
         raw = f'{{"type":"test.fast","{field}":{number}}}'.encode()
         assert_problem(http.post_raw("/tasks", raw), 422, "invalid", f"/{field}")
 
-    def test_an_endless_number_in_a_payload(self, http: Http) -> None:
+    def test_an_infinite_number_in_a_payload_is_refused(self, http: Http) -> None:
         raw = b'{"type":"test.fast","payload":{"any":[1e999]}}'
         assert_problem(http.post_raw("/tasks", raw), 422, "invalid", "/payload")
 
-    def test_a_payload_that_is_short_here_and_long_when_written(self, http: Http) -> None:
-        """75 KB of 1e15 are 285 KB of 1000000000000000.0: too much beside DynamoDB's 400 KB for comfort."""
+    def test_a_payload_that_is_larger_when_serialized_is_refused(self, http: Http) -> None:
+        """75 KB of 1e15 become 285 KB of 1000000000000000.0: too close to DynamoDB's 400 KB."""
         raw = b'{"type":"test.fast","payload":{"any":[' + b"1e15," * 15_000 + b"0]}}"
         assert_problem(http.post_raw("/tasks", raw), 422, "invalid", "/payload")
 
-    def test_a_field_whose_name_is_no_text(self, http: Http) -> None:
+    def test_a_field_name_that_is_not_valid_unicode_is_refused(self, http: Http) -> None:
         assert_problem(http.post("/tasks", {**GOOD, "\ud800": 1}), 422, "invalid", "")
 
     def test_an_unknown_type_lists_the_known_ones(self, http: Http) -> None:
         (error,) = assert_problem(http.post("/tasks", {"type": "test.nope"}), 422, "invalid", "/type")
         assert error["message"] == "unknown task type 'test.nope'; known are test.fast, test.long"
 
-    def test_a_wrong_value_is_shown_where_it_is_short_and_no_payload(self, http: Http) -> None:
+    def test_a_short_wrong_value_is_repeated_and_a_payload_is_not(self, http: Http) -> None:
         (error,) = assert_problem(
             http.post("/tasks", {**GOOD, "max_attempts": 26}), 422, "invalid", "/max_attempts"
         )
@@ -273,7 +273,7 @@ class TestInvalidFields:
         assert_problem(answer, 422, "invalid", "/payload/number")
         assert b"s3cret" not in answer.body
 
-    def test_an_answer_does_not_grow_with_the_input(self, http: Http) -> None:
+    def test_a_response_does_not_grow_with_the_input(self, http: Http) -> None:
         answer = http.post("/tasks", {"type": "x" * 100_000, "run_at": "y" * 100_000})
         assert_problem(answer, 422, "invalid", "/type", "/run_at")
         assert len(answer.body) < 1000
@@ -322,19 +322,19 @@ class TestQueries:
     @pytest.mark.parametrize(
         "cursor", ["", "a", "nope", "=", "é", "\x00", "A" * 70, "A" * 5000, "../../etc/passwd", TASK_ID]
     )
-    def test_a_cursor_that_is_none(self, http: Http, cursor: str) -> None:
+    def test_text_that_is_not_a_cursor_is_refused(self, http: Http, cursor: str) -> None:
         assert_problem(http.get(f"/tasks?cursor={quote(cursor)}"), 400, "bad_cursor")
 
     @pytest.mark.parametrize(
         ("owner", "filters"), [("bob", {}), ("default", {"status": "failed"}), ("default", {"tag": "a"})]
     )
-    def test_a_cursor_of_another_list(
+    def test_a_cursor_of_another_list_is_refused(
         self, http: Http, kit: Kit, owner: str, filters: dict[str, str]
     ) -> None:
         cursor = sign_cursor(kit.services.adapters.parameters.signing_keys, owner, filters, TASK_ID)
         assert_problem(http.get(f"/tasks?cursor={cursor}"), 400, "bad_cursor")
 
-    def test_a_cursor_signed_with_another_key(self, http: Http) -> None:
+    def test_a_cursor_signed_with_another_key_is_refused(self, http: Http) -> None:
         cursor = sign_cursor([b"guessed"], "default", {}, TASK_ID)
         assert_problem(http.get(f"/tasks?cursor={cursor}"), 400, "bad_cursor")
 
@@ -344,30 +344,30 @@ class TestPaths:
     @pytest.mark.parametrize(
         ("method", "action"), [("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("POST", "/retry")]
     )
-    def test_an_unknown_task(self, http: Http, method: str, action: str, task_id: str) -> None:
+    def test_an_unknown_task_is_a_404(self, http: Http, method: str, action: str, task_id: str) -> None:
         assert_problem(http.request(method, f"/tasks/{task_id}{action}"), 404, "not_found")
 
     @pytest.mark.parametrize("key", ["", "k" * 256])
-    def test_an_idempotency_key_of_the_wrong_length(self, http: Http, key: str) -> None:
+    def test_an_idempotency_key_of_the_wrong_length_is_refused(self, http: Http, key: str) -> None:
         assert_problem(http.post("/tasks", GOOD, idempotency_key=key), 400, "malformed")
 
 
 class TestAnything:
-    """Whatever comes, the fault is never ours."""
+    """No input causes a server error."""
 
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(json_values | st.dictionaries(st.sampled_from(["type", "tags", "run_at", "payload"]), json_values))
-    def test_any_json_is_the_callers_fault(self, http: Http, value: Any) -> None:
+    def test_no_json_causes_a_server_error(self, http: Http, value: Any) -> None:
         for path in ("/tasks", "/tasks/batch"):
             assert 400 <= http.post(path, value).status_code < 500
 
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.binary())
-    def test_any_bytes_are_the_callers_fault(self, http: Http, raw: bytes) -> None:
+    def test_no_bytes_cause_a_server_error(self, http: Http, raw: bytes) -> None:
         assert 400 <= http.post_raw("/tasks", raw).status_code < 500
 
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.dictionaries(st.sampled_from(["limit", "cursor", "status", "type", "tag", "x"]), st.text()))
-    def test_any_query_is_answered(self, http: Http, query: dict[str, str]) -> None:
+    def test_no_query_causes_a_server_error(self, http: Http, query: dict[str, str]) -> None:
         text = "&".join(f"{name}={quote(value, errors='replace')}" for name, value in query.items())
         assert http.get(f"/tasks?{text}").status_code < 500

@@ -1,4 +1,4 @@
-"""POST /tasks/batch: many tasks in one request, each with an answer of its own."""
+"""POST /tasks/batch: many tasks in one request, each with its own result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def post(http: Http, *tasks: Any) -> list[dict[str, Any]]:
 
 
 class TestAnswers:
-    def test_each_task_is_answered_in_its_place(self, http: Http) -> None:
+    def test_results_are_in_the_order_of_the_tasks(self, http: Http) -> None:
         """Given good and bad tasks, when they are posted together, then the good ones are stored."""
         results = post(
             http,
@@ -60,7 +60,7 @@ class TestAnswers:
         assert (problem["status"], problem["code"]) == (422, "invalid")
         assert [error["pointer"] for error in problem["errors"]] == pointers
 
-    def test_a_hundred_tasks_are_the_most(self, http: Http, kit: Kit) -> None:
+    def test_a_batch_has_at_most_a_hundred_tasks(self, http: Http, kit: Kit) -> None:
         results = post(http, *[GOOD] * 100)
         ids = [result["task"]["id"] for result in results]
         assert len(set(ids)) == 100
@@ -73,7 +73,7 @@ class TestAnswers:
 
 
 class TestMessages:
-    def test_each_lane_gets_its_messages_ten_at_a_time(self, http: Http, kit: Kit) -> None:
+    def test_messages_are_sent_to_each_lane_ten_at_a_time(self, http: Http, kit: Kit) -> None:
         wire = Wire(kit.services)
         post(http, *[GOOD] * 21, {"type": "test.long"}, {**GOOD, "delay_seconds": 86_400})
         sizes = [len(request["Entries"]) for request in wire.sent("SendMessageBatch")]
@@ -87,7 +87,7 @@ class TestMessages:
 
 
 class TestPayloads:
-    def test_big_ones_are_stored_apart_in_one_request(self, http: Http, kit: Kit) -> None:
+    def test_large_payloads_are_stored_separately_in_one_request(self, http: Http, kit: Kit) -> None:
         wire = Wire(kit.services)
         results = post(http, *({**GOOD, "payload": {"text": letter * 2000}} for letter in "abc"))
         assert [result["status"] for result in results] == [201] * 3
@@ -106,7 +106,7 @@ class TestFailures:
         assert results[1]["problem"]["code"] == "unavailable"
         assert len(take_messages(kit, "fast")) == 2
 
-    def test_nothing_of_an_unexpected_error_leaves(self, http: Http, kit: Kit) -> None:
+    def test_an_unexpected_error_shows_no_details(self, http: Http, kit: Kit) -> None:
         def fail() -> None:
             raise RuntimeError("s3cret")
 
@@ -115,7 +115,7 @@ class TestFailures:
         assert answer.json_body["results"][0]["problem"]["code"] == "internal"
         assert b"s3cret" not in answer.body
 
-    def test_messages_that_cannot_be_sent_are_the_sweeps(
+    def test_the_sweep_sends_messages_that_could_not_be_sent(
         self, http: Http, kit: Kit, handlers: Handlers
     ) -> None:
         Wire(kit.services).refuse("SendMessageBatch")
@@ -125,11 +125,11 @@ class TestFailures:
         handlers.sweep()
         assert len(take_messages(kit, "fast")) == 2
 
-    def test_a_lost_reply_makes_no_second_task(self, http: Http, kit: Kit) -> None:
+    def test_a_lost_reply_creates_no_second_task(self, http: Http, kit: Kit) -> None:
         Wire(kit.services).lose_reply("PutItem")
         post(http, GOOD, GOOD)
         assert len(items(kit, "tasks")) == 2
 
-    def test_a_big_payload_lies_apart(self, http: Http, kit: Kit) -> None:
+    def test_a_large_payload_is_stored_separately(self, http: Http, kit: Kit) -> None:
         (result,) = post(http, {**GOOD, "payload": {"text": "x" * 2000}})
         assert documents(kit, result["task"]["id"]) == ["payload"]

@@ -1,4 +1,4 @@
-"""The long lane does for its tasks all that the fast one does: it is the same service on another function."""
+"""The long lane behaves like the fast lane: another function runs the same service."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chalicelib.domain.outcomes import NonRetryable
 from chalicelib.domain.task_types import TaskContext
 from testing.kit import Kit
 from tests.functional.conftest import Handlers
-from tests.support.aws_state import take_messages, woken
+from tests.support.aws_state import sent_tasks, take_messages
 from tests.support.aws_wire import Wire
 from tests.support.lambda_events import Delivery
 from tests.support.scripted_types import Script
@@ -31,7 +31,7 @@ class LaneUnderTest:
         return self.kit.create(f"test.{self.name}", payload)
 
     def run(self, task: dict[str, Any]) -> Delivery:
-        return self.handlers.run_tasks(self.handlers.wake(task), handler=self.function)
+        return self.handlers.run_tasks(self.handlers.message(task), handler=self.function)
 
 
 @pytest.fixture(params=["fast", "long"])
@@ -40,7 +40,7 @@ def lane(request: pytest.FixtureRequest, kit: Kit, handlers: Handlers, script: S
     return LaneUnderTest(request.param, function, kit, handlers)
 
 
-def test_big_payloads_and_results_and_progress(lane: LaneUnderTest, script: Script) -> None:
+def test_large_payloads_results_and_progress_are_stored(lane: LaneUnderTest, script: Script) -> None:
     def work(payload: Any, context: TaskContext) -> str:
         context.progress(50, "half of it")
         return str(payload.text).upper()
@@ -53,14 +53,14 @@ def test_big_payloads_and_results_and_progress(lane: LaneUnderTest, script: Scri
     assert done["progress"]["message"] == "half of it"
 
 
-def test_a_failure_is_tried_again_by_the_same_message(lane: LaneUnderTest, script: Script) -> None:
+def test_a_failure_is_retried_by_the_same_message(lane: LaneUnderTest, script: Script) -> None:
     script.raises(ValueError("at first"))
     task = lane.create()
     assert not lane.run(task).acknowledged
     assert lane.kit.get(task["id"])["status"] == "retrying"
 
 
-def test_a_death_has_its_dead_letter(lane: LaneUnderTest, script: Script) -> None:
+def test_a_final_failure_sends_a_dead_letter(lane: LaneUnderTest, script: Script) -> None:
     script.raises(NonRetryable("never"))
     task = lane.create()
     assert lane.run(task).acknowledged
@@ -68,13 +68,13 @@ def test_a_death_has_its_dead_letter(lane: LaneUnderTest, script: Script) -> Non
     assert json.loads(letter["Body"])["id"] == task["id"]
 
 
-def test_a_message_that_is_not_ours_is_put_aside(lane: LaneUnderTest) -> None:
+def test_an_unrecognized_message_is_moved_to_the_dead_letter_queue(lane: LaneUnderTest) -> None:
     assert lane.handlers.run_tasks("<order/>", handler=lane.function).acknowledged
     (letter,) = take_messages(lane.kit, "dead-letters")
     assert letter["Body"] == "<order/>"
 
 
-def test_an_owners_secret_is_found(lane: LaneUnderTest, script: Script) -> None:
+def test_the_owners_secret_is_read(lane: LaneUnderTest, script: Script) -> None:
     lane.kit.client("ssm").put_parameter(
         Name=lane.kit.settings.parameter("secrets/default/hooks"),
         Value=json.dumps({"value": "whsec_YQ==", "hosts": ["example.com"]}),
@@ -92,5 +92,5 @@ def test_a_lost_message_is_sent_again_to_the_same_lane(lane: LaneUnderTest) -> N
     wire = Wire(lane.kit.services)
     lane.kit.clock.advance(120)
     lane.handlers.sweep()
-    assert woken(wire) == [(task["id"], 0)]
+    assert sent_tasks(wire) == [(task["id"], 0)]
     assert len(take_messages(lane.kit, lane.name)) == 1

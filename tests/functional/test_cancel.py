@@ -1,4 +1,4 @@
-"""POST /tasks/{id}/cancel: at once for a task that waits, a request to one that runs."""
+"""POST /tasks/{id}/cancel: cancels a waiting task at once and asks a running one to stop."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ class TestWaiting:
 
 class TestRunning:
     def running(self, http: Http, kit: Kit, handlers: Handlers, script: Script, then: Any) -> dict[str, Any]:
-        """Cancel a task in the middle of its run, which then ends as `then` says: the task as it ends."""
+        """Cancel a task during its run, end the run with `then`, and return the finished task."""
 
         def work(payload: Any, context: TaskContext) -> Any:
-            asked = cancel(http, task)
-            assert (asked["status"], asked["cancel_requested"]) == ("running", True)
+            canceled = cancel(http, task)
+            assert (canceled["status"], canceled["cancel_requested"]) == ("running", True)
             if isinstance(then, Exception):
                 raise then
             return then(context) if callable(then) else then
@@ -88,19 +88,19 @@ class TestRunning:
     def test_a_run_that_ends_without_success_ends_canceled(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script, end: Any
     ) -> None:
-        """Nothing starts again after a cancel was accepted, and no alert tells of a task nobody wants."""
+        """After an accepted cancel nothing is retried, and no alert is sent."""
         task = self.running(http, kit, handlers, script, end)
         assert task["status"] == "canceled"
         assert row(kit, task["id"]).due_at is None
 
-    def test_a_run_that_succeeds_has_succeeded(
+    def test_a_run_that_succeeds_stays_succeeded(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = self.running(http, kit, handlers, script, "done")
         assert (task["status"], task["result"], task["cancel_requested"]) == ("succeeded", "done", True)
         assert http.post(f"/tasks/{task['id']}/cancel").status_code == 409
 
-    def test_asking_twice_changes_nothing(
+    def test_a_second_cancel_changes_nothing(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         def ask_again(context: TaskContext) -> Any:
@@ -123,17 +123,17 @@ class TestFinished:
         assert "succeeded" in answer.json_body["detail"]
         assert kit.get(task["id"])["version"] == 3, "nothing changed"
 
-    def test_a_canceled_task_is_canceled_once(self, http: Http, kit: Kit) -> None:
+    def test_canceling_a_canceled_task_changes_nothing(self, http: Http, kit: Kit) -> None:
         task = kit.create("test.fast")
         cancel(http, task)
         assert http.post(f"/tasks/{task['id']}/cancel").status_code == 409
 
 
 class TestRaces:
-    def test_a_task_claimed_in_between_is_asked_to_stop(
+    def test_a_task_claimed_meanwhile_is_asked_to_stop(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        """Given a task that is claimed after it was read, when it is canceled, then the running task is."""
+        """Given a task that is claimed after it was read, when it is canceled, then it is asked to stop."""
         task = kit.create("test.fast")
         wire = Wire(kit.services)
         other = kit.new_services()
@@ -145,16 +145,16 @@ class TestRaces:
             assert isinstance(claimed, Task)
 
         wire.before("UpdateItem", claim)
-        asked = cancel(http, task)
-        assert (asked["status"], asked["cancel_requested"]) == ("running", True)
+        canceled = cancel(http, task)
+        assert (canceled["status"], canceled["cancel_requested"]) == ("running", True)
 
     def test_a_lost_reply_is_a_success(self, http: Http, kit: Kit) -> None:
-        """The SDK's second copy is refused, and the row shows why."""
+        """The SDK's second request is refused, and the row shows that the first succeeded."""
         task = kit.create("test.fast")
         Wire(kit.services).lose_reply("UpdateItem")
         assert cancel(http, task)["version"] == 2
 
-    def test_a_task_that_changes_all_the_time_is_not_fought_over(self, http: Http, kit: Kit) -> None:
+    def test_a_task_that_changes_all_the_time_is_given_up_with_a_503(self, http: Http, kit: Kit) -> None:
         task = kit.create("test.fast")
         wire = Wire(kit.services)
         other = kit.new_services()

@@ -1,4 +1,4 @@
-"""POST /tasks: a task is stored, on its way, and answered as it is."""
+"""POST /tasks: a task is stored, queued and returned."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("script")
 
 
 class TestAnswer:
-    def test_a_new_task_is_answered_with_its_place_and_version(self, http: Http, kit: Kit) -> None:
+    def test_the_response_has_location_and_version(self, http: Http, kit: Kit) -> None:
         answer = http.post("/tasks", {"type": "test.fast", "payload": {"number": 1}, "tags": ["a"]})
         task = answer.json_body
         now = timestamp(kit.clock())
@@ -55,7 +55,7 @@ class TestAnswer:
         }
 
     @pytest.mark.parametrize(
-        "wanted",
+        "fields",
         [
             {},
             {"payload": {"text": "x" * INLINE_LIMIT_BYTES}},
@@ -66,16 +66,14 @@ class TestAnswer:
             {"expires_at": "9999-12-31T23:59:59Z", "max_attempts": 25},
         ],
     )
-    def test_what_is_answered_is_what_is_read_later(self, http: Http, wanted: dict[str, Any]) -> None:
-        answer = http.post("/tasks", {"type": "test.fast", **wanted})
+    def test_the_response_equals_a_later_read(self, http: Http, fields: dict[str, Any]) -> None:
+        answer = http.post("/tasks", {"type": "test.fast", **fields})
         assert answer.status_code == 201
         task = {name: value for name, value in answer.json_body.items() if name != "stream"}
         assert http.get(f"/tasks/{task['id']}").json_body == task
 
     @pytest.mark.parametrize("hours", [-12, 0, 5.5, 14])
-    def test_a_time_of_any_zone_is_answered_in_utc_to_the_millisecond(
-        self, http: Http, kit: Kit, hours: float
-    ) -> None:
+    def test_times_are_returned_in_utc_to_the_millisecond(self, http: Http, kit: Kit, hours: float) -> None:
         start = kit.clock() + timedelta(days=1, microseconds=123_999)
         text = start.astimezone(timezone(timedelta(hours=hours))).isoformat()
         task = http.post("/tasks", {"type": "test.fast", "run_at": text}).json_body
@@ -85,11 +83,11 @@ class TestAnswer:
     @pytest.mark.parametrize(
         "content_type", ["application/json", "application/json; charset=utf-8", "Application/JSON"]
     )
-    def test_json_may_be_declared_in_any_way(self, http: Http, content_type: str) -> None:
+    def test_any_content_type_of_json_is_accepted(self, http: Http, content_type: str) -> None:
         answer = http.post_raw("/tasks", b'{"type":"test.fast"}', content_type=content_type)
         assert answer.status_code == 201
 
-    def test_a_mark_of_byte_order_is_passed_over(self, http: Http) -> None:
+    def test_a_byte_order_mark_is_ignored(self, http: Http) -> None:
         assert http.post_raw("/tasks", b'\xef\xbb\xbf{"type":"test.fast"}').status_code == 201
 
 
@@ -115,7 +113,7 @@ class TestMessage:
         assert task["status"] == ("scheduled" if delay else "queued")
         assert [request["DelaySeconds"] for request in wire.sent("SendMessage")] == sent
 
-    def test_a_delay_of_20_minutes_is_the_sweeps_to_send(
+    def test_the_sweep_sends_a_task_with_a_delay_of_20_minutes(
         self, http: Http, kit: Kit, handlers: Handlers
     ) -> None:
         task = http.post("/tasks", {"type": "test.fast", "delay_seconds": 1200}).json_body
@@ -138,7 +136,7 @@ class TestCost:
         http.post("/tasks", {"type": "test.fast"})
         assert wire.counts() == {"PutItem": 1, "SendMessage": 1}
 
-    def test_a_big_payload_lies_apart_and_was_written_first(self, http: Http, kit: Kit) -> None:
+    def test_a_large_payload_is_stored_separately_before_the_row(self, http: Http, kit: Kit) -> None:
         wire = Wire(kit.services)
         task = http.post("/tasks", {"type": "test.fast", "payload": {"text": "x" * 2000}}).json_body
         assert documents(kit, task["id"]) == ["payload"]
@@ -148,10 +146,10 @@ class TestCost:
 
 
 class TestFailures:
-    def test_a_send_that_fails_after_the_put_is_the_sweeps_to_make_good(
+    def test_the_sweep_sends_a_task_whose_message_failed(
         self, http: Http, kit: Kit, handlers: Handlers
     ) -> None:
-        """Given SQS fails, when a task is posted, then it is stored, answered, and sent two minutes later."""
+        """Given SQS fails, when a task is posted, then it is stored, returned, and sent two minutes later."""
         Wire(kit.services).refuse("SendMessage")
         answer = http.post("/tasks", {"type": "test.fast"})
         assert answer.status_code == 201
@@ -165,8 +163,8 @@ class TestFailures:
         assert handlers.run_tasks(message["Body"]).acknowledged
         assert http.get(f"/tasks/{answer.json_body['id']}").json_body["status"] == "succeeded"
 
-    def test_a_lost_reply_makes_no_second_task(self, http: Http, kit: Kit) -> None:
-        """The SDK sends the same put again; that its row is there already is no error."""
+    def test_a_lost_reply_creates_no_second_task(self, http: Http, kit: Kit) -> None:
+        """The SDK sends the same put again. An existing equal row is not an error."""
         wire = Wire(kit.services)
         wire.lose_reply("PutItem")
         answer = http.post("/tasks", {"type": "test.fast"})
@@ -187,7 +185,7 @@ class TestFailures:
             ("POST", "/tasks/0190163d-8694-739b-aea5-966c26f8ad01/retry", "GetItem"),
         ],
     )
-    def test_an_outage_of_dynamodb_is_a_503_that_asks_to_come_again(
+    def test_an_outage_of_dynamodb_is_a_503_with_retry_after(
         self, admin: Http, kit: Kit, method: str, path: str, operation: str
     ) -> None:
         wire = Wire(kit.services)
@@ -201,7 +199,7 @@ class TestFailures:
         assert items(kit, "tasks") == []
         assert "SendMessage" not in wire.counts()
 
-    def test_nothing_of_an_unexpected_error_leaves(self, http: Http, kit: Kit) -> None:
+    def test_an_unexpected_error_shows_no_details(self, http: Http, kit: Kit) -> None:
         def fail() -> None:
             raise RuntimeError("s3cret")
 
@@ -219,7 +217,7 @@ class TestTaskTypes:
         answer = http.get("/task-types")
         fast, long = answer.json_body["task_types"]
         assert (fast["name"], fast["lane"], long["lane"]) == ("test.fast", "fast", "long")
-        assert fast["description"] == "Do what the test says."
+        assert fast["description"] == "Record the run and call `work`."
         assert fast["payload_schema"]["properties"]["number"] == {
             "default": 0,
             "title": "Number",
@@ -232,7 +230,7 @@ def test_health_says_that_the_table_can_be_reached(http: Http) -> None:
     assert http.get("/health").json_body == {"status": "ok", "stage": "local"}
 
 
-def test_a_start_in_the_past_is_now(http: Http, kit: Kit) -> None:
+def test_a_start_in_the_past_becomes_now(http: Http, kit: Kit) -> None:
     run_at = timestamp(kit.clock() - timedelta(days=400))
     task = http.post("/tasks", {"type": "test.fast", "run_at": run_at}).json_body
     assert (task["status"], task["run_at"]) == ("queued", timestamp(kit.clock()))

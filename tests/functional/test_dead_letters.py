@@ -1,4 +1,4 @@
-"""The monitor: each death is told and recorded, once, whatever dies in between."""
+"""The monitor records each dead letter and sends an alert for it once, even after a crash."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from tests.conftest import Printed
 from tests.functional.conftest import Handlers, Http
 from tests.support.aws_state import row, send_message, send_messages, take_messages
 from tests.support.aws_wire import Crash, Wire
-from tests.support.dead_letters import Alerts, die, die_unheard, left, records, show_again
+from tests.support.dead_letters import (
+    Alerts,
+    end_visibility_timeouts,
+    fail_before_dead_letter,
+    failed_task,
+    queue_depth,
+    records,
+)
 from tests.support.scripted_types import Script
 
 ALERT_LIMIT_BYTES = 256 * 1024
@@ -25,32 +32,32 @@ def wire(kit: Kit) -> Wire:
 
 
 class TestDeadLetter:
-    def test_one_alert_names_every_new_death_and_each_is_on_record(
+    def test_one_alert_names_every_new_dead_letter_and_each_is_recorded(
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
-        deaths = [die(kit, handlers, script, f"reason {number}") for number in range(3)]
+        tasks = [failed_task(kit, handlers, script, f"reason {number}") for number in range(3)]
 
         handlers.watch_dead_letters()
 
         [alert] = alerts.take()
-        for number, task in enumerate(deaths):
+        for number, task in enumerate(tasks):
             assert f"{task['id']}#0 test.fast exception: reason {number}" in alert
-        assert records(kit) == {f"{task['id']}#0": "exception" for task in deaths}
-        assert left(kit) == 0
+        assert records(kit) == {f"{task['id']}#0": "exception" for task in tasks}
+        assert queue_depth(kit) == 0
 
-    def test_the_next_run_is_silent(
+    def test_the_next_run_sends_no_alert(
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
-        die(kit, handlers, script)
+        failed_task(kit, handlers, script)
         handlers.watch_dead_letters()
         alerts.take()
         handlers.watch_dead_letters()
         assert alerts.take() == []
 
-    def test_a_copy_is_no_second_death(
+    def test_a_copy_is_not_a_second_dead_letter(
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
-        die(kit, handlers, script)
+        failed_task(kit, handlers, script)
         [letter] = take_messages(kit, "dead-letters")
         for _ in range(3):
             send_message(kit, "dead-letters", letter["Body"])
@@ -58,45 +65,45 @@ class TestDeadLetter:
         send_message(kit, "dead-letters", letter["Body"])
         handlers.watch_dead_letters()
         assert len(alerts.take()) == 1
-        assert left(kit) == 0
+        assert queue_depth(kit) == 0
 
-    def test_many_are_told_in_one_alert(
+    def test_many_dead_letters_share_one_alert(
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts, printed: Printed
     ) -> None:
-        die(kit, handlers, script)
+        failed_task(kit, handlers, script)
         [letter] = take_messages(kit, "dead-letters")
-        self._send_lives(kit, letter, 26)
+        self._send_copies(kit, letter, 26)
         handlers.watch_dead_letters()
         [alert] = alerts.take()
         assert alert.count("exception") == 26
         handlers.watch_dead_letters()
         assert [line["count"] for line in printed() if line.get("action") == "alert_published"] == [26]
         assert len(records(kit)) == 26
-        assert left(kit) == 0
+        assert queue_depth(kit) == 0
 
-    def test_a_flood_is_told_in_alerts_that_sns_takes(
+    def test_a_flood_is_split_into_alerts_of_the_size_that_sns_accepts(
         self, kit: Kit, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
-        die(kit, handlers, script, "\N{SKULL}" * 300)
+        failed_task(kit, handlers, script, "\N{SKULL}" * 300)
         [letter] = take_messages(kit, "dead-letters")
-        self._send_lives(kit, letter, ALERT_LIMIT + 1)
+        self._send_copies(kit, letter, ALERT_LIMIT + 1)
         handlers.watch_dead_letters()
-        told = alerts.take()
-        assert len(told) == 2
-        assert max(len(text.encode()) for text in told) < ALERT_LIMIT_BYTES
+        texts = alerts.take()
+        assert len(texts) == 2
+        assert max(len(text.encode()) for text in texts) < ALERT_LIMIT_BYTES
 
     @staticmethod
-    def _send_lives(kit: Kit, letter: dict[str, Any], lives: int) -> None:
-        plain = json.loads(letter["Body"])
-        bodies = [json.dumps({**plain, "redrive_count": life}) for life in range(lives)]
+    def _send_copies(kit: Kit, letter: dict[str, Any], count: int) -> None:
+        fields = json.loads(letter["Body"])
+        bodies = [json.dumps({**fields, "redrive_count": life}) for life in range(count)]
         send_messages(kit, "dead-letters", bodies)
 
     def test_it_never_sends_to_a_queue(
         self, kit: Kit, handlers: Handlers, script: Script, wire: Wire
     ) -> None:
-        die(kit, handlers, script)
+        failed_task(kit, handlers, script)
         send_message(kit, "dead-letters", "what is this")
-        send_message(kit, "dead-letters", handlers.wake(kit.create("test.fast")))
+        send_message(kit, "dead-letters", handlers.message(kit.create("test.fast")))
         wire.forget()
         handlers.watch_dead_letters()
         assert not [name for name in wire.counts() if name.startswith("SendMessage")]
@@ -104,7 +111,7 @@ class TestDeadLetter:
     def test_depth_and_age_are_measured(
         self, kit: Kit, handlers: Handlers, script: Script, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        die(kit, handlers, script)
+        failed_task(kit, handlers, script)
         kit.clock.advance(3600)
         capsys.readouterr()
         handlers.watch_dead_letters()
@@ -114,7 +121,7 @@ class TestDeadLetter:
         assert measured["DeadLetterDepth"] == 0
         assert [line["DeadLetters"] for line in lines if line.get("ErrorKind") == "exception"] == [1]
 
-    def test_all_servers_of_the_queue_are_asked(self, kit: Kit) -> None:
+    def test_all_servers_of_the_queue_are_polled(self, kit: Kit) -> None:
         services = kit.new_services(poll_seconds=1)
         wire = Wire(services)
         wire.crash_before("ReceiveMessage")
@@ -125,7 +132,7 @@ class TestDeadLetter:
 
 class TestCrash:
     @pytest.mark.parametrize(
-        ("operation", "told"), [("Publish", 1), ("PutItem", 2), ("DeleteMessageBatch", 1)]
+        ("operation", "alert_count"), [("Publish", 1), ("PutItem", 2), ("DeleteMessageBatch", 1)]
     )
     def test_nothing_is_missing_and_only_the_same_key_is_repeated(
         self,
@@ -136,28 +143,28 @@ class TestCrash:
         alerts: Alerts,
         wire: Wire,
         operation: str,
-        told: int,
+        alert_count: int,
     ) -> None:
-        task = die(kit, handlers, script)
+        task = failed_task(kit, handlers, script)
         wire.crash_before(operation)
         with pytest.raises(Crash):
             handlers.watch_dead_letters()
-        show_again(kit, wire)
+        end_visibility_timeouts(kit, wire)
 
         handlers.watch_dead_letters()
 
         texts = alerts.take()
-        assert len(texts) == told
+        assert len(texts) == alert_count
         assert all(f"{task['id']}#0" in text for text in texts)
         assert list(records(kit)) == [f"{task['id']}#0"]
-        assert left(kit) == 0
+        assert queue_depth(kit) == 0
 
 
 class TestRedrive:
-    def test_each_life_dies_under_its_own_key(
+    def test_each_redrive_count_has_its_own_dead_letter_key(
         self, kit: Kit, http: Http, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
-        task = die(kit, handlers, script)
+        task = failed_task(kit, handlers, script)
         handlers.watch_dead_letters()
         lease = row(kit, task["id"]).lease
 
@@ -172,26 +179,26 @@ class TestRedrive:
         first, second = alerts.take()
         assert (f"{task['id']}#0" in first, f"{task['id']}#1" in second) == (True, True)
 
-    def test_a_retry_that_was_faster_than_the_dead_letter_reports_the_death(
+    def test_a_retry_before_the_dead_letter_was_sent_sends_it(
         self, kit: Kit, http: Http, handlers: Handlers, script: Script, alerts: Alerts
     ) -> None:
         task = kit.create("test.fast", max_attempts=1)
-        die_unheard(kit, handlers, script, task)
+        fail_before_dead_letter(kit, handlers, script, task)
 
         assert http.post(f"/tasks/{task['id']}/retry").status_code == 200
         handlers.watch_dead_letters()
 
         assert list(records(kit)) == [f"{task['id']}#0"]
-        assert "unheard" in alerts.take()[0]
+        assert "unsent" in alerts.take()[0]
 
-    def test_a_late_confirmation_does_not_touch_the_next_death(
+    def test_a_late_confirmation_does_not_affect_the_next_dead_letter(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast", max_attempts=1)
-        die_unheard(kit, handlers, script, task)
+        fail_before_dead_letter(kit, handlers, script, task)
         first_death = row(kit, task["id"])
         kit.services.tasks.retry(kit.owner, task["id"])
-        die_unheard(kit, handlers, script, task)
+        fail_before_dead_letter(kit, handlers, script, task)
         table = kit.services.adapters.task_table
         table.confirm_dead_letter(first_death, first_death.dead_lettered(kit.clock()))
         assert kit.get(task["id"])["dead_lettered_at"] is None

@@ -1,4 +1,4 @@
-"""A bounced message and its task: between the monitor's look at the row and its verdict, the row moved."""
+"""A bounced message whose task changes between the monitor's read of the row and its write."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.support.aws_wire import Wire
 from tests.support.scripted_types import Script
 
 
-class TestSomebodyWasFaster:
-    def test_an_attempt_was_made_and_waits_for_the_next(
+class TestConcurrentChange:
+    def test_a_task_that_was_attempted_meanwhile_is_left_alone(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast")
@@ -32,7 +32,9 @@ class TestSomebodyWasFaster:
         self._bounce(kit, handlers, task["id"], fail_once)
         assert row(kit, task["id"]).status == "retrying"
 
-    def test_it_was_canceled(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_a_task_that_was_canceled_meanwhile_is_left_alone(
+        self, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
         task = kit.create("test.fast")
         other = kit.new_services().tasks
         self._bounce(kit, handlers, task["id"], lambda: other.cancel(kit.owner, task["id"]))

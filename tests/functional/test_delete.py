@@ -1,4 +1,4 @@
-"""DELETE /tasks/{id}: a finished task goes, with everything that belongs to it."""
+"""DELETE /tasks/{id}: deletes a finished task with its documents."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ pytestmark = pytest.mark.usefixtures("script")
 
 @pytest.fixture
 def finished(kit: Kit, handlers: Handlers, script: Script) -> dict[str, Any]:
-    """A task that succeeded, with a payload and a result that lie apart."""
+    """A succeeded task with a separately stored payload and result."""
     script.returns("r" * 2000)
     task = kit.create("test.fast", {"text": "p" * 2000})
     handlers.run(task)
     return task
 
 
-def test_a_finished_task_is_gone_with_its_documents(http: Http, kit: Kit, finished: dict[str, Any]) -> None:
+def test_a_finished_task_is_deleted_with_its_documents(
+    http: Http, kit: Kit, finished: dict[str, Any]
+) -> None:
     assert sorted(documents(kit, finished["id"])) == ["payload", "result#1"]
     answer = http.delete(f"/tasks/{finished['id']}")
     assert (answer.status_code, answer.body) == (204, b"")
@@ -34,13 +36,13 @@ def test_a_finished_task_is_gone_with_its_documents(http: Http, kit: Kit, finish
     assert items(kit, "tasks") == items(kit, "documents") == []
 
 
-def test_what_is_gone_cannot_be_deleted_again(http: Http, finished: dict[str, Any]) -> None:
+def test_a_deleted_task_cannot_be_deleted_again(http: Http, finished: dict[str, Any]) -> None:
     http.delete(f"/tasks/{finished['id']}")
     assert http.delete(f"/tasks/{finished['id']}").status_code == 404
 
 
 @pytest.mark.parametrize("options", [{}, {"delay_seconds": 60.0}])
-def test_a_task_that_waits_is_a_conflict(http: Http, kit: Kit, options: dict[str, Any]) -> None:
+def test_a_waiting_task_is_a_conflict(http: Http, kit: Kit, options: dict[str, Any]) -> None:
     task = kit.create("test.fast", **options)
     answer = http.delete(f"/tasks/{task['id']}")
     assert (answer.status_code, answer.json_body["code"]) == (409, "transition_not_allowed")
@@ -71,10 +73,10 @@ def test_a_lost_reply_is_a_success(http: Http, kit: Kit, finished: dict[str, Any
     assert http.delete(f"/tasks/{finished['id']}").status_code == 204
 
 
-def test_a_task_that_was_retried_in_between_stays(
+def test_a_task_that_was_retried_meanwhile_stays(
     http: Http, kit: Kit, handlers: Handlers, script: Script
 ) -> None:
-    """Given a canceled task that is retried after it was read, when it is deleted, then it lives on."""
+    """Given a canceled task that is retried after it was read, when it is deleted, then it stays."""
     task = kit.create("test.fast")
     http.post(f"/tasks/{task['id']}/cancel")
     other = kit.new_services()

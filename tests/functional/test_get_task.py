@@ -1,4 +1,4 @@
-"""GET /tasks/{id}: the whole task, or the word that the caller has it."""
+"""GET /tasks/{id}: the whole task, or 304 if the caller has it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("script")
 
 
 class TestTask:
-    def test_a_finished_task_with_payload_and_result(
+    def test_a_finished_task_has_payload_and_result(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         script.returns({"sum": 3})
@@ -25,7 +25,7 @@ class TestTask:
         assert (answer.json_body["payload"], answer.json_body["result"]) == ({"number": 1}, {"sum": 3})
         assert len(answer.json_body["attempts"]) == 1
 
-    def test_big_documents_are_read_with_one_more_request(
+    def test_large_documents_are_read_with_one_more_request(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         script.returns("r" * 2000)
@@ -63,7 +63,7 @@ class TestTask:
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert len(answer.body) < 1000
 
-    def test_the_task_of_another_owner_is_as_unknown_as_any(self, http: Http, kit: Kit) -> None:
+    def test_the_task_of_another_owner_is_a_404(self, http: Http, kit: Kit) -> None:
         task = kit.services.tasks.create("bob", NewTask(type="test.fast"))
         for method, path in [("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("POST", "/retry")]:
             answer = http.request(method, f"/tasks/{task.id}{path}")
@@ -72,17 +72,19 @@ class TestTask:
 
 
 class TestEtag:
-    @pytest.mark.parametrize("known", ['"v1"', 'W/"v1"', "*", '"v0", "v1"', 'W/"v7" ,  W/"v1"'])
-    def test_a_caller_who_has_this_version_gets_no_body(self, http: Http, kit: Kit, known: str) -> None:
+    @pytest.mark.parametrize("etag", ['"v1"', 'W/"v1"', "*", '"v0", "v1"', 'W/"v7" ,  W/"v1"'])
+    def test_a_caller_with_this_version_gets_304_without_a_body(
+        self, http: Http, kit: Kit, etag: str
+    ) -> None:
         task = kit.create("test.fast")
-        answer = http.get(f"/tasks/{task['id']}", if_none_match=known)
+        answer = http.get(f"/tasks/{task['id']}", if_none_match=etag)
         assert (answer.status_code, answer.body) == (304, b"")
         assert answer.headers["ETag"] == '"v1"'
 
-    @pytest.mark.parametrize("known", ['"v0"', '"v11"', "v1", "", '"', '"*"', "x" * 1000])
-    def test_anyone_else_gets_the_task(self, http: Http, kit: Kit, known: str) -> None:
+    @pytest.mark.parametrize("etag", ['"v0"', '"v11"', "v1", "", '"', '"*"', "x" * 1000])
+    def test_a_caller_with_another_version_gets_the_task(self, http: Http, kit: Kit, etag: str) -> None:
         task = kit.create("test.fast")
-        answer = http.get(f"/tasks/{task['id']}", if_none_match=known)
+        answer = http.get(f"/tasks/{task['id']}", if_none_match=etag)
         assert answer.status_code == 200
         assert answer.json_body["id"] == task["id"]
 

@@ -1,4 +1,4 @@
-"""Idempotency-Key: however often a post is sent, it makes one task."""
+"""Idempotency-Key: repeated posts create one task."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def task_rows(kit: Kit) -> list[dict[str, Any]]:
 
 
 class TestReplay:
-    def test_the_first_post_makes_the_task(self, http: Http, kit: Kit) -> None:
+    def test_the_first_post_creates_the_task(self, http: Http, kit: Kit) -> None:
         answer = http.post("/tasks", BODY, idempotency_key="k1")
         assert answer.status_code == 201
         assert "Idempotency-Replayed" not in answer.headers
         assert len(take_messages(kit, "fast")) == 1
 
-    def test_the_same_post_again_is_answered_with_the_task_as_it_is_now(
+    def test_the_same_post_again_returns_the_current_task(
         self, http: Http, kit: Kit, handlers: Handlers
     ) -> None:
         first = http.post("/tasks", BIG, idempotency_key="k1").json_body
@@ -54,19 +54,19 @@ class TestReplay:
         assert len(task_rows(kit)) == 1
         assert take_messages(kit, "fast") == []
 
-    def test_the_same_request_may_be_written_differently(self, http: Http) -> None:
+    def test_the_same_request_may_be_spelled_differently(self, http: Http) -> None:
         first = http.post("/tasks", BODY, idempotency_key="k1").json_body
         text = b'{ "payload": {"text":"\\u0061", "number":1}, "type": "test.fast" }'
         assert http.post_raw("/tasks", text, idempotency_key="k1").json_body["id"] == first["id"]
 
-    def test_every_key_is_its_own(self, http: Http) -> None:
+    def test_different_keys_create_different_tasks(self, http: Http) -> None:
         ids = {http.post("/tasks", BODY, idempotency_key=key).json_body["id"] for key in ("a", "b", "A")}
         assert len(ids) == 3
 
     def test_owners_do_not_share_keys(self, kit: Kit) -> None:
-        wanted = NewTask(type="test.fast")
-        one, _ = kit.services.tasks.create_once("ada", wanted, "k1")
-        other, replayed = kit.services.tasks.create_once("bob", wanted, "k1")
+        new_task = NewTask(type="test.fast")
+        one, _ = kit.services.tasks.create_once("ada", new_task, "k1")
+        other, replayed = kit.services.tasks.create_once("bob", new_task, "k1")
         assert one.id != other.id
         assert not replayed
 
@@ -77,7 +77,7 @@ class TestReplay:
         assert documents(kit, task["id"]) == ["payload"]
 
     def test_a_post_sent_again_after_its_expiry_is_still_a_replay(self, http: Http, kit: Kit) -> None:
-        """It was right when it came first: its sender must learn what became of it."""
+        """The first post was valid, so its sender must receive the task."""
         body = {**BODY, "expires_at": timestamp(kit.clock() + timedelta(seconds=60))}
         first = http.post("/tasks", body, idempotency_key="k1").json_body
         kit.clock.advance(61)
@@ -94,7 +94,7 @@ class TestRefusals:
         assert answer.json_body["code"] == "idempotency_mismatch"
         assert len(task_rows(kit)) == 1
 
-    def test_a_bad_body_is_told_what_is_wrong_with_it_whatever_the_key(self, http: Http) -> None:
+    def test_an_invalid_body_is_refused_with_its_field_errors_for_any_key(self, http: Http) -> None:
         http.post("/tasks", BODY, idempotency_key="k1")
         answer = http.post("/tasks", {**BODY, "payload": {"number": "x"}}, idempotency_key="k1")
         assert answer.json_body["errors"][0]["pointer"] == "/payload/number"
@@ -105,7 +105,7 @@ class TestRefusals:
         assert (answer.status_code, answer.json_body["code"]) == (400, "malformed")
         assert items(kit, "tasks") == []
 
-    def test_255_characters_are_fine(self, http: Http) -> None:
+    def test_a_key_of_255_characters_is_accepted(self, http: Http) -> None:
         assert http.post("/tasks", BODY, idempotency_key="k" * 255).status_code == 201
 
     def test_a_batch_takes_no_key(self, http: Http, kit: Kit) -> None:
@@ -123,35 +123,35 @@ class TestRefusals:
 
 
 class TestExpiry:
-    """DynamoDB's TTL removes late: a key past its 24 hours counts as absent although its item is there."""
+    """DynamoDB's TTL deletes late: a key older than 24 hours counts as absent even if its item exists."""
 
     def test_a_key_is_remembered_for_24_hours(self, http: Http, kit: Kit) -> None:
         first = http.post("/tasks", BODY, idempotency_key="k1").json_body
         kit.clock.advance(DAY - 1)
         assert http.post("/tasks", BODY, idempotency_key="k1").json_body["id"] == first["id"]
 
-    def test_then_it_may_be_used_anew_even_with_another_body(self, http: Http, kit: Kit) -> None:
+    def test_an_expired_key_may_be_used_for_another_body(self, http: Http, kit: Kit) -> None:
         http.post("/tasks", BODY, idempotency_key="k1")
         kit.clock.advance(DAY)
         assert http.post("/tasks", BIG, idempotency_key="k1").status_code == 201
         assert http.post("/tasks", BIG, idempotency_key="k1").status_code == 200
         assert len(task_rows(kit)) == 2
 
-    def test_an_old_key_does_not_excuse_a_bad_body(self, http: Http, kit: Kit) -> None:
+    def test_an_expired_key_with_an_invalid_body_is_refused(self, http: Http, kit: Kit) -> None:
         body = {**BODY, "expires_at": timestamp(kit.clock() + timedelta(seconds=60))}
         http.post("/tasks", body, idempotency_key="k1")
         kit.clock.advance(DAY)
         assert http.post("/tasks", body, idempotency_key="k1").status_code == 422
 
-    def test_the_item_itself_leaves_by_ttl(self, http: Http, kit: Kit) -> None:
+    def test_the_item_has_a_ttl(self, http: Http, kit: Kit) -> None:
         http.post("/tasks", BODY, idempotency_key="k1")
         (key,) = items(kit, "tasks", "key#")
         assert int(key["ttl"]["N"]) == kit.clock().timestamp() + DAY
 
 
 class TestAtTheSameTime:
-    def test_20_posts_of_one_key_make_one_task(self, kit: Kit) -> None:
-        """Given twenty containers, when all get the same post at once, then one makes the task."""
+    def test_20_posts_with_one_key_create_one_task(self, kit: Kit) -> None:
+        """Given twenty containers, when all receive the same post at once, then one creates the task."""
         containers = [kit.new_services() for _ in range(20)]
         together = Barrier(20)
 
@@ -168,14 +168,14 @@ class TestAtTheSameTime:
         assert len(items(kit, "documents")) == 1
         assert len(take_messages(kit, "fast")) == 1
 
-    def test_of_two_bodies_under_one_key_one_wins(self, kit: Kit) -> None:
+    def test_one_of_two_bodies_with_one_key_wins(self, kit: Kit) -> None:
         together = Barrier(10)
 
         def post(number: int) -> str | None:
             together.wait()
             try:
-                wanted = NewTask(type="test.fast", payload={"number": number % 2})
-                return kit.services.tasks.create_once("default", wanted, "k1")[0].id
+                new_task = NewTask(type="test.fast", payload={"number": number % 2})
+                return kit.services.tasks.create_once("default", new_task, "k1")[0].id
             except IdempotencyMismatch:
                 return None
 
@@ -187,7 +187,7 @@ class TestAtTheSameTime:
 
 
 def conflict() -> Callable[[], None]:
-    """What DynamoDB answers when two transactions meet on a key."""
+    """DynamoDB's error for two conflicting transactions on one key."""
 
     def meet() -> None:
         code = "TransactionCanceledException"
@@ -199,7 +199,7 @@ def conflict() -> Callable[[], None]:
 
 class TestFailures:
     def test_a_lost_reply_is_no_replay(self, http: Http, kit: Kit) -> None:
-        """The SDK sends the transaction again, and finds its own first copy."""
+        """The SDK sends the transaction again and recognizes its own first copy."""
         Wire(kit.services).lose_reply("TransactWriteItems")
         answer = http.post("/tasks", BIG, idempotency_key="k1")
         assert answer.status_code == 201
@@ -207,14 +207,14 @@ class TestFailures:
         assert documents(kit, answer.json_body["id"]) == ["payload"]
         assert len(take_messages(kit, "fast")) == 1
 
-    def test_transactions_that_meet_are_tried_again(self, http: Http, kit: Kit) -> None:
+    def test_conflicting_transactions_are_retried(self, http: Http, kit: Kit) -> None:
         wire = Wire(kit.services)
         for _ in range(3):
             wire.before("TransactWriteItems", conflict())
         assert http.post("/tasks", BODY, idempotency_key="k1").status_code == 201
         assert wire.counts()["TransactWriteItems"] == 4
 
-    def test_but_not_for_good(self, http: Http, kit: Kit) -> None:
+    def test_conflicting_transactions_are_given_up_in_the_end(self, http: Http, kit: Kit) -> None:
         wire = Wire(kit.services)
         for _ in range(100):
             wire.before("TransactWriteItems", conflict())

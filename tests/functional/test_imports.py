@@ -126,7 +126,7 @@ def by_token(containers: Containers, http: Http) -> None:
 
 
 def message(containers: Containers, http: Http) -> None:
-    containers.say("c1", {"action": "ping"})
+    containers.send("c1", {"action": "ping"})
 
 
 def disconnect(containers: Containers, http: Http) -> None:
@@ -192,7 +192,7 @@ def create_task(containers: Containers, http: Http) -> None:
         ),
     ],
 )
-def test_a_container_imports_nothing_of_other_functions(
+def test_a_container_imports_no_modules_of_other_functions(
     watched: Containers, http: Http, serve: Callable[[Containers, Http], None], others: set[str]
 ) -> None:
     serve(watched, http)

@@ -1,4 +1,4 @@
-"""The kit, as somebody meets it who tests a task type of their own."""
+"""The kit as an author of task types uses it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Greeting(BaseModel):
 
 @types.task_type("demo.greet", payload=Greeting, max_attempts=3)
 def greet(payload: Greeting, context: TaskContext) -> str:
-    """Greet somebody, at the second try."""
+    """Greet somebody on the second attempt."""
     if context.attempt == 1:
         raise RetryAfter(3600, "still asleep")
     return f"Hello, {payload.name}"
@@ -34,7 +34,7 @@ def test_a_task_is_run_to_its_end_though_it_waits_an_hour_in_between() -> None:
         assert kit.clock() == before + timedelta(hours=1)
 
 
-def test_what_waits_is_seen_and_drained() -> None:
+def test_waiting_messages_are_listed_and_drained() -> None:
     with Kit(types) as kit:
         later = kit.create("demo.greet", {"name": "Bob"}, delay_seconds=60)
         soon = kit.create("demo.greet", {"name": "Eve"})

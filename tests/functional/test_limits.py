@@ -1,4 +1,4 @@
-"""Limits of one owner, over HTTP and at the socket: 429, when to come again, and nothing stored."""
+"""The limits of one owner over HTTP and WebSocket: 429 with Retry-After, and nothing stored."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def statuses(http: Http, count: int, **headers: str) -> list[int]:
 
 
 class TestPosts:
-    def test_a_burst_is_taken_and_then_a_rate(self, kit: Kit, http: Http) -> None:
+    def test_a_burst_is_accepted_and_then_a_rate(self, kit: Kit, http: Http) -> None:
         assert statuses(http, 6) == [201] * 4 + [429] * 2
         kit.clock.advance(1)
         assert statuses(http, 3) == [201] * 2 + [429]
 
-    def test_a_refusal_says_what_is_allowed_and_when(self, kit: Kit, http: Http) -> None:
+    def test_a_refusal_has_the_limit_and_retry_after(self, kit: Kit, http: Http) -> None:
         statuses(http, 4)
         answer = http.post("/tasks", TASK)
         assert (answer.status_code, answer.json_body["code"]) == (429, "too_many")
@@ -72,17 +72,17 @@ class TestPosts:
         assert [http.get("/tasks").status_code for _ in range(20)] == [200] * 20
         assert http.post(f"/tasks/{task_id}/cancel").status_code == 200
 
-    def test_what_is_no_request_at_all_costs_nothing(self, http: Http) -> None:
+    def test_an_unreadable_request_costs_nothing(self, http: Http) -> None:
         for _ in range(10):
             assert http.post("/tasks", {"type": 7}).status_code == 422
             assert http.post_raw("/tasks", b"{").status_code == 400
         assert statuses(http, 5) == [201] * 4 + [429]
 
-    def test_another_owner_is_not_held_up(self, kit: Kit, http: Http) -> None:
+    def test_another_owner_is_not_affected(self, kit: Kit, http: Http) -> None:
         statuses(http, 6)
         assert statuses(http.as_(kit.token(owner="bob")), 1) == [201]
 
-    def test_all_containers_count_together(self, kit: Kit, http: Http) -> None:
+    def test_all_containers_share_the_limit(self, kit: Kit, http: Http) -> None:
         taken = 0
         for _ in range(4):
             bootstrap.install(kit.new_services())
@@ -91,17 +91,17 @@ class TestPosts:
 
 
 class TestOpenTasks:
-    def test_the_stream_handler_counts_them(self, kit: Kit, http: Http, handlers: Handlers) -> None:
-        """Given as many open tasks as may be, when one ends, then there is room for another."""
-        made: list[dict[str, Any]] = []
-        while len(made) < QUOTA["open_tasks"]:
-            made.append(http.post("/tasks", TASK).json_body)
+    def test_the_stream_handler_counts_open_tasks(self, kit: Kit, http: Http, handlers: Handlers) -> None:
+        """Given as many open tasks as allowed, when one ends, then another may be created."""
+        tasks: list[dict[str, Any]] = []
+        while len(tasks) < QUOTA["open_tasks"]:
+            tasks.append(http.post("/tasks", TASK).json_body)
             kit.clock.advance(2)
         handlers.push()
         answer = http.post("/tasks", TASK)
         assert answer.status_code == 429
         assert answer.headers["RateLimit-Policy"] == '"open-tasks";q=6'
-        http.post(f"/tasks/{made[0]['id']}/cancel")
+        http.post(f"/tasks/{tasks[0]['id']}/cancel")
         handlers.push()
         kit.clock.advance(2)
         assert statuses(http, 2) == [201, 429]
@@ -135,7 +135,7 @@ class TestConnections:
         assert [handlers.connect(f"c{number}") for number in range(3)] == [200, 200, 429]
         assert handlers.connect("c3", token=kit.token(owner="bob")) == 200
 
-    def test_a_refused_ticket_is_not_spent(
+    def test_a_refused_ticket_is_not_used_up(
         self, http: Http, handlers: Handlers, sockets: SocketServer
     ) -> None:
         ticket = http.post("/tickets").json_body["ticket"]
@@ -145,7 +145,7 @@ class TestConnections:
         handlers.disconnect("c0")
         assert handlers.connect("c3", token="", ticket=ticket) == 200
 
-    def test_clients_that_left_without_a_word_count_no_more_one_day(
+    def test_clients_that_left_without_disconnect_count_for_a_day_at_most(
         self, kit: Kit, handlers: Handlers
     ) -> None:
         """API Gateway promises no $disconnect, and TTL may take days."""

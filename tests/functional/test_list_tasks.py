@@ -1,4 +1,4 @@
-"""GET /tasks: walking all pages meets every task exactly once, at a cost that follows the page."""
+"""GET /tasks: all pages together list every task once, and the cost depends on the page size."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BUCKETS = 4
 
 @pytest.fixture(scope="module")
 def kit() -> Iterator[Kit]:
-    """One for the module: every test has an owner of its own."""
+    """One kit for the module, because every test has its own owner."""
     with Kit() as kit:
         bootstrap.install(kit.services)
         yield kit
@@ -40,18 +40,18 @@ def owners() -> Iterator[str]:
 
 
 def id_of(milliseconds: int, random_bits: int) -> str:
-    """The id of a task created so long after NOW."""
+    """The id of a task that was created `milliseconds` after NOW."""
     return new_task_id(NOW + timedelta(milliseconds=milliseconds), random_bits, BUCKETS)
 
 
 def store(kit: Kit, owner: str, tasks: list[Task]) -> list[str]:
-    """Put rows into the table; their ids, newest first."""
+    """Store rows and return their ids, newest first."""
     kit.services.adapters.task_table.create_many([replace(task, owner=owner) for task in tasks])
     return sorted((task.id for task in tasks), reverse=True)
 
 
 def some_tasks(number: int, **fields: Any) -> list[Task]:
-    """Tasks created a millisecond after each other, in random-looking buckets."""
+    """Tasks created one millisecond apart, in different buckets."""
     return [a_task(id=id_of(n, n * 2654435761 % 2**74), **fields) for n in range(number)]
 
 
@@ -74,7 +74,7 @@ class TestCompleteness:
     @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
         # Of one moment or of many, in one bucket or in all.
-        made=st.dictionaries(
+        statuses=st.dictionaries(
             st.builds(id_of, st.integers(0, 20), st.integers(0, 2**16)),
             st.sampled_from([TaskStatus.QUEUED, TaskStatus.FAILED]),
             max_size=30,
@@ -82,28 +82,28 @@ class TestCompleteness:
         limit=st.integers(1, 12),
         filtered=st.booleans(),
     )
-    def test_every_task_is_met_once_in_order(
-        self, kit: Kit, owners: Iterator[str], made: dict[str, TaskStatus], limit: int, filtered: bool
+    def test_every_task_is_listed_once_in_order(
+        self, kit: Kit, owners: Iterator[str], statuses: dict[str, TaskStatus], limit: int, filtered: bool
     ) -> None:
         owner = next(owners)
-        store(kit, owner, [a_task(status, id=task_id) for task_id, status in made.items()])
+        store(kit, owner, [a_task(status, id=task_id) for task_id, status in statuses.items()])
         filters = {"status": "failed"} if filtered else {}
-        wanted = [task_id for task_id, status in made.items() if status == "failed" or not filtered]
+        expected = [task_id for task_id, status in statuses.items() if status == "failed" or not filtered]
 
         pages = walk(kit, owner, limit, filters)
-        assert [task_id for page in pages for task_id in page] == sorted(wanted, reverse=True)
+        assert [task_id for page in pages for task_id in page] == sorted(expected, reverse=True)
         assert all(len(page) <= limit for page in pages)
 
     @pytest.mark.parametrize("limit", [5, 25, 100])
     def test_a_list_without_filters_has_full_pages(self, kit: Kit, owners: Iterator[str], limit: int) -> None:
-        """Ids are spread at random, so reading twice a bucket's share nearly always fills a page."""
+        """Ids are distributed randomly, so reading twice a bucket's share nearly always fills a page."""
         owner = next(owners)
         ids = store(kit, owner, some_tasks(60))
         pages = walk(kit, owner, limit)
         assert [task_id for page in pages for task_id in page] == ids
         assert len(pages) <= 60 / limit + 2
 
-    def test_all_tasks_in_one_bucket_are_met_too(self, kit: Kit, owners: Iterator[str]) -> None:
+    def test_all_tasks_of_one_bucket_are_listed(self, kit: Kit, owners: Iterator[str]) -> None:
         owner = next(owners)
         ids = store(
             kit,
@@ -112,7 +112,7 @@ class TestCompleteness:
         )
         assert [task_id for page in walk(kit, owner, 10) for task_id in page] == ids
 
-    def test_a_task_created_while_walking_moves_nothing(self, kit: Kit, owners: Iterator[str]) -> None:
+    def test_a_task_created_between_two_pages_moves_no_other(self, kit: Kit, owners: Iterator[str]) -> None:
         owner = next(owners)
         ids = store(kit, owner, some_tasks(20))
         first = kit.services.adapters.task_list.newest(owner, before=None, limit=8, filters={})
@@ -150,10 +150,10 @@ class TestCost:
             assert len(queries) == BUCKETS
             assert sum(query["Limit"] for query in queries) <= 2 * limit + 2 * BUCKETS
 
-    def test_a_filter_that_nothing_fits_examines_a_bounded_number_of_rows(
+    def test_a_filter_without_matches_examines_a_bounded_number_of_rows(
         self, kit: Kit, owners: Iterator[str]
     ) -> None:
-        """The page is empty, and only a null cursor would say that this was all."""
+        """The page is empty, but its cursor is not null: only a null cursor ends the list."""
         owner = next(owners)
         store(kit, owner, some_tasks(420))
         wire = Wire(kit.services)
@@ -168,17 +168,17 @@ class TestOverHttp:
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
     def tasks(cls, kit: Kit) -> list[str]:
-        """Twelve tasks of the caller: every third failed, every fourth is tagged, two types."""
-        made = some_tasks(12)
-        for n, task in enumerate(made):
-            made[n] = replace(
+        """Twelve tasks of two types: every third is failed, every fourth is tagged."""
+        tasks = some_tasks(12)
+        for n, task in enumerate(tasks):
+            tasks[n] = replace(
                 task,
                 status=TaskStatus.FAILED if n % 3 == 0 else TaskStatus.QUEUED,
                 tags=("red", "é") if n % 4 == 0 else (),
                 type="demo.fail" if n % 2 else "demo.sleep",
             )
         store(kit, "bob", some_tasks(3))
-        return store(kit, "default", made)
+        return store(kit, "default", tasks)
 
     @staticmethod
     def get(http: Http, **query: Any) -> dict[str, Any]:
@@ -187,7 +187,7 @@ class TestOverHttp:
         body: dict[str, Any] = answer.json_body
         return body
 
-    def test_the_callers_tasks_newest_first(self, http: Http, tasks: list[str]) -> None:
+    def test_the_callers_tasks_are_listed_newest_first(self, http: Http, tasks: list[str]) -> None:
         body = self.get(http)
         assert [task["id"] for task in body["tasks"]] == tasks
         assert body["next_cursor"] is None
@@ -200,15 +200,15 @@ class TestOverHttp:
 
     @pytest.mark.parametrize("limit", [5, 12, 100])
     def test_cursors_lead_through_all_pages(self, http: Http, tasks: list[str], limit: int) -> None:
-        found: list[str] = []
+        listed: list[str] = []
         query: dict[str, Any] = {"limit": limit}
         while True:
             body = self.get(http, **query)
-            found += [task["id"] for task in body["tasks"]]
+            listed += [task["id"] for task in body["tasks"]]
             if body["next_cursor"] is None:
                 break
             query["cursor"] = body["next_cursor"]
-        assert found == tasks
+        assert listed == tasks
 
     @pytest.mark.parametrize(
         ("filters", "numbers"),
@@ -224,21 +224,21 @@ class TestOverHttp:
         ],
     )
     @pytest.mark.parametrize("limit", [4, 25])
-    def test_filters_are_all_to_be_met(
+    def test_a_task_must_match_all_filters(
         self, http: Http, tasks: list[str], filters: dict[str, str], numbers: set[int], limit: int
     ) -> None:
         oldest_first = tasks[::-1]
-        found: list[str] = []
+        listed: list[str] = []
         query: dict[str, Any] = {**filters, "limit": limit}
         while True:
             body = self.get(http, **query)
-            found += [task["id"] for task in body["tasks"]]
+            listed += [task["id"] for task in body["tasks"]]
             if body["next_cursor"] is None:
                 break
             query["cursor"] = body["next_cursor"]
-        assert found == [oldest_first[n] for n in sorted(numbers, reverse=True)]
+        assert listed == [oldest_first[n] for n in sorted(numbers, reverse=True)]
 
-    def test_a_cursor_is_good_for_its_filters_only(self, http: Http) -> None:
+    def test_a_cursor_is_valid_for_its_filters_only(self, http: Http) -> None:
         cursor = self.get(http, status="failed", limit=1)["next_cursor"]
         assert http.get(f"/tasks?status=failed&limit=9&cursor={cursor}").status_code == 200
         for other in ("", "status=queued", "status=failed&type=demo.fail", "tag=red"):

@@ -1,4 +1,4 @@
-"""Logs and metrics of the whole way: one request id an invocation, one correlation id a task."""
+"""Logs and metrics: one request id per invocation, one correlation id per task."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("script")
 
 
 def post_through_the_gateway(kit: Kit, body: Any, **more: str) -> dict[str, Any]:
-    """POST /tasks as API Gateway hands it to Lambda, with its request id: the task."""
+    """POST /tasks as API Gateway passes it to Lambda, with a request id; return the task."""
     headers = {"authorization": f"Bearer {kit.token()}", **more}
     event = http_event("POST", "/tasks", body, headers=headers, request_id="gateway-1")
     task: dict[str, Any] = json.loads(app.app(event, LambdaContext())["body"])
@@ -38,7 +38,7 @@ class TestTrace:
     def test_a_correlation_id_goes_from_the_api_through_queue_and_stream(
         self, kit: Kit, handlers: Handlers, printed: Printed
     ) -> None:
-        """Given a caller's X-Correlation-Id, when its task runs and is announced, then all tell of it."""
+        """Given a caller's X-Correlation-Id, when its task runs and is pushed, then all lines have the id."""
         task = post_through_the_gateway(kit, {"type": "test.fast"}, **{"x-correlation-id": "trace-1"})
         lines = by_action(printed())
         for action in ("task_created", "invocation_finished"):
@@ -68,14 +68,12 @@ class TestTrace:
         (message,) = take_messages(kit, "fast")
         assert json.loads(message["Body"])["correlation_id"] == "gateway-1"
 
-    @pytest.mark.parametrize("given", ["", "a b", "é", 'a"b', "a\nb", "<script>", "x" * 129])
-    def test_one_that_is_not_fit_for_logs_is_passed_over(
-        self, kit: Kit, printed: Printed, given: str
-    ) -> None:
-        post_through_the_gateway(kit, {"type": "test.fast"}, **{"x-correlation-id": given})
+    @pytest.mark.parametrize("sent_id", ["", "a b", "é", 'a"b', "a\nb", "<script>", "x" * 129])
+    def test_an_invalid_correlation_id_is_ignored(self, kit: Kit, printed: Printed, sent_id: str) -> None:
+        post_through_the_gateway(kit, {"type": "test.fast"}, **{"x-correlation-id": sent_id})
         assert by_action(printed())["task_created"]["correlation_id"] == "gateway-1"
 
-    def test_a_task_types_own_lines_carry_the_ids_by_themselves(
+    def test_lines_of_a_task_type_have_the_ids(
         self, kit: Kit, handlers: Handlers, script: Script, printed: Printed
     ) -> None:
         def work(payload: Any, context: TaskContext) -> None:
@@ -89,7 +87,7 @@ class TestTrace:
         assert line["task_type"] == "test.fast"
         assert (line["request_id"], line["function"]) == ("request-1", "test")
 
-    def test_every_invocation_ends_with_a_line_of_its_own(
+    def test_every_invocation_ends_with_one_line(
         self, http: Http, handlers: Handlers, printed: Printed
     ) -> None:
         calls: list[Callable[[], Any]] = [
@@ -113,14 +111,14 @@ class TestTrace:
         assert (line["method"], line["path"], line["status"]) == ("GET", "/tasks/{task_id}", 404)
 
 
-class TestOneLife:
-    """Whatever happens to a task is found by its correlation id, whoever else's request it happened in."""
+class TestCorrelationId:
+    """All lines about a task have its correlation id, even in the request of another caller."""
 
     @pytest.mark.usefixtures("sockets")  # a task comes with a ticket
     def test_from_creation_to_deletion(
         self, kit: Kit, http: Http, handlers: Handlers, script: Script, printed: Printed
     ) -> None:
-        """Given a task that crashes, comes twice, dies, is retried, canceled and deleted."""
+        """Given a task that crashes, is delivered twice, fails, is retried, canceled and deleted."""
         trace = "trace-1"
         task = post_through_the_gateway(
             kit, {"type": "test.fast", "max_attempts": 2}, **{"x-correlation-id": trace}
@@ -154,7 +152,7 @@ class TestOneLife:
             "task_deleted",
         ]
 
-    def test_a_message_that_fails_or_bounces_tells_whose_it_was(
+    def test_a_message_that_fails_or_bounces_is_logged_with_its_task(
         self, kit: Kit, handlers: Handlers, script: Script, printed: Printed
     ) -> None:
         task = post_through_the_gateway(kit, {"type": "test.fast"}, **{"x-correlation-id": "trace-1"})
@@ -168,7 +166,7 @@ class TestOneLife:
         for action in ("message_failed", "message_dropped"):
             assert (lines[action]["task_id"], lines[action]["correlation_id"]) == (task["id"], "trace-1")
 
-    def test_a_message_that_is_not_ours_is_found_by_its_own_id(
+    def test_an_unrecognized_message_is_logged_with_its_own_id(
         self, handlers: Handlers, printed: Printed
     ) -> None:
         handlers.run_tasks("hello", '{"correlation_id": "trace-1"}')
@@ -176,20 +174,20 @@ class TestOneLife:
         assert {line["message_id"] for line in lines} == {"m0", "m1"}
         assert not [line for line in lines if "correlation_id" in line]
 
-    def test_what_is_not_fit_for_logs_is_not_taken_from_a_message(
+    def test_an_invalid_correlation_id_of_a_message_is_ignored(
         self, kit: Kit, handlers: Handlers, printed: Printed
     ) -> None:
         task = kit.create("test.fast")
-        handlers.run_tasks(json.dumps({**json.loads(handlers.wake(task)), "correlation_id": "a\nb"}))
-        handlers.run_tasks(json.dumps({**json.loads(handlers.wake(task)), "correlation_id": "a\nb"}))
+        handlers.run_tasks(json.dumps({**json.loads(handlers.message(task)), "correlation_id": "a\nb"}))
+        handlers.run_tasks(json.dumps({**json.loads(handlers.message(task)), "correlation_id": "a\nb"}))
         assert by_action(printed())["claim_refused"]["correlation_id"] is None
 
 
 class TestSecrecy:
-    def test_nothing_of_payload_result_or_error_is_in_the_logs(
+    def test_payload_result_and_error_are_not_in_the_logs(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script, printed: Printed
     ) -> None:
-        """Given values that nobody but the owner may see, in one task that succeeds and one that dies."""
+        """Given private values in a task that succeeds and in one that fails for good."""
         secret = {"number": 1, "text": "s3cret"}
         script.returns({"token": "s3cret"})
         handlers.run(http.post("/tasks", {"type": "test.fast", "payload": secret}).json_body)
@@ -210,10 +208,10 @@ class TestSecrecy:
 
 
 class TestMetrics:
-    def test_a_life_in_numbers(
+    def test_every_step_of_a_task_is_counted(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script, printed: Printed
     ) -> None:
-        """Given a task that waits 2 s and fails once and for good, when all is done, then it was counted."""
+        """Given a task that waits 2 s and fails for good, when it is done, then each step was counted."""
         script.raises(NonRetryable("broken"))
         task = http.post("/tasks", {"type": "test.fast"}).json_body
         kit.clock.advance(2)

@@ -1,4 +1,4 @@
-"""GET /openapi.json, and answers that are what it says."""
+"""GET /openapi.json, and the responses that it describes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chalicelib.http.openapi.operations import OPERATIONS
 from chalicelib.settings import VERSION
 from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.support.dead_letters import die
+from tests.support.dead_letters import failed_task
 from tests.support.scripted_types import Script
 
 DOCUMENT = document(VERSION)
@@ -28,7 +28,7 @@ class TestDocument:
         assert answer.headers["Content-Type"] == "application/json"
         assert answer.json_body == DOCUMENT
 
-    def test_who_has_it_gets_it_not_again(self, http: Http) -> None:
+    def test_a_caller_with_the_document_gets_304(self, http: Http) -> None:
         answer = http.get("/openapi.json")
         again = http.get("/openapi.json", if_none_match=answer.headers["ETag"])
         assert (again.status_code, again.body) == (304, b"")
@@ -36,7 +36,7 @@ class TestDocument:
 
 
 class Checked:
-    """The API, with every answer held against the document; it remembers which operations answered."""
+    """The HTTP API. Validates each response by the document and records the operations."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
@@ -47,9 +47,9 @@ class Checked:
         send: Callable[..., HTTPResponse] = getattr(self._http, operation.method)
         sent = (body,) if operation.method == "post" else ()
         answer = send(path or operation.path, *sent, **headers)
-        told = DOCUMENT["paths"][operation.path][operation.method]["responses"]
-        assert str(answer.status_code) in told, answer.body
-        content = _resolved(told[str(answer.status_code)]).get("content")
+        documented = DOCUMENT["paths"][operation.path][operation.method]["responses"]
+        assert str(answer.status_code) in documented, answer.body
+        content = _resolved(documented[str(answer.status_code)]).get("content")
         if content is None:
             assert answer.body == b""
         else:
@@ -64,8 +64,8 @@ class Checked:
 def _resolved(answer: dict[str, Any]) -> dict[str, Any]:
     if "$ref" not in answer:
         return answer
-    found: dict[str, Any] = DOCUMENT["components"]["responses"][answer["$ref"].rpartition("/")[2]]
-    return found
+    response: dict[str, Any] = DOCUMENT["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+    return response
 
 
 @pytest.fixture
@@ -76,10 +76,10 @@ def checked(admin: Http, kit: Kit) -> Checked:
     return Checked(admin)
 
 
-def test_every_answer_is_what_the_document_says(
+def test_every_response_matches_the_document(
     checked: Checked, kit: Kit, handlers: Handlers, script: Script
 ) -> None:
-    dead = die(kit, handlers, script)
+    dead = failed_task(kit, handlers, script)
     handlers.watch_dead_letters()
     call = checked.call
     task = call("create_task", body=FAST, idempotency_key="one", prefer="wait=0").json_body

@@ -1,4 +1,4 @@
-"""The pages for people and their assets, as browsers get them."""
+"""The web pages and their assets, as browsers receive them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PROVIDER = {
 
 @pytest.fixture
 def http(http: Http, kit: Kit) -> Http:
-    """Nobody has signed in yet."""
+    """The API before sign-in."""
     kit.client("ssm").put_parameter(
         Name=kit.settings.parameter("websocket-endpoint"), Value="https://ws.example/local", Type="String"
     )
@@ -60,13 +60,13 @@ def address_of(http: Http, suffix: str) -> str:
 
 @pytest.mark.parametrize("path", ["/", "/docs"])
 class TestPages:
-    def test_a_page_is_for_everybody(self, http: Http, path: str) -> None:
+    def test_a_page_needs_no_token(self, http: Http, path: str) -> None:
         answer = http.get(path)
         assert answer.status_code == 200
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
         assert text(answer).startswith("<!doctype html>")
 
-    def test_a_page_allows_nothing_that_is_not_its_own(self, http: Http, path: str) -> None:
+    def test_a_page_allows_its_own_scripts_and_connections_only(self, http: Http, path: str) -> None:
         policy = dict(
             rule.split(" ", 1) for rule in http.get(path).headers["Content-Security-Policy"].split("; ")
         )
@@ -78,8 +78,8 @@ class TestPages:
     def test_a_browser_that_has_the_page_gets_304(self, http: Http, path: str) -> None:
         first = http.get(path)
         assert first.headers["Cache-Control"] == "no-cache"
-        for known in (first.headers["ETag"], f"W/{first.headers['ETag']}", "*"):
-            again = http.get(path, if_none_match=known)
+        for tag in (first.headers["ETag"], f"W/{first.headers['ETag']}", "*"):
+            again = http.get(path, if_none_match=tag)
             assert (again.status_code, again.body) == (304, b"")
             assert again.headers["ETag"] == first.headers["ETag"]
         assert http.get(path, if_none_match='"another"').status_code == 200
@@ -94,7 +94,7 @@ class TestAssets:
             (".svg", "image/svg+xml"),
         ],
     )
-    def test_an_asset_is_kept_for_good(self, http: Http, suffix: str, media_type: str) -> None:
+    def test_an_asset_may_be_cached_forever(self, http: Http, suffix: str, media_type: str) -> None:
         answer = http.get(f"/{address_of(http, suffix)}")
         assert answer.status_code == 200
         assert answer.headers["Content-Type"] == media_type
@@ -106,20 +106,20 @@ class TestAssets:
         assert http.get(path, if_none_match=http.get(path).headers["ETag"]).status_code == 304
 
     @pytest.mark.parametrize("name", ["style.css", "style.000000000000.css", "..%2Fassets.py", "README.md"])
-    def test_nothing_else_is_an_asset(self, http: Http, name: str) -> None:
+    def test_another_file_is_a_404(self, http: Http, name: str) -> None:
         answer = http.get(f"/assets/{name}")
         assert answer.status_code == 404
         assert answer.headers["Cache-Control"] == "no-store"
 
 
-class TestThePlace:
+class TestRelativeUrls:
     @pytest.mark.parametrize(("path", "location"), [("/prod", "./prod/"), ("/base/path", "./path/")])
-    def test_relative_addresses_are_made_to_hold(self, path: str, location: str) -> None:
+    def test_a_page_without_a_slash_redirects_to_one_with_it(self, path: str, location: str) -> None:
         answer = answers.page(request(path), "dashboard", Settings(stage="prod"), WEBSOCKET)
         assert (answer.status_code, answer.headers["Location"]) == (308, location)
 
     @pytest.mark.parametrize("path", ["/", "/prod/"])
-    def test_where_they_hold_there_is_the_page(self, path: str) -> None:
+    def test_a_path_with_a_slash_has_the_page(self, path: str) -> None:
         assert answers.page(request(path), "dashboard", Settings(stage="prod"), WEBSOCKET).status_code == 200
 
 
@@ -152,7 +152,7 @@ class TestConfig:
             "scope_prefix": "api/",
         }
 
-    def test_what_is_asked_for_can_be_set(self) -> None:
+    def test_the_requested_scopes_are_a_setting(self) -> None:
         assert self.config(**PROVIDER, OIDC_SCOPE="openid tasks")["auth"]["scope"] == "openid tasks"
 
     def test_the_page_may_call_the_token_endpoint(self) -> None:
@@ -161,10 +161,10 @@ class TestConfig:
         assert "connect-src 'self' wss://ws.example https://token.example;" in policy
 
     def test_a_changed_policy_is_a_changed_page(self) -> None:
-        plain = Settings.from_env(PROVIDER)
-        other = replace(plain, oidc_token_endpoint="https://elsewhere.example/token")
+        settings = Settings.from_env(PROVIDER)
+        other = replace(settings, oidc_token_endpoint="https://elsewhere.example/token")
         tags = {
             answers.page(request("/"), "dashboard", each, WEBSOCKET).headers["ETag"]
-            for each in (plain, other)
+            for each in (settings, other)
         }
         assert len(tags) == 2

@@ -1,4 +1,4 @@
-"""POST /task-types/{name}/pause and /resume: nothing of a type is started, and nothing is lost."""
+"""POST /task-types/{name}/pause and /resume: no task of the type starts, and none is lost."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 from chalicelib.aws.sdk.client import ServiceError
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.outcomes import Snooze
-from chalicelib.domain.pauses import PARKED, RESUME_GRACE
+from chalicelib.domain.pauses import PARKED_CHECK_INTERVAL, RESUME_GRACE
 from chalicelib.services.pauses import FRESH, KEPT
 from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.support.aws_state import items, kill_worker, row, take_messages, woken
+from tests.support.aws_state import items, kill_worker, row, sent_tasks, take_messages
 from tests.support.aws_wire import Wire
 from tests.support.scripted_types import Script
 
@@ -42,7 +42,7 @@ def is_parked(kit: Kit, task: dict[str, Any]) -> bool:
     return row(kit, task["id"]).due_bucket < 0
 
 
-class TestSwitch:
+class TestPauseAndResume:
     def test_a_paused_type_says_since_when_by_whom_and_why(
         self, admin: Http, http: Http, kit: Kit, script: Script
     ) -> None:
@@ -64,7 +64,7 @@ class TestSwitch:
         assert resume(admin)["paused"] is None
         assert resume(admin)["paused"] is None
 
-    def test_a_type_can_be_paused_again_while_its_tasks_come_back(
+    def test_a_type_can_be_paused_again_while_its_tasks_are_unparked(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         pause(admin, reason="first")
@@ -108,26 +108,26 @@ class TestSwitch:
         assert (answer.status_code, answer.json_body["code"]) == (404, "not_found")
 
     @pytest.mark.parametrize("body", [{"reason": ""}, {"reason": "x" * 201}, {"reason": 1}, {"why": "x"}])
-    def test_a_wrong_body_pauses_nothing(self, admin: Http, body: Any, script: Script) -> None:
+    def test_an_invalid_body_pauses_nothing(self, admin: Http, body: Any, script: Script) -> None:
         assert admin.post("/task-types/test.fast/pause", body).status_code == 422
         assert resume(admin)["paused"] is None
 
-    def test_no_reason_need_be_given(self, admin: Http, script: Script) -> None:
+    def test_a_reason_is_optional(self, admin: Http, script: Script) -> None:
         assert admin.post("/task-types/test.fast/pause").json_body["paused"]["reason"] is None
 
 
 class TestPaused:
-    def test_nothing_of_it_is_started_and_others_are(
+    def test_no_task_of_a_paused_type_starts_and_others_do(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task, other = kit.create("test.fast"), kit.create("test.long")
         pause(admin)
         assert handlers.run(task).acknowledged
-        handlers.run_tasks(handlers.wake(other), handler="run_long_tasks")
+        handlers.run_tasks(handlers.message(other), handler="run_long_tasks")
         assert (status(kit, task), status(kit, other)) == ("queued", "succeeded")
         assert script.runs == [1]
 
-    def test_what_waits_is_parked_without_a_version_or_an_attempt_more(
+    def test_a_waiting_task_is_parked_without_a_new_version_or_attempt(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast")
@@ -136,7 +136,7 @@ class TestPaused:
         assert is_parked(kit, task)
         assert (row(kit, task["id"]).version, row(kit, task["id"]).attempt) == (1, 0)
 
-    def test_a_worker_hears_of_it_within_seconds_and_asks_once_for_many_tasks(
+    def test_a_worker_reads_the_pause_within_seconds_and_once_for_many_tasks(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         kit.services = kit.new_services()  # another container than the one that serves the API
@@ -150,21 +150,25 @@ class TestPaused:
         kit.deliver(third)
         assert (status(kit, second), status(kit, third)) == ("succeeded", "queued")
 
-    def test_an_answer_is_as_old_as_its_question(self, admin: Http, kit: Kit, script: Script) -> None:
-        """Given a worker that stood still while it asked, when a type is paused, then it asks again."""
+    def test_the_age_of_a_cached_pause_counts_from_the_start_of_its_read(
+        self, admin: Http, kit: Kit, script: Script
+    ) -> None:
+        """Given a worker that froze during its read, when a type is paused, then the worker reads again."""
         other = kit.new_services()
         Wire(other).before("Query", lambda: kit.clock.advance(KEPT.total_seconds() + 1))
         assert other.pauses.paused() == frozenset()
         pause(admin)
         assert other.pauses.paused() == {"test.fast"}
 
-    def test_what_runs_goes_on(self, admin: Http, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_a_running_task_continues(
+        self, admin: Http, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
         script.work = lambda payload, context: pause(admin)["name"]
         task = kit.create("test.fast")
         handlers.run(task)
         assert status(kit, task) == "succeeded"
 
-    def test_the_sweep_parks_what_has_no_message_and_sends_nothing(
+    def test_the_sweep_parks_tasks_without_a_message_and_sends_nothing(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         soon = kit.create("test.fast", delay_seconds=1000)
@@ -175,7 +179,7 @@ class TestPaused:
         handlers.sweep()
         assert is_parked(kit, lost)
         assert is_parked(kit, soon)
-        assert woken(wire) == []
+        assert sent_tasks(wire) == []
         assert take_messages(kit, "fast")  # of their creation
 
     def test_a_parked_task_is_left_alone_for_an_hour(
@@ -184,7 +188,7 @@ class TestPaused:
         task = kit.create("test.fast")
         pause(admin)
         handlers.run(task)
-        kit.clock.advance(PARKED.total_seconds() - 1)
+        kit.clock.advance(PARKED_CHECK_INTERVAL.total_seconds() - 1)
         wire = Wire(kit.services)
         handlers.sweep()
         assert "UpdateItem" not in wire.counts()
@@ -192,7 +196,7 @@ class TestPaused:
         handlers.sweep()
         assert wire.counts()["UpdateItem"] == 1
         assert is_parked(kit, task)
-        assert woken(wire) == []
+        assert sent_tasks(wire) == []
 
     def test_a_parked_task_expires_in_time(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
@@ -216,21 +220,21 @@ class TestPaused:
         kit.clock.advance(120)
         wire = Wire(kit.services)
         handlers.sweep()  # its message is lost
-        assert woken(wire) == [(task["id"], 0)]
+        assert sent_tasks(wire) == [(task["id"], 0)]
         assert not is_parked(kit, task)
 
-    def test_it_is_explained(
+    def test_explain_names_the_pause(
         self, admin: Http, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast")
         pause(admin, reason="the shop is down")
-        found = http.get(f"/tasks/{task['id']}/explain").json_body
-        assert (found["reason"], found["ahead"]) == ("type_paused", None)
-        assert "the shop is down" in found["detail"]
+        explanation = http.get(f"/tasks/{task['id']}/explain").json_body
+        assert (explanation["reason"], explanation["ahead"]) == ("type_paused", None)
+        assert "the shop is down" in explanation["detail"]
 
 
 class TestResumed:
-    def test_what_waited_is_sent_at_once(
+    def test_parked_tasks_are_sent_at_once(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         tasks = [kit.create("test.fast") for _ in range(30)]
@@ -240,7 +244,7 @@ class TestResumed:
         take_messages(kit, "fast")
         wire = Wire(kit.services)
         resume(admin)
-        assert sorted(woken(wire)) == sorted((task["id"], 0) for task in tasks)
+        assert sorted(sent_tasks(wire)) == sorted((task["id"], 0) for task in tasks)
         for task in tasks:
             assert not is_parked(kit, task)
         kit.clock.advance(FRESH.total_seconds())
@@ -259,21 +263,21 @@ class TestResumed:
         handlers.run(task)
         wire = Wire(kit.services)
         resume(admin)
-        assert woken(wire) == [(task["id"], 15)]
+        assert sent_tasks(wire) == [(task["id"], 15)]
 
-    def test_the_sweep_goes_on_with_what_was_too_much(
+    def test_the_sweep_continues_an_unfinished_resume(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        """Given a resume whose function dies, when the sweep comes, then it brings the tasks back."""
+        """Given a resume whose function crashes, when the sweep runs, then it unparks the tasks."""
         task = kit.create("test.fast")
         pause(admin)
         handlers.run(task)
         kit.services.pauses.end("test.fast")
         wire = Wire(kit.services)
         handlers.sweep()
-        assert woken(wire) == [(task["id"], 0)]
+        assert sent_tasks(wire) == [(task["id"], 0)]
 
-    def test_a_worker_that_has_not_heard_of_it_asks_before_it_refuses(
+    def test_a_worker_with_an_old_pause_reads_again_before_it_parks(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         pause(admin)
@@ -286,7 +290,7 @@ class TestResumed:
         kit.deliver(task)
         assert status(kit, task) == "succeeded"
 
-    def test_a_task_parked_by_who_had_not_heard_of_it_comes_back_with_the_next_sweep(
+    def test_a_task_parked_after_the_resume_is_unparked_by_the_next_sweep(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         pause(admin)
@@ -301,9 +305,9 @@ class TestResumed:
         kit.clock.advance(60)
         wire = Wire(kit.services)
         handlers.sweep()
-        assert woken(wire) == [(task["id"], 0)]
+        assert sent_tasks(wire) == [(task["id"], 0)]
 
-    def test_the_pause_is_forgotten_once_everybody_has_heard(
+    def test_the_pause_is_deleted_once_every_cache_has_expired(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         pause(admin)
@@ -314,21 +318,21 @@ class TestResumed:
         handlers.sweep()
         assert items(kit, "tasks", "pauses") == []
 
-    def test_a_worker_that_dies_with_a_parked_task_is_noticed(
+    def test_the_lost_worker_of_a_parked_task_is_detected(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        """Given a parked row that was claimed before it came home, when its lease ends, the sweep acts."""
+        """Given a parked row that was claimed before it was unparked, when its lease ends, the sweep acts."""
         task = kit.create("test.fast")
         pause(admin)
         handlers.run(task)
         kit.services.pauses.end("test.fast")
         kill_worker(kit, task)
-        kit.clock.advance(PARKED.total_seconds())
+        kit.clock.advance(PARKED_CHECK_INTERVAL.total_seconds())
         handlers.sweep()
         assert status(kit, task) == "retrying"
         assert not is_parked(kit, task)
 
-    def test_two_paused_types_do_not_wake_each_others_tasks(
+    def test_resuming_one_type_does_not_unpark_the_tasks_of_another(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         fast, long = kit.create("test.fast"), kit.create("test.long")
@@ -338,7 +342,7 @@ class TestResumed:
             handlers.run(task)
         wire = Wire(kit.services)
         resume(admin, "test.long")
-        assert woken(wire) == [(long["id"], 0)]
+        assert sent_tasks(wire) == [(long["id"], 0)]
         assert (is_parked(kit, fast), is_parked(kit, long)) == (True, False)
 
 

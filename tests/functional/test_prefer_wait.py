@@ -1,4 +1,4 @@
-"""Prefer: wait=N on POST /tasks and GET /tasks/{id}: a fast task's result in one round trip."""
+"""Prefer: wait=N on POST /tasks and GET /tasks/{id}: the result of a fast task in one round trip."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ APPLIED = "Preference-Applied"
 
 @pytest.fixture
 def meanwhile(kit: Kit) -> list[Callable[[], Any]]:
-    """What happens each time that somebody waits; the clock goes on, too."""
+    """Actions that happen during each wait. The clock advances, too."""
     acts: list[Callable[[], Any]] = []
 
     def wait(seconds: float) -> None:
@@ -41,7 +41,7 @@ def run_all(kit: Kit) -> Callable[[], None]:
 
 
 class TestPost:
-    def test_a_fast_task_answers_with_its_result(
+    def test_a_fast_task_returns_its_result(
         self, http: Http, kit: Kit, script: Script, meanwhile: list[Any]
     ) -> None:
         script.returns({"big": "x" * 2000})
@@ -53,7 +53,7 @@ class TestPost:
         assert answer.headers["ETag"] == '"v3"'
         assert "stream" in answer.json_body
 
-    def test_a_slow_one_answers_as_it_is_when_the_time_is_over(
+    def test_a_slow_task_is_returned_unfinished_after_the_wait(
         self, http: Http, kit: Kit, script: Script, meanwhile: list[Any]
     ) -> None:
         started = kit.clock()
@@ -62,7 +62,7 @@ class TestPost:
         assert answer.headers[APPLIED] == "wait=5"
         assert (kit.clock() - started).total_seconds() == pytest.approx(5)
 
-    def test_a_replay_waits_for_the_task_that_is_there(
+    def test_a_replay_waits_for_the_existing_task(
         self, http: Http, kit: Kit, script: Script, meanwhile: list[Any]
     ) -> None:
         http.post("/tasks", {"type": "test.fast"}, idempotency_key="one")
@@ -70,7 +70,7 @@ class TestPost:
         answer = http.post("/tasks", {"type": "test.fast"}, idempotency_key="one", prefer="wait=5")
         assert (answer.status_code, answer.json_body["status"]) == (200, "succeeded")
 
-    def test_an_answer_is_not_lost_with_what_it_waits_by(
+    def test_a_failed_read_while_waiting_does_not_lose_the_response(
         self, http: Http, kit: Kit, script: Script, meanwhile: list[Any]
     ) -> None:
         wire = Wire(kit.services)
@@ -79,7 +79,7 @@ class TestPost:
         assert (answer.status_code, answer.json_body["status"]) == (201, "queued")
         assert APPLIED not in answer.headers
 
-    def test_it_costs_one_write_and_one_back_and_few_reads(
+    def test_a_wait_costs_two_writes_and_few_reads(
         self, http: Http, kit: Kit, script: Script, meanwhile: list[Any]
     ) -> None:
         http.post("/tasks", {"type": "test.fast"})
@@ -88,8 +88,8 @@ class TestPost:
         task = kit.create("test.fast")
         wire.forget()
         http.get(f"/tasks/{task['id']}", prefer="wait=5")
-        takes = [sent for sent in wire.sent("UpdateItem") if sent["TableName"].endswith("rollups")]
-        assert len(takes) == 2
+        writes = [sent for sent in wire.sent("UpdateItem") if sent["TableName"].endswith("rollups")]
+        assert len(writes) == 2
         http.post("/tasks", {"type": "test.fast"}, prefer="wait=20")
         meanwhile.clear()
         wire.forget()
@@ -98,14 +98,16 @@ class TestPost:
 
 
 class TestGet:
-    def test_it_waits_for_the_end(self, http: Http, kit: Kit, script: Script, meanwhile: list[Any]) -> None:
+    def test_a_get_waits_for_the_end(
+        self, http: Http, kit: Kit, script: Script, meanwhile: list[Any]
+    ) -> None:
         task = kit.create("test.fast")
         meanwhile.append(run_all(kit))
         answer = http.get(f"/tasks/{task['id']}", prefer="wait=5")
         assert (answer.status_code, answer.json_body["status"]) == (200, "succeeded")
         assert answer.headers[APPLIED] == "wait=5"
 
-    def test_a_finished_task_is_answered_at_once(
+    def test_a_finished_task_is_returned_at_once(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script, meanwhile: list[Any]
     ) -> None:
         task = kit.create("test.fast")
@@ -115,7 +117,7 @@ class TestGet:
         assert kit.clock() == started
         assert wire.counts() == {"GetItem": 1}
 
-    def test_with_a_known_version_it_waits_for_another(
+    def test_with_the_current_version_it_waits_for_the_next(
         self, http: Http, kit: Kit, script: Script, meanwhile: list[Any]
     ) -> None:
         task = kit.create("test.fast", delay_seconds=60)
@@ -131,14 +133,14 @@ class TestGet:
         answer = http.get(f"/tasks/{task['id']}", prefer="wait=5", if_none_match='"v0"')
         assert (answer.status_code, kit.clock()) == (200, started)
 
-    def test_without_news_it_is_a_304_in_the_end(
+    def test_without_a_change_it_ends_with_a_304(
         self, http: Http, kit: Kit, script: Script, meanwhile: list[Any]
     ) -> None:
         task = kit.create("test.fast")
         answer = http.get(f"/tasks/{task['id']}", prefer="wait=5", if_none_match='"v1"')
         assert (answer.status_code, answer.headers[APPLIED]) == (304, "wait=5")
 
-    def test_a_task_that_is_deleted_meanwhile_is_answered_as_it_was(
+    def test_a_task_that_is_deleted_meanwhile_is_returned_as_last_read(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script, meanwhile: list[Any]
     ) -> None:
         task = kit.create("test.fast")
@@ -171,7 +173,7 @@ class TestPreference:
             ("return=minimal", None),
         ],
     )
-    def test_what_cannot_be_read_is_no_preference(
+    def test_an_unreadable_preference_is_ignored(
         self, http: Http, kit: Kit, meanwhile: list[Any], prefer: str, applied: str | None
     ) -> None:
         task = kit.create("demo.sleep", {"seconds": 1})
@@ -181,8 +183,8 @@ class TestPreference:
 
 class TestCap:
     @pytest.fixture
-    def crowd(self, kit: Kit, http: Http) -> list[str | None]:
-        """Requests that came while others waited, each in the middle of the one before: what was applied."""
+    def applied_waits(self, kit: Kit, http: Http) -> list[str | None]:
+        """The applied preference of each request. Each arrives while the one before it waits."""
         applied: list[str | None] = []
         task = kit.create("demo.sleep", {"seconds": 1})
 
@@ -198,21 +200,19 @@ class TestCap:
         http.get(f"/tasks/{task['id']}", prefer="wait=20")
         return applied
 
-    def test_beyond_it_the_answer_is_plain_and_at_once(self, crowd: list[str | None]) -> None:
-        # The first is the one that all others came into; the 21st finds no place.
-        assert crowd[:19] == ["wait=20"] * 19
-        assert crowd[19] is None
-        assert len(crowd) == 20
+    def test_beyond_the_limit_the_response_comes_at_once(self, applied_waits: list[str | None]) -> None:
+        # The first request waits during all others; the 21st exceeds the limit.
+        assert applied_waits[:19] == ["wait=20"] * 19
+        assert applied_waits[19] is None
+        assert len(applied_waits) == 20
 
-    def test_others_wait_all_the_same(self, crowd: list[str | None], kit: Kit, http: Http) -> None:
+    def test_other_owners_may_still_wait(self, applied_waits: list[str | None], kit: Kit, http: Http) -> None:
         task = kit.services.tasks.create("bob", NewTask(type="demo.sleep", payload={"seconds": 1}))
         bob = http.as_(kit.token(owner="bob", exp=FAR))
         assert bob.get(f"/tasks/{task.id}", prefer="wait=20").headers[APPLIED] == "wait=20"
 
-    def test_a_place_is_free_again_when_a_wait_is_over(
-        self, http: Http, kit: Kit, meanwhile: list[Any]
-    ) -> None:
-        meanwhile.append(lambda: kit.clock.advance(20))  # one look, and the time is over
+    def test_the_end_of_a_wait_frees_its_place(self, http: Http, kit: Kit, meanwhile: list[Any]) -> None:
+        meanwhile.append(lambda: kit.clock.advance(20))  # the wait ends after one read
         task = kit.create("demo.sleep", {"seconds": 1})
         for _ in range(30):  # one after the other
             answer = http.get(f"/tasks/{task['id']}", prefer="wait=20")

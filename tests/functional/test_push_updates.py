@@ -1,4 +1,4 @@
-"""From the table's stream to the sockets: who gets what, in which order, at which cost."""
+"""From the table's stream to the sockets: the receivers, the order and the cost of updates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def versions(tasks: list[dict[str, Any]]) -> list[int]:
 
 
 class TestFrames:
-    def test_each_stored_version_comes_as_a_frame_of_its_own_in_order(
+    def test_each_stored_version_is_sent_as_one_frame_in_order(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         script.work = lambda payload, context: context.progress(50, "half")
@@ -29,14 +29,14 @@ class TestFrames:
         task = kit.create("test.fast")
         handlers.run(task)
         handlers.push()
-        told = sockets.tasks("c1")
-        assert [(each["status"], each["version"]) for each in told] == [
+        updates = sockets.tasks("c1")
+        assert [(each["status"], each["version"]) for each in updates] == [
             ("queued", 1),
             ("running", 2),
             ("running", 3),
             ("succeeded", 4),
         ]
-        assert told[-1] == kit.get(task["id"])
+        assert updates[-1] == kit.get(task["id"])
 
     def test_a_batch_connection_gets_the_newest_version_of_each_task(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
@@ -49,7 +49,7 @@ class TestFrames:
         [frame] = sockets.frames["c1"]
         assert frame == {"type": "tasks", "tasks": [kit.get(task["id"]) for task in tasks]}
 
-    def test_a_big_payload_and_result_come_whole_and_too_big_ones_not_at_all(
+    def test_large_documents_are_sent_whole_and_too_large_ones_are_left_out(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         script.work = lambda payload, context: payload.text
@@ -65,7 +65,7 @@ class TestFrames:
         assert (big["payload"], big["result"], big["truncated"]) == (None, None, True)
         assert big["status"] == "succeeded"
 
-    def test_only_what_the_public_sees_is_told(
+    def test_only_public_changes_are_sent(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         handlers.connect("c1")
@@ -76,7 +76,7 @@ class TestFrames:
         handlers.push()
         assert versions(sockets.tasks("c1")) == [1]
 
-    def test_whatever_is_repeated_or_reordered_the_highest_version_is_the_row(
+    def test_the_highest_version_is_the_row_after_repeats_and_reordering(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         handlers.connect("c1")
@@ -87,12 +87,12 @@ class TestFrames:
         for batch in (records[2:], records, records[:2], records[::-1]):
             handlers.push(batch)
         for connection in ("c1", "c2"):
-            newest = max(sockets.tasks(connection), key=lambda told: told["version"])
+            newest = max(sockets.tasks(connection), key=lambda task: task["version"])
             assert newest == kit.get(task["id"])
 
 
 class TestWatchers:
-    def test_each_gets_what_it_watches(
+    def test_each_connection_receives_its_watch(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         one, other = kit.create("test.fast"), kit.create("test.long")
@@ -101,25 +101,27 @@ class TestWatchers:
         handlers.connect("one", watch=f"task:{one['id']}")
         handlers.connect("long", watch="type:test.long")
         handlers.push()
-        told = {name: {task["id"] for task in sockets.tasks(name)} for name in ("all", "none", "one", "long")}
-        assert told == {
+        received = {
+            name: {task["id"] for task in sockets.tasks(name)} for name in ("all", "none", "one", "long")
+        }
+        assert received == {
             "all": {one["id"], other["id"]},
             "none": set(),
             "one": {one["id"]},
             "long": {other["id"]},
         }
 
-    def test_a_subscription_brings_a_task_once(
+    def test_a_task_that_is_watched_and_subscribed_is_sent_once(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         task = kit.create("test.fast")
         handlers.connect("c1", watch=f"task:{task['id']}")
-        handlers.say("c1", {"action": "subscribe", "task_id": task["id"]})
+        handlers.send("c1", {"action": "subscribe", "task_id": task["id"]})
         sockets.take("c1")
         handlers.push()
         assert versions(sockets.tasks("c1")) == [1]
 
-    def test_owners_do_not_mix_and_each_is_read_once(
+    def test_owners_are_separate_and_each_is_read_once(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         handlers.connect("theirs", token=kit.token(owner="other"))
@@ -132,7 +134,7 @@ class TestWatchers:
         assert {task["id"] for task in sockets.tasks("ours")} == {task["id"] for task in ours}
         assert {task["id"] for task in sockets.tasks("theirs")} == {task.id for task in theirs}
 
-    def test_nothing_is_read_or_posted_for_nobody(
+    def test_without_watchers_nothing_is_read_or_sent(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         handlers.run(kit.create("test.fast", {"text": "x" * 2000}))
@@ -142,8 +144,8 @@ class TestWatchers:
         assert not sockets.frames
 
 
-class TestTrouble:
-    def test_a_connection_that_is_gone_is_forgotten(
+class TestFailures:
+    def test_a_connection_that_is_gone_is_deleted(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         handlers.connect("c1")
@@ -153,7 +155,7 @@ class TestTrouble:
         handlers.push()
         assert items(kit, "connections") == []
 
-    def test_a_post_that_failed_once_is_repeated(
+    def test_a_failed_send_is_retried_once(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         handlers.connect("c1")
@@ -162,7 +164,7 @@ class TestTrouble:
         handlers.push()
         assert versions(sockets.tasks("c1")) == [1]
 
-    def test_one_that_keeps_failing_gets_the_batch_again_and_is_closed_at_the_limit(
+    def test_a_failing_connection_gets_the_batch_again_and_is_closed_at_the_limit(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         handlers.connect("c1")
@@ -177,7 +179,7 @@ class TestTrouble:
         assert sockets.closed == ["c1"]
         assert items(kit, "connections") == []
 
-    def test_a_success_makes_up_for_failures(
+    def test_a_success_resets_the_failures(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         handlers.connect("c1")
@@ -191,7 +193,7 @@ class TestTrouble:
         assert sockets.closed == []
         assert len(sockets.tasks("c1")) == 3
 
-    def test_the_others_are_served_beside_one_that_fails_and_one_that_is_gone(
+    def test_failing_and_gone_connections_do_not_affect_others(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         names = [f"c{number}" for number in range(50)]
@@ -203,7 +205,7 @@ class TestTrouble:
         task = kit.create("test.fast")
         with pytest.raises(Exception, match="1 of 50 connections"):
             handlers.push()
-        served = {name for name in names if [told["id"] for told in sockets.tasks(name)] == [task["id"]]}
+        served = {name for name in names if [update["id"] for update in sockets.tasks(name)] == [task["id"]]}
         assert served == set(names) - {"c7", "c8"}
 
     @pytest.mark.parametrize(
@@ -215,7 +217,7 @@ class TestTrouble:
             {"dynamodb": {"Keys": {"pk": {"S": "task#a#00"}}, "NewImage": {"sk": {"S": "x"}, "tags": 1}}},
         ],
     )
-    def test_a_record_that_cannot_be_read_blocks_no_other(
+    def test_an_unreadable_record_does_not_block_others(
         self, *, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer, malformed: Any
     ) -> None:
         handlers.connect("c1")
@@ -223,7 +225,7 @@ class TestTrouble:
         handlers.push([malformed, *handlers.stream()])
         assert versions(sockets.tasks("c1")) == [1]
 
-    def test_updates_do_not_suffer_from_a_chart_that_cannot_be_kept(
+    def test_updates_are_sent_even_if_counting_fails(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         handlers.connect("c1")
@@ -236,8 +238,8 @@ class TestTrouble:
         assert items(kit, "rollups") == []
 
 
-class TestBesides:
-    def test_the_documents_of_a_removed_row_go_too(
+class TestOtherEffects:
+    def test_the_documents_of_a_removed_row_are_deleted(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         script.work = lambda payload, context: payload.text
@@ -251,7 +253,7 @@ class TestBesides:
         handlers.push()
         assert documents(kit, task["id"]) == []
 
-    def test_what_happened_is_added_up_by_the_minute(
+    def test_changes_are_counted_by_the_minute(
         self, kit: Kit, http: Http, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         def work(payload: Any, context: TaskContext) -> None:
@@ -268,7 +270,7 @@ class TestBesides:
                     counted[name] = counted.get(name, 0) + int(value["N"])
         assert counted == {"created": 2, "started": 2, "wait_ms": 0, "succeeded": 2, "ran": 2, "run_ms": 4000}
 
-    def test_other_rows_of_the_table_are_no_news(
+    def test_other_rows_of_the_table_are_ignored(
         self, kit: Kit, http: Http, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         handlers.connect("c1")

@@ -1,4 +1,4 @@
-"""Redrives: one action on many tasks, at a bounded rate, survived by crashes and stopped by an abort."""
+"""Redrives: one action on many tasks at a bounded rate, which survives crashes and stops on abort."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
 from tests.support.aws_state import row
 from tests.support.aws_wire import Crash, Wire
-from tests.support.dead_letters import die, die_unheard
-from tests.support.redriving import FAST, counts, deaths, get, start, statuses
+from tests.support.dead_letters import fail_before_dead_letter, failed_task
+from tests.support.redriving import FAST, counts, failed_tasks, get, start, statuses
 from tests.support.scripted_types import Script
 
 
 class TestRetry:
-    def test_a_small_one_is_done_at_once(
+    def test_a_small_redrive_finishes_at_once(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        dead = deaths(kit, handlers, script, 4)
+        dead = failed_tasks(kit, handlers, script, 4)
         alive = kit.create("test.fast")
         redrive = start(http)
         assert (redrive["status"], counts(redrive)) == ("done", (4, 4, 0, 0))
@@ -35,10 +35,10 @@ class TestRetry:
         assert kit.get(alive["id"])["version"] == 1
         assert get(http, redrive) == redrive
 
-    def test_a_big_one_goes_on_with_the_sweep_at_its_rate(
+    def test_the_sweep_continues_a_large_redrive_at_its_rate(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        dead = deaths(kit, handlers, script, 12)
+        dead = failed_tasks(kit, handlers, script, 12)
         redrive = start(http, rate=3)
         assert (redrive["status"], counts(redrive)) == ("running", (3, 3, 0, 0))
         assert statuses(kit, dead) == ["failed"] * 9 + ["queued"] * 3  # newest first
@@ -49,10 +49,10 @@ class TestRetry:
         assert kit.clock() - started == timedelta(seconds=2)  # three a second, the first three at once
         assert statuses(kit, dead) == ["queued"] * 12
 
-    def test_it_stops_in_time_and_the_next_sweep_goes_on(
+    def test_it_stops_in_time_and_the_next_sweep_continues(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        dead = deaths(kit, handlers, script, 8)
+        dead = failed_tasks(kit, handlers, script, 8)
         redrive = start(http, rate=1)
         for changed in (4, 7, 8):
             kit.services.redrives.advance(kit.clock() + kit.services.timing.reserve + timedelta(seconds=2.5))
@@ -61,7 +61,7 @@ class TestRetry:
         assert {kit.get(task["id"])["redrive_count"] for task in dead} == {1}
 
     @pytest.mark.parametrize(
-        ("chosen", "wanted"),
+        ("filters", "matches"),
         [
             ({"type": "test.long"}, 0),
             ({"tag": "blue"}, 1),
@@ -72,19 +72,21 @@ class TestRetry:
             ({"all": True}, 3),
         ],
     )
-    def test_what_does_not_fit_the_filter_is_left_alone(  # noqa: PLR0917
-        self, http: Http, kit: Kit, handlers: Handlers, script: Script, chosen: Any, wanted: int
+    def test_tasks_that_do_not_match_the_filter_are_left_alone(  # noqa: PLR0917
+        self, http: Http, kit: Kit, handlers: Handlers, script: Script, filters: Any, matches: int
     ) -> None:
-        deaths(kit, handlers, script, 2)
+        failed_tasks(kit, handlers, script, 2)
         blue = kit.create("test.fast", max_attempts=1, tags=("blue",))
         handlers.run(blue)
         canceled = kit.create("test.fast", delay_seconds=60)
         http.post(f"/tasks/{canceled['id']}/cancel")
-        assert start(http, chosen)["changed"] == wanted
+        assert start(http, filters)["changed"] == matches
 
-    def test_a_group_of_deaths(self, admin: Http, kit: Kit, handlers: Handlers, script: Script) -> None:
-        numbered = [die(kit, handlers, script, f"order {number} is lost") for number in range(3)]
-        other = die(kit, handlers, script, "something else")
+    def test_the_tasks_of_a_dead_letter_group_are_retried(
+        self, admin: Http, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
+        numbered = [failed_task(kit, handlers, script, f"order {number} is lost") for number in range(3)]
+        other = failed_task(kit, handlers, script, "something else")
         handlers.watch_dead_letters()
         groups = admin.get("/dead-letters").json_body["groups"]
         (group,) = [each["id"] for each in groups if each["count"] == 3]
@@ -93,20 +95,22 @@ class TestRetry:
         left = admin.get("/dead-letters").json_body["groups"]
         assert [each["count"] for each in left] == [1]
 
-    def test_tasks_of_a_time(self, http: Http, kit: Kit, handlers: Handlers, script: Script) -> None:
-        tasks = []
-        for _ in range(5):
-            tasks.append(die(kit, handlers, script))
-            kit.clock.advance(10)
-        chosen = {"created_after": tasks[0]["created_at"], "created_before": tasks[3]["created_at"]}
-        assert start(http, chosen)["matched"] == 2
-        assert statuses(kit, tasks) == ["failed", "queued", "queued", "failed", "failed"]
-
-    def test_more_tasks_than_one_stretch_of_the_list(
+    def test_the_tasks_of_a_period_are_retried(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        dead = deaths(kit, handlers, script, 1)
-        for _ in range(EXAMINED_WITH_FILTERS // 100):  # newer ones, a stretch full
+        tasks = []
+        for _ in range(5):
+            tasks.append(failed_task(kit, handlers, script))
+            kit.clock.advance(10)
+        filters = {"created_after": tasks[0]["created_at"], "created_before": tasks[3]["created_at"]}
+        assert start(http, filters)["matched"] == 2
+        assert statuses(kit, tasks) == ["failed", "queued", "queued", "failed", "failed"]
+
+    def test_the_tasks_of_several_pages_are_retried(
+        self, http: Http, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
+        dead = failed_tasks(kit, handlers, script, 1)
+        for _ in range(EXAMINED_WITH_FILTERS // 100):  # a full page of newer tasks
             http.post("/tasks/batch", {"tasks": [{"type": "test.fast"}] * 100})
         kit.clock.advance(1)
         redrive = start(http)
@@ -114,11 +118,11 @@ class TestRetry:
         assert redrive["examined"] == EXAMINED_WITH_FILTERS + 1
         assert statuses(kit, dead) == ["queued"]
 
-    def test_an_unheard_death_is_told_before_its_next_life(
+    def test_an_unsent_dead_letter_is_sent_before_the_retry(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast", max_attempts=1)
-        die_unheard(kit, handlers, script, task)
+        fail_before_dead_letter(kit, handlers, script, task)
         wire = Wire(kit.services)
         start(http)
         sent = [each for each in wire.sent("SendMessage") if "dead-letters" in each["QueueUrl"]]
@@ -126,24 +130,24 @@ class TestRetry:
 
 
 class TestLoopGuard:
-    def test_a_task_that_dies_again_is_not_retried_again(
+    def test_a_task_that_fails_again_is_not_retried_again(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        dead = deaths(kit, handlers, script, 3)
+        dead = failed_tasks(kit, handlers, script, 3)
         redrive = start(http, rate=1)
         kit.clock.advance(1)
-        for task in dead:  # whichever was retried fails at once
+        for task in dead:  # each retried task fails at once
             handlers.run(row(kit, task["id"]))
         handlers.sweep()
         assert counts(get(http, redrive)) == (3, 3, 0, 0)
         assert {kit.get(task["id"])["redrive_count"] for task in dead} == {1}
 
-    def test_a_task_that_dies_meanwhile_is_not_its_business(
+    def test_a_task_that_fails_meanwhile_is_not_retried(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         late = kit.create("test.fast", max_attempts=1)
         kit.clock.advance(1)  # so that it has the smallest id: the redrive reaches it last
-        deaths(kit, handlers, script, 2)
+        failed_tasks(kit, handlers, script, 2)
         redrive = start(http, rate=1)
         kit.clock.advance(1)
         handlers.run(late)
@@ -154,7 +158,7 @@ class TestLoopGuard:
     def test_the_same_filter_does_not_run_twice(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        deaths(kit, handlers, script, 3)
+        failed_tasks(kit, handlers, script, 3)
         redrive = start(http, rate=1)
         answer = http.post("/redrives", {"filter": FAST, "rate": 50})
         assert (answer.status_code, answer.json_body["code"]) == (409, "already_running")
@@ -164,19 +168,19 @@ class TestLoopGuard:
         handlers.sweep()
         assert start(http)["status"] == "done"
 
-    def test_nothing_that_was_retried_by_hand_in_between_is_retried_twice(
+    def test_a_task_that_was_retried_manually_meanwhile_is_not_retried_twice(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        (task,) = deaths(kit, handlers, script, 1)
+        (task,) = failed_tasks(kit, handlers, script, 1)
         wire = Wire(kit.services)
         wire.before("GetItem", lambda: http.post(f"/tasks/{task['id']}/retry"))
         assert counts(start(http)) == (1, 0, 1, 0)
         assert kit.get(task["id"])["redrive_count"] == 1
 
-    def test_a_task_that_was_retried_by_hand_and_died_again_is_left_alone(
+    def test_a_task_that_was_retried_manually_and_failed_again_is_left_alone(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        (task,) = deaths(kit, handlers, script, 1)
+        (task,) = failed_tasks(kit, handlers, script, 1)
 
         def retry_and_die() -> None:
             http.post(f"/tasks/{task['id']}/retry")
@@ -188,11 +192,11 @@ class TestLoopGuard:
 
 
 class TestCrash:
-    def test_whoever_dies_is_followed_by_the_sweep(
+    def test_the_sweep_continues_after_a_crash(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        """Given a function that dies in the middle, when its lease is over, then nothing happens twice."""
-        dead = deaths(kit, handlers, script, 6)
+        """Given a function that crashes in a redrive, when its lease ends, then no task is changed twice."""
+        dead = failed_tasks(kit, handlers, script, 6)
         redrive = start(http, rate=2)
         wire = Wire(kit.services)
         oldest = dead[0]["id"]
@@ -200,18 +204,18 @@ class TestCrash:
         with pytest.raises(Crash):
             handlers.sweep()
         handlers.sweep()
-        assert get(http, redrive)["status"] == "running"  # the dead function's lease is not over
+        assert get(http, redrive)["status"] == "running"  # the lease of the killed function is still valid
         kit.clock.advance(LEASE.total_seconds())
         handlers.sweep()
         assert get(http, redrive)["status"] == "done"
         assert statuses(kit, dead) == ["queued"] * 6
         assert {kit.get(task["id"])["redrive_count"] for task in dead} == {1}
 
-    def test_a_zombie_does_not_set_it_back(
+    def test_a_zombies_progress_is_refused(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        """Given a function that stood still, when another has gone on, then nothing that it stores counts."""
-        deaths(kit, handlers, script, 8)
+        """Given a function that froze, when another has continued, then its writes are refused."""
+        failed_tasks(kit, handlers, script, 8)
         redrive = start(http, rate=1)
         other = kit.new_services()
         left: list[dict[str, Any]] = []
@@ -227,11 +231,11 @@ class TestCrash:
         assert left[0]["status"] == "running"
         assert get(http, redrive) == left[0]
 
-    def test_a_sweep_does_not_take_on_what_another_works_on(
+    def test_a_sweep_leaves_a_redrive_that_another_runs(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        """Given two sweeps that found the same redrive, when one has taken it, then the other leaves it."""
-        deaths(kit, handlers, script, 3)
+        """Given two sweeps that read the same redrive, when one has claimed it, then the other leaves it."""
+        failed_tasks(kit, handlers, script, 3)
         start(http, rate=1)
         wire = Wire(kit.services)
 
@@ -248,7 +252,7 @@ class TestCrash:
     def test_a_zombie_stops_when_somebody_else_took_over(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        deaths(kit, handlers, script, 6)
+        failed_tasks(kit, handlers, script, 6)
         redrive = start(http, rate=1)
         other = kit.new_services()
 
@@ -258,14 +262,14 @@ class TestCrash:
 
         zombie = kit.new_services(sleep=take_over)
         zombie.redrives.advance(kit.clock() + timedelta(seconds=600))
-        found = get(http, redrive)
-        assert found["status"] == "done"
-        assert found["changed"] <= 6
+        current = get(http, redrive)
+        assert current["status"] == "done"
+        assert current["changed"] <= 6
 
-    def test_trouble_is_tried_again_and_given_up_in_the_end(
+    def test_errors_are_retried_and_given_up_in_the_end(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        deaths(kit, handlers, script, 3)
+        failed_tasks(kit, handlers, script, 3)
         redrive = start(http, rate=1)
         for _ in range(5):
             assert get(http, redrive)["status"] == "running"
@@ -277,10 +281,10 @@ class TestCrash:
         assert get(http, redrive)["status"] == "failed"
         assert start(http, rate=100)["status"] == "done"
 
-    def test_the_trouble_of_the_first_second_is_the_sweeps(
+    def test_the_sweep_handles_an_error_of_the_first_second(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        deaths(kit, handlers, script, 3)
+        failed_tasks(kit, handlers, script, 3)
         Wire(kit.services).refuse("Query")
         redrive = start(http)
         assert (redrive["status"], redrive["changed"]) == ("running", 0)

@@ -1,4 +1,4 @@
-"""POST /tasks/{id}/retry: the next life of a task that ended without success."""
+"""POST /tasks/{id}/retry: starts a task again that ended without success."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("script")
 
 @pytest.fixture
 def failed(kit: Kit, handlers: Handlers, script: Script) -> dict[str, Any]:
-    """A task that failed for good; its dead letter is in the queue. From now on runs succeed."""
+    """A task that failed for good, with its dead letter in the queue. From now on runs succeed."""
     script.raises(NonRetryable("broken"))
     task = kit.create("test.fast", {"number": 1})
     handlers.run(task)
@@ -39,7 +39,7 @@ def retry(http: Http, task: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-class TestNextLife:
+class TestRetry:
     def test_a_failed_task_starts_again_with_all_its_attempts(
         self, http: Http, kit: Kit, handlers: Handlers, failed: dict[str, Any]
     ) -> None:
@@ -78,7 +78,7 @@ class TestNextLife:
         handlers.run(again)
         assert kit.get(task["id"])["status"] == "succeeded"
 
-    def test_a_message_that_cannot_be_sent_is_the_sweeps(
+    def test_the_sweep_sends_a_message_that_could_not_be_sent(
         self, http: Http, kit: Kit, handlers: Handlers, failed: dict[str, Any]
     ) -> None:
         Wire(kit.services).refuse("SendMessage")
@@ -88,19 +88,19 @@ class TestNextLife:
         handlers.sweep()
         assert len(take_messages(kit, "fast")) == 1
 
-    def test_each_retry_is_a_life_of_its_own(
+    def test_each_retry_raises_the_redrive_count(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script, failed: dict[str, Any]
     ) -> None:
         script.raises(NonRetryable("broken again"))
-        for life in (1, 2, 3):
-            assert retry(http, failed)["redrive_count"] == life
+        for count in (1, 2, 3):
+            assert retry(http, failed)["redrive_count"] == count
             handlers.run(failed)
         keys = [json.loads(m["Body"])["redrive_count"] for m in take_messages(kit, "dead-letters")]
-        assert sorted(keys) == [0, 1, 2, 3], "each life died under a key of its own"
+        assert sorted(keys) == [0, 1, 2, 3], "each redrive count has its own dead letter"
 
 
 class TestRefusals:
-    def test_a_live_task_is_a_conflict(self, http: Http, kit: Kit) -> None:
+    def test_an_unfinished_task_is_a_conflict(self, http: Http, kit: Kit) -> None:
         task = kit.create("test.fast")
         answer = http.post(f"/tasks/{task['id']}/retry")
         assert (answer.status_code, answer.json_body["code"]) == (409, "transition_not_allowed")
@@ -116,11 +116,11 @@ class TestRefusals:
         assert http.post(f"/tasks/{failed['id']}/retry").status_code == 409
 
 
-class TestDeathFirst:
-    """A quick retry must not swallow a death: its dead letter goes before the next life begins."""
+class TestDeadLetterFirst:
+    """A quick retry must not lose a dead letter: it is sent before the retry."""
 
     @pytest.mark.parametrize("action", ["retry", "delete"])
-    def test_a_death_that_was_not_reported_is_reported_now(
+    def test_an_unsent_dead_letter_is_sent_now(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script, action: str
     ) -> None:
         script.raises(NonRetryable("broken"))
@@ -141,7 +141,7 @@ class TestDeathFirst:
             0,
         )
 
-    def test_without_a_dead_letter_there_is_no_next_life(
+    def test_without_its_dead_letter_a_task_is_not_retried(
         self, http: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         script.raises(NonRetryable("broken"))
@@ -156,18 +156,18 @@ class TestDeathFirst:
 
 
 class TestRaces:
-    def test_a_lost_reply_is_one_life(self, http: Http, kit: Kit, failed: dict[str, Any]) -> None:
-        kit.services.limits.spend(kit.owner, 1)  # takes a handful: the next UpdateItem is the retry's
+    def test_a_lost_reply_is_one_retry(self, http: Http, kit: Kit, failed: dict[str, Any]) -> None:
+        kit.services.limits.spend(kit.owner, 1)  # prefetches tokens: the next UpdateItem is the retry's
         Wire(kit.services).lose_reply("UpdateItem")
         assert retry(http, failed)["redrive_count"] == 1
         assert len(take_messages(kit, "fast")) == 1
 
-    def test_two_requests_at_the_same_time_are_one_life(
+    def test_two_requests_at_the_same_time_are_one_retry(
         self, http: Http, kit: Kit, failed: dict[str, Any], printed: Printed
     ) -> None:
         """Given another retry comes in between, when the first one writes, then both are answered alike.
 
-        The life is counted and announced by the one that began it.
+        The request that started the task counts and logs the retry.
         """
         other = kit.new_services()
 

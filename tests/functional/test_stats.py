@@ -1,4 +1,4 @@
-"""GET /stats: what happened lately and what waits, added up by the stream handler."""
+"""GET /stats: recent counts, added up by the stream handler, and queue lengths."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_each_minute_is_counted_for_itself(http: Http, kit: Kit, handlers: Handl
     assert all(minute["minute"].endswith(":00Z") for minute in minutes)
 
 
-def test_only_the_minutes_asked_for_are_counted(http: Http, kit: Kit, handlers: Handlers) -> None:
+def test_only_the_requested_minutes_are_counted(http: Http, kit: Kit, handlers: Handlers) -> None:
     kit.create("test.fast")
     kit.clock.advance(120)
     kit.create("test.fast")
@@ -103,7 +103,7 @@ def test_other_owners_are_not_counted(http: Http, kit: Kit, handlers: Handlers) 
     assert stats(http)["totals"] == NOTHING
 
 
-def test_a_batch_that_comes_again_is_counted_once(http: Http, kit: Kit, handlers: Handlers) -> None:
+def test_a_repeated_batch_is_counted_once(http: Http, kit: Kit, handlers: Handlers) -> None:
     kit.create("test.fast")
     records = handlers.stream()
     for _ in range(2):
@@ -111,7 +111,7 @@ def test_a_batch_that_comes_again_is_counted_once(http: Http, kit: Kit, handlers
     assert stats(http)["totals"]["created"] == 1
 
 
-def test_a_count_whose_answer_is_lost_is_added_once(http: Http, kit: Kit, handlers: Handlers) -> None:
+def test_a_count_with_a_lost_reply_is_added_once(http: Http, kit: Kit, handlers: Handlers) -> None:
     kit.create("test.fast")
     wire = Wire(kit.services)
     wire.lose_reply("UpdateItem")
@@ -120,13 +120,13 @@ def test_a_count_whose_answer_is_lost_is_added_once(http: Http, kit: Kit, handle
     assert stats(http)["totals"]["created"] == 1
 
 
-def test_a_copy_is_known_after_other_batches_too(http: Http, kit: Kit) -> None:
+def test_a_copy_is_recognized_after_other_batches(http: Http, kit: Kit) -> None:
     for batch in ("one", "another", "one"):
         kit.services.adapters.rollup_table.add("default", kit.clock(), {"created": 1}, batch)
     assert stats(http)["totals"]["created"] == 2
 
 
-def test_what_waits_in_the_queues_is_told(http: Http, kit: Kit) -> None:
+def test_the_lengths_of_the_queues_are_returned(http: Http, kit: Kit) -> None:
     kit.create("test.fast")
     kit.create("test.fast", delay_seconds=60.0)
     kit.create("test.long")

@@ -1,4 +1,4 @@
-"""The sweep: what it does with each due row, and what it leaves alone."""
+"""The sweep: its action on each due row, and the rows that it leaves alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chalicelib.domain.outcomes import RetryAfter
 from chalicelib.domain.pauses import PARKING_BUCKETS
 from testing.kit import Kit
 from tests.functional.conftest import Handlers
-from tests.support.aws_state import kill_worker, row, take_messages, woken
+from tests.support.aws_state import kill_worker, row, sent_tasks, take_messages
 from tests.support.aws_wire import Crash, Wire
 from tests.support.scripted_types import Script
 
@@ -24,7 +24,7 @@ def seconds_until_due(kit: Kit, task: dict[str, Any]) -> float:
 
 
 class TestLostMessage:
-    def test_nothing_is_sent_before_its_time(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_nothing_is_sent_early(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         kit.create("test.fast")
         wire = Wire(kit.services)
         kit.clock.advance(119)
@@ -32,7 +32,7 @@ class TestLostMessage:
         buckets = kit.settings.due_buckets * (1 + PARKING_BUCKETS)
         assert wire.counts() == {"Query": buckets + 2}  # for pauses that ended and redrives that go on, too
 
-    def test_it_is_sent_again_and_looked_at_later_and_later(
+    def test_it_is_sent_again_with_growing_intervals(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast")
@@ -43,10 +43,10 @@ class TestLostMessage:
             handlers.sweep()
             waits.append(seconds_until_due(kit, task))
         assert waits == [120, 240, 480, 900, 900, 900]
-        assert woken(wire) == [(task["id"], 0)] * 6
+        assert sent_tasks(wire) == [(task["id"], 0)] * 6
         assert kit.get(task["id"])["version"] == 1  # the public sees no change
 
-    def test_a_retry_is_looked_at_a_minute_later_at_least(
+    def test_a_retry_is_checked_a_minute_later_at_least(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         script.raises(RetryAfter(200))
@@ -56,10 +56,10 @@ class TestLostMessage:
         handlers.sweep()
         assert seconds_until_due(kit, task) == 60
 
-    def test_a_message_that_vanished_delays_a_retry_and_loses_nothing(
+    def test_a_lost_message_delays_a_retry_and_loses_nothing(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        """As when the mapping was not told ReportBatchItemFailures."""
+        """As with a mapping without ReportBatchItemFailures."""
         script.work = lambda payload, context: context.attempt / (context.attempt - 1)
         task = kit.create("test.fast")
         assert not handlers.run(task).acknowledged
@@ -71,7 +71,9 @@ class TestLostMessage:
         handlers.run_tasks(message["Body"])
         assert kit.get(task["id"])["result"] == 2
 
-    def test_a_crash_between_write_and_send_heals(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_a_crash_between_write_and_send_is_repaired(
+        self, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
         task = kit.create("test.fast")
         take_messages(kit, "fast")
         wire = Wire(kit.services)
@@ -108,7 +110,7 @@ class TestLongWaits:
 
         kit.clock.advance(wait.total_seconds() - 90.5)
         handlers.sweep()
-        assert woken(wire) == [(task["id"], 91)]
+        assert sent_tasks(wire) == [(task["id"], 91)]
         assert seconds_until_due(kit, task) == 90.5 + 120
         assert kit.get(task["id"])["status"] == "scheduled"
 
@@ -116,7 +118,7 @@ class TestLongWaits:
         handlers.run(task)
         assert kit.get(task["id"])["status"] == "succeeded"
 
-    def test_one_whose_time_has_come_unseen_is_queued(
+    def test_a_task_whose_start_was_missed_is_queued(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast", delay_seconds=1200)
@@ -129,22 +131,22 @@ class TestLongWaits:
             2,
             queued["updated_at"],
         )
-        assert woken(wire) == [(task["id"], 0)]
+        assert sent_tasks(wire) == [(task["id"], 0)]
 
-    def test_one_that_is_due_too_early_is_looked_at_shortly_before_its_start(
+    def test_a_task_that_is_due_too_early_is_checked_shortly_before_its_start(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast")
         script.raises(RetryAfter(1000))
         handlers.run(task)
         table, seen = kit.services.adapters.task_table, row(kit, task["id"])
-        table.replace_due(seen, seen.look_again(kit.clock(), kit.clock()))
+        table.replace_due(seen, seen.check_again(kit.clock(), kit.clock()))
         wire = Wire(kit.services)
         handlers.sweep()
         assert seconds_until_due(kit, task) == 1000 - 120
-        assert woken(wire) == []
+        assert sent_tasks(wire) == []
 
-    def test_a_retry_in_200_seconds_comes_on_the_second(
+    def test_a_retry_in_200_seconds_starts_on_the_second(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         script.raises(RetryAfter(200))
@@ -154,7 +156,7 @@ class TestLongWaits:
         for _ in range(3):
             kit.clock.advance(60)
             handlers.sweep()
-        assert woken(wire) == [(task["id"], 80)]
+        assert sent_tasks(wire) == [(task["id"], 80)]
 
 
 class TestExpiry:
@@ -192,7 +194,7 @@ class TestLostWorker:
         retried = kit.get(task["id"])
         assert (retried["status"], retried["error"]["kind"], retried["attempt"]) == ("retrying", "crashed", 1)
         assert retried["attempts"][0]["outcome"] == "failed"
-        assert woken(wire) == [(task["id"], 1)]
+        assert sent_tasks(wire) == [(task["id"], 1)]
         assert seconds_until_due(kit, task) == 0.5 + 120
 
         kit.clock.advance(1)
@@ -207,10 +209,10 @@ class TestLostWorker:
             kit.clock.advance(120)
             wire = Wire(kit.services)
             kit.sweep()
-            assert woken(wire) == []
+            assert sent_tasks(wire) == []
             assert seconds_until_due(kit, task) == 2000 - 120
 
-    def test_a_live_lease_is_left_alone_and_looked_at_when_it_ends(
+    def test_a_live_lease_is_left_alone_until_it_ends(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.long")
@@ -221,7 +223,7 @@ class TestLostWorker:
         assert kit.get(task["id"]) == before
         assert seconds_until_due(kit, task) == 600 + 15 - 120
 
-    def test_the_last_attempt_dies_and_is_reported(
+    def test_a_lost_last_attempt_fails_the_task_and_sends_its_dead_letter(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast", max_attempts=1)
@@ -234,7 +236,7 @@ class TestLostWorker:
         [letter] = take_messages(kit, "dead-letters")
         assert letter["MessageAttributes"]["error_kind"]["StringValue"] == "crashed"
 
-    def test_a_cancel_that_the_worker_never_saw_is_kept(
+    def test_a_cancel_that_the_lost_worker_never_saw_is_applied(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast")
@@ -247,7 +249,7 @@ class TestLostWorker:
 
 
 class TestUnsentDeadLetter:
-    def test_it_is_sent(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_an_unsent_dead_letter_is_sent(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         script.raises(ValueError())
         task = kit.create("test.fast", max_attempts=1)
         wire = Wire(kit.services)
@@ -261,7 +263,7 @@ class TestUnsentDeadLetter:
         assert len(take_messages(kit, "dead-letters")) == 1
         assert kit.get(task["id"])["dead_lettered_at"] is not None
 
-    def test_a_crash_after_it_was_sent_repeats_it(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_a_crash_after_the_send_repeats_it(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         task = kit.create("test.fast", max_attempts=1)
         kill_worker(kit, task)
         kit.clock.advance(120)

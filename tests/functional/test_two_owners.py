@@ -1,4 +1,4 @@
-"""Two owners do everything that can be done, at random, with each other's ids too: nothing crosses."""
+"""Two owners do random operations, also with each other's ids. Neither sees or changes the other's tasks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ STEPS = (
 
 
 class Pair:
-    """Two owners on one stage. Each marks what is theirs; whatever either receives is looked at."""
+    """Two owners on one stage. Each marks their own data. No response may have the mark of the other."""
 
     def __init__(self, kit: Kit, sockets: SocketServer) -> None:
         self.kit = kit
@@ -54,33 +54,33 @@ class Pair:
         self.numbers = iter(range(10**6))
 
     def step(self, http: Http, owner: str, name: str, random: Random) -> None:
-        """One thing that `owner` does, to something of anybody's."""
+        """One operation of `owner` on a task of either owner."""
         getattr(self, f"_{name}")(http.as_(self.tokens[owner]), owner, random)
 
     # --- What owners do -------------------------------------------------------------------------
 
-    def _wanted(self, owner: str) -> dict[str, Any]:
+    def _new_task(self, owner: str) -> dict[str, Any]:
         payload = {"message": f"of {owner}"} if owner == "bob" else {"seconds": 0}
         return {"type": TYPES[owner], "payload": payload, "tags": [f"of-{owner}"]}
 
     def _create(self, http: Http, owner: str, random: Random) -> None:
-        self._made(owner, http.post("/tasks", self._wanted(owner)))
+        self._created(owner, http.post("/tasks", self._new_task(owner)))
 
     def _create_once(self, http: Http, owner: str, random: Random) -> None:
-        """Both use the same few keys."""
+        """Both owners use the same keys."""
         key = f"key-{random.randrange(2)}"
-        self._made(owner, http.post("/tasks", self._wanted(owner), idempotency_key=key))
+        self._created(owner, http.post("/tasks", self._new_task(owner), idempotency_key=key))
 
-    def _made(self, owner: str, answer: HTTPResponse) -> None:
+    def _created(self, owner: str, answer: HTTPResponse) -> None:
         assert answer.status_code in (200, 201, 409)
         if answer.status_code != 409:  # the task of that key was deleted
-            self._look(owner, answer)
+            self._check(owner, answer)
             if answer.json_body["id"] not in self.tasks[owner]:
                 self.tasks[owner].append(answer.json_body["id"])
 
     def _batch(self, http: Http, owner: str, random: Random) -> None:
-        answer = http.post("/tasks/batch", {"tasks": [self._wanted(owner)] * 2})
-        self._look(owner, answer)
+        answer = http.post("/tasks/batch", {"tasks": [self._new_task(owner)] * 2})
+        self._check(owner, answer)
         self.tasks[owner] += [each["task"]["id"] for each in answer.json_body["results"]]
 
     def _get(self, http: Http, owner: str, random: Random) -> None:
@@ -101,23 +101,23 @@ class Pair:
             if self.tasks[whose]:
                 answer = http.request(method, f"/tasks/{random.choice(self.tasks[whose])}{action}")
                 assert answer.status_code in (usual if whose == owner else {404})
-                self._look(owner, answer)
+                self._check(owner, answer)
 
     def _list(self, http: Http, owner: str, random: Random) -> None:
         query = random.choice(["", "?limit=2", "?tag=of-ada", "?tag=of-bob", "?type=demo.sleep"])
         answer = http.get(f"/tasks{query}")
-        self._look(owner, answer)
+        self._check(owner, answer)
         assert {task["id"] for task in answer.json_body["tasks"]} <= set(self.tasks[owner])
 
     def _page(self, http: Http, owner: str, random: Random) -> None:
-        """Go on with somebody's cursor."""
+        """Continue with a cursor of either owner."""
         cursor = http.get("/tasks?limit=1").json_body["next_cursor"]
         self.cursors[owner] += [cursor] if cursor else []
         for whose in OWNERS:
             if self.cursors[whose]:
                 answer = http.get(f"/tasks?limit=1&cursor={random.choice(self.cursors[whose])}")
                 assert answer.status_code == (200 if whose == owner else 400)
-                self._look(owner, answer)
+                self._check(owner, answer)
 
     def _run(self, http: Http, owner: str, random: Random) -> None:
         if self.tasks[owner]:
@@ -157,34 +157,34 @@ class Pair:
         for whose in OWNERS:
             if self.tasks[whose] and self.connections[owner]:
                 name = random.choice(self.connections[owner])
-                self.handlers.say(name, message(random.choice(self.tasks[whose])))
+                self.handlers.send(name, message(random.choice(self.tasks[whose])))
 
     # --- What must hold -------------------------------------------------------------------------
 
-    def _look(self, owner: str, answer: HTTPResponse) -> None:
-        """Nothing in an answer is the other one's, but an id that was asked for."""
+    def _check(self, owner: str, answer: HTTPResponse) -> None:
+        """The response has nothing of the other owner, except a requested id."""
         other = OWNERS[1 - OWNERS.index(owner)]
         assert f"of {other}" not in answer.body.decode()
         assert answer.status_code >= 400 or not self._named(answer.body.decode(), other)
 
-    def look_at_frames(self) -> None:
+    def check_frames(self) -> None:
         """Every frame of a connection is about a task of its owner."""
         for name, frames in self.sockets.frames.items():
             owner = name.partition("-")[0]
             other = OWNERS[1 - OWNERS.index(owner)]
-            told = json.dumps([frame for frame in frames if frame["type"] != "error"])
-            assert f"of {other}" not in told
-            assert not self._named(told, other)
+            text = json.dumps([frame for frame in frames if frame["type"] != "error"])
+            assert f"of {other}" not in text
+            assert not self._named(text, other)
 
     def _named(self, text: str, owner: str) -> list[str]:
         return [task_id for task_id in self.tasks[owner] if task_id in text]
 
-    def look_behind(self, http: Http) -> None:
-        """Each owner's list is what they made and did not delete; nothing was moved to another owner."""
+    def check_lists(self, http: Http) -> None:
+        """Each owner's list has only tasks that they created."""
         for owner in OWNERS:
-            found = http.as_(self.tokens[owner]).get("/tasks?limit=100").json_body["tasks"]
-            assert {task["id"] for task in found} <= set(self.tasks[owner])
-            assert {task["type"] for task in found} <= {TYPES[owner]}
+            tasks = http.as_(self.tokens[owner]).get("/tasks?limit=100").json_body["tasks"]
+            assert {task["id"] for task in tasks} <= set(self.tasks[owner])
+            assert {task["type"] for task in tasks} <= {TYPES[owner]}
 
 
 @seed(20261124)
@@ -193,7 +193,7 @@ class Pair:
     steps=st.lists(st.tuples(st.sampled_from(OWNERS), st.sampled_from(STEPS)), min_size=10, max_size=30),
     random=st.randoms(use_true_random=False),
 )
-def test_nothing_crosses(steps: list[tuple[str, str]], random: Random) -> None:
+def test_neither_owner_sees_or_changes_the_others_tasks(steps: list[tuple[str, str]], random: Random) -> None:
     with (
         Kit() as kit,
         SocketServer() as sockets,
@@ -211,5 +211,5 @@ def test_nothing_crosses(steps: list[tuple[str, str]], random: Random) -> None:
         for owner, name in steps:
             pair.step(http, owner, name, random)
         pair.handlers.push()
-        pair.look_at_frames()
-        pair.look_behind(http)
+        pair.check_frames()
+        pair.check_lists(http)

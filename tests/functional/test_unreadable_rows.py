@@ -1,4 +1,4 @@
-"""A row that cannot be read, as after a rollback, hides no other and is not hidden itself."""
+"""An unreadable row, as after a rollback, does not hide other rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.sockets import SocketServer
 
 @pytest.fixture
 def ids(kit: Kit, script: Script) -> list[str]:
-    """Of three tasks, oldest first; the second cannot be read."""
+    """The ids of three tasks, oldest first. The row of the second is unreadable."""
     ids = []
     for _ in range(3):
         ids.append(kit.create("test.fast")["id"])
@@ -31,19 +31,19 @@ def unreadable(printed: Printed) -> list[str]:
 
 @pytest.mark.parametrize("query", ["", "?type=test.fast", "?limit=1"])
 def test_a_list_shows_the_others(http: Http, ids: list[str], printed: Printed, query: str) -> None:
-    found, answer = [], http.get(f"/tasks{query}")
+    listed, answer = [], http.get(f"/tasks{query}")
     while True:
         assert answer.status_code == 200
-        found += [task["id"] for task in answer.json_body["tasks"]]
+        listed += [task["id"] for task in answer.json_body["tasks"]]
         if answer.json_body["next_cursor"] is None:
             break
         start = query + "&" if query else "?"
         answer = http.get(f"/tasks{start}cursor={answer.json_body['next_cursor']}")
-    assert found == [ids[2], ids[0]]
+    assert listed == [ids[2], ids[0]]
     assert set(unreadable(printed)) == {ids[1]}
 
 
-def test_whoever_asks_for_it_is_told_whose_fault_it_is(http: Http, ids: list[str]) -> None:
+def test_reading_it_is_a_500(http: Http, ids: list[str]) -> None:
     answer = http.get(f"/tasks/{ids[1]}")
     assert (answer.status_code, answer.json_body["code"]) == (500, "internal")
 
@@ -52,7 +52,7 @@ def test_a_sync_sends_the_others(
     handlers: Handlers, ids: list[str], sockets: SocketServer, printed: Printed
 ) -> None:
     handlers.connect("c1", watch="none")
-    handlers.say("c1", {"action": "sync", "tasks": dict.fromkeys(ids[:2], 0), "since": ids[0]})
+    handlers.send("c1", {"action": "sync", "tasks": dict.fromkeys(ids[:2], 0), "since": ids[0]})
     assert {task["id"] for task in sockets.tasks("c1")} == {ids[0], ids[2]}
     assert sockets.frames["c1"][-1]["type"] == "synced"
     assert set(unreadable(printed)) == {ids[1]}

@@ -1,4 +1,4 @@
-"""Clients on a WebSocket: connect, ask, leave."""
+"""Clients of the WebSocket API: connect, send actions, disconnect."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TestConnect:
         ],
         ids=str,
     )
-    def test_it_is_remembered_for_as_long_as_it_can_last(
+    def test_it_is_stored_for_its_longest_lifetime(
         self, kit: Kit, handlers: Handlers, query: dict[str, str]
     ) -> None:
         assert handlers.connect("c1", **query) == 200
@@ -57,20 +57,20 @@ class TestConnect:
         ],
         ids=str,
     )
-    def test_a_wrong_query_is_refused(self, kit: Kit, handlers: Handlers, query: dict[str, str]) -> None:
+    def test_an_invalid_query_is_refused(self, kit: Kit, handlers: Handlers, query: dict[str, str]) -> None:
         assert handlers.connect("c1", **query) == 422
         assert items(kit, "connections") == []
 
-    def test_a_query_that_says_two_things_is_refused(self, kit: Kit, handlers: Handlers) -> None:
-        """API Gateway gives the last value; the first would be dropped without a word."""
+    def test_a_repeated_query_parameter_is_refused(self, kit: Kit, handlers: Handlers) -> None:
+        """API Gateway passes the last value: the first would be dropped silently."""
         assert handlers.connect("c1", watch=["none", "all"]) == 422
         assert items(kit, "connections") == []
 
-    def test_one_that_cannot_be_stored_is_asked_to_come_again(self, kit: Kit, handlers: Handlers) -> None:
+    def test_a_connection_that_cannot_be_stored_gets_a_503(self, kit: Kit, handlers: Handlers) -> None:
         Wire(kit.services).refuse("PutItem")
         assert handlers.connect("c1") == 503
 
-    def test_one_that_left_is_forgotten(self, kit: Kit, handlers: Handlers) -> None:
+    def test_a_closed_connection_is_deleted(self, kit: Kit, handlers: Handlers) -> None:
         handlers.connect("c1")
         handlers.disconnect("c1")
         handlers.disconnect("c1")
@@ -80,7 +80,7 @@ class TestConnect:
 class TestMessages:
     def test_a_ping_is_answered(self, kit: Kit, handlers: Handlers, sockets: SocketServer) -> None:
         handlers.connect("c1")
-        handlers.say("c1", {"action": "ping"})
+        handlers.send("c1", {"action": "ping"})
         assert sockets.frames["c1"] == [{"type": "pong"}]
 
     @pytest.mark.parametrize(
@@ -115,67 +115,67 @@ class TestMessages:
         ],
         ids=range(20),
     )
-    def test_what_cannot_be_served_is_answered_and_the_connection_lives_on(
+    def test_an_invalid_action_gets_an_error_frame_and_the_connection_stays(
         self, *, kit: Kit, handlers: Handlers, sockets: SocketServer, message: Any, code: str
     ) -> None:
         handlers.connect("c1")
-        handlers.say("c1", message)
-        handlers.say("c1", {"action": "ping"})
+        handlers.send("c1", message)
+        handlers.send("c1", {"action": "ping"})
         error, pong = sockets.frames["c1"]
         assert (error["type"], error["code"], pong) == ("error", code, {"type": "pong"})
         assert len(json.dumps(error)) < 1000
 
-    def test_one_that_is_not_known_any_more_is_closed(
+    def test_an_unknown_connection_is_closed(
         self, kit: Kit, handlers: Handlers, sockets: SocketServer
     ) -> None:
-        handlers.say("stranger", {"action": "ping"})
+        handlers.send("stranger", {"action": "ping"})
         assert sockets.closed == ["stranger"]
 
-    def test_one_that_cannot_be_answered_is_closed(
+    def test_a_connection_that_cannot_be_answered_is_closed(
         self, kit: Kit, handlers: Handlers, sockets: SocketServer
     ) -> None:
         handlers.connect("c1")
         sockets.fail("c1", 500)
-        handlers.say("c1", {"action": "ping"})
+        handlers.send("c1", {"action": "ping"})
         assert sockets.closed == ["c1"]
         assert items(kit, "connections") == []
 
-    def test_one_that_left_before_its_answer_is_forgotten(
+    def test_a_connection_that_left_before_its_answer_is_deleted(
         self, kit: Kit, handlers: Handlers, sockets: SocketServer
     ) -> None:
         handlers.connect("c1")
         sockets.fail("c1", 410)
-        handlers.say("c1", {"action": "ping"})
+        handlers.send("c1", {"action": "ping"})
         assert items(kit, "connections") == []
 
 
 class TestSubscribe:
-    def test_the_task_comes_at_once_and_then_its_updates(
+    def test_the_task_is_sent_at_once_and_then_its_updates(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         task, other = kit.create("test.fast"), kit.create("test.fast")
         handlers.stream()
         handlers.connect("c1", watch="none")
-        handlers.say("c1", {"action": "subscribe", "task_id": task["id"]})
+        handlers.send("c1", {"action": "subscribe", "task_id": task["id"]})
         assert sockets.take("c1") == [{"type": "task", "task": kit.get(task["id"])}]
 
         handlers.run(task)
         handlers.run(other)
         handlers.push()
-        assert [told["version"] for told in sockets.tasks("c1")] == [2, 3]
+        assert [update["version"] for update in sockets.tasks("c1")] == [2, 3]
 
-        handlers.say("c1", {"action": "unsubscribe", "task_id": task["id"]})
+        handlers.send("c1", {"action": "unsubscribe", "task_id": task["id"]})
         sockets.take("c1")
         kit.services.tasks.delete(kit.owner, task["id"])
         handlers.push()
         assert sockets.take("c1") == []
 
-    def test_a_payload_that_lies_apart_comes_with_it(
+    def test_a_separately_stored_payload_is_sent_with_it(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         task = kit.create("test.fast", {"text": "a" * 5000})
         handlers.connect("c1", watch="none")
-        handlers.say("c1", {"action": "subscribe", "task_id": task["id"]})
+        handlers.send("c1", {"action": "subscribe", "task_id": task["id"]})
         (frame,) = sockets.take("c1")
         assert frame["task"]["payload"] == {"text": "a" * 5000}
 
@@ -193,8 +193,8 @@ class TestSubscribe:
 
         # Before the subscription is stored, the push finds no watcher; the read that follows sees it all.
         wire.before("UpdateItem", finish)
-        handlers.say("c1", {"action": "subscribe", "task_id": task["id"]})
-        assert [told["status"] for told in sockets.tasks("c1")] == ["canceled"]
+        handlers.send("c1", {"action": "subscribe", "task_id": task["id"]})
+        assert [update["status"] for update in sockets.tasks("c1")] == ["canceled"]
 
     def test_a_late_copy_of_the_connect_does_not_end_it(
         self, kit: Kit, handlers: Handlers, sockets: SocketServer
@@ -202,13 +202,13 @@ class TestSubscribe:
         task = kit.create("demo.sleep", {"seconds": 1})
         handlers.stream()
         handlers.connect("c1", watch="none")
-        handlers.say("c1", {"action": "subscribe", "task_id": task["id"]})
+        handlers.send("c1", {"action": "subscribe", "task_id": task["id"]})
         handlers.connect("c1", watch="none")
         kit.services.tasks.cancel(kit.owner, task["id"])
         handlers.push()
         assert [task["status"] for task in sockets.tasks("c1")] == ["queued", "canceled"]
 
-    def test_there_is_an_end_to_it(
+    def test_subscriptions_have_a_limit(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         handlers.connect("c1", watch="none")
@@ -228,16 +228,16 @@ class TestSubscribe:
     ) -> None:
         theirs = kit.services.tasks.create("other", NewTask(type="test.fast"))
         handlers.connect("c1")
-        handlers.say("c1", {"action": "subscribe", "task_id": theirs.id})
+        handlers.send("c1", {"action": "subscribe", "task_id": theirs.id})
         assert sockets.frames["c1"][0]["code"] == "not_found"
 
 
-def sync_all(handlers: Handlers, sockets: SocketServer, since: str, known: dict[str, int]) -> list[str]:
-    """Sync until there is no more; the ids that came, in order."""
+def sync_all(handlers: Handlers, sockets: SocketServer, since: str, versions: dict[str, int]) -> list[str]:
+    """Sync until there is no more, and return the received ids in order."""
     ids: list[str] = []
     start: str | None = since
     while start is not None:
-        handlers.say("c1", {"action": "sync", "tasks": known, "since": start})
+        handlers.send("c1", {"action": "sync", "tasks": versions, "since": start})
         *tasks, synced = sockets.take("c1")
         ids += [frame["task"]["id"] for frame in tasks]
         assert synced["more"] == (synced["since"] is not None)
@@ -249,37 +249,37 @@ class TestSync:
     @pytest.mark.parametrize(
         "since", ["00000000-0000-7000-8000-000000000000", "ffffffff-ffff-7fff-bfff-ffffffffffff"]
     )
-    def test_the_ends_of_time_are_answered_with_frames(
+    def test_extreme_times_are_answered_with_frames(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer, since: str
     ) -> None:
         handlers.connect("c1")
-        handlers.say("c1", {"action": "sync", "since": since})
-        handlers.say("c1", {"action": "ping"})
+        handlers.send("c1", {"action": "sync", "since": since})
+        handlers.send("c1", {"action": "ping"})
         answer, pong = sockets.frames["c1"]
         assert answer["type"] == ("synced" if since.startswith("0") else "error")
         assert pong == {"type": "pong"}
 
-    def test_it_brings_what_is_newer_than_the_client_knows(
+    def test_it_sends_versions_that_the_client_lacks(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         old, new = kit.create("test.fast"), kit.create("test.fast")
         handlers.run(new)
         handlers.connect("c1")
-        handlers.say("c1", {"action": "sync", "tasks": {old["id"]: 1, new["id"]: 1}})
+        handlers.send("c1", {"action": "sync", "tasks": {old["id"]: 1, new["id"]: 1}})
         assert sockets.frames["c1"] == [
             {"type": "task", "task": kit.get(new["id"])},
             {"type": "synced", "more": False, "since": None},
         ]
 
-    def test_it_brings_what_was_created_since_page_by_page_without_gaps(
+    def test_it_sends_newer_tasks_page_by_page_without_gaps(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
         first = kit.create("test.fast")
         kit.clock.advance(60)
-        wanted = [NewTask(type="test.fast") for _ in range(SYNC_LIMIT * 3 // 5)]
+        new_tasks = [NewTask(type="test.fast") for _ in range(SYNC_LIMIT * 3 // 5)]
         created = []
         for _ in range(2):
-            created += [task.id for task in kit.services.tasks.create_many(kit.owner, wanted)]  # type: ignore[union-attr]
+            created += [task.id for task in kit.services.tasks.create_many(kit.owner, new_tasks)]  # type: ignore[union-attr]
             kit.clock.advance(1)
         handlers.connect("c1")
         assert sync_all(handlers, sockets, first["id"], {first["id"]: 1}) == sorted(created)
@@ -311,7 +311,7 @@ class TestSync:
         assert sync_all(handlers, sockets, first.id, {first.id: 1}) == created
 
     @pytest.mark.parametrize("seconds", [14, 29, 43], ids=["slow clock", "slow request", "both"])
-    def test_a_task_that_was_stored_long_after_its_id_was_made_is_found(
+    def test_a_task_stored_long_after_its_id_was_generated_is_sent(
         self, *, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer, seconds: int
     ) -> None:
         newest = kit.create("test.fast")

@@ -1,4 +1,4 @@
-"""AUTH=off: on the local stage, everybody is the administrator of the default owner."""
+"""AUTH=off: on the local stage, every caller is the administrator of the default owner."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def kit() -> Iterator[Kit]:
         yield kit
 
 
-def test_nobody_is_asked_for_a_token(http: Http, handlers: Handlers) -> None:
+def test_no_token_is_needed(http: Http, handlers: Handlers) -> None:
     created = http.post("/tasks", {"type": "demo.sleep", "payload": {"seconds": 1}}, authorization="")
     assert created.status_code == 201
     assert http.get(f"/tasks/{created.json_body['id']}", authorization="").status_code == 200
@@ -26,5 +26,5 @@ def test_nobody_is_asked_for_a_token(http: Http, handlers: Handlers) -> None:
     assert handlers.connect("c1", token="") == 200
 
 
-def test_nobody_is_asked_whether_a_token_is_good(http: Http) -> None:
+def test_an_invalid_token_is_ignored(http: Http) -> None:
     assert http.get("/tasks", authorization="Bearer nonsense").status_code == 200

@@ -1,4 +1,4 @@
-"""Queue messages through run_tasks: what a run's outcome makes of the task and of its message."""
+"""Queue messages in run_tasks: the effect of each outcome on the task and on its message."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.scripted_types import Script
 
 
 class TestSuccess:
-    def test_the_result_is_stored_and_the_message_acked(
+    def test_the_result_is_stored_and_the_message_acknowledged(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         script.work = lambda payload, context: {"sum": payload.number + 1}
@@ -37,7 +37,7 @@ class TestSuccess:
         assert done["attempts"][0] | {"lease": 1, "outcome": "succeeded"} == done["attempts"][0]
         assert row(kit, task["id"]).due_at is None
 
-    def test_it_costs_two_sends_of_a_row_and_one_message_and_leaves_the_index_alone(
+    def test_it_costs_two_writes_of_a_row_and_one_message_and_leaves_the_index_alone(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         due: list[Any] = []
@@ -48,14 +48,14 @@ class TestSuccess:
         created = row(kit, task["id"]).due_at
         handlers.run(task)
 
-        # What is paused is asked for once in five seconds.
+        # The worker reads the pauses once in five seconds.
         once = {"GetQueueUrl": 1, "Query": 1}
         assert wire.counts() == {"PutItem": 1, "SendMessage": 1, "UpdateItem": 2, **once}
         assert due == [created]
         claim = wire.sent("UpdateItem")[0]
         assert "due_at" not in claim["UpdateExpression"] + str(claim["ExpressionAttributeNames"])
 
-    def test_a_big_payload_and_a_big_result_lie_apart_from_the_row(
+    def test_a_large_payload_and_result_are_stored_separately(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         script.work = lambda payload, context: payload.text.upper()
@@ -70,7 +70,7 @@ class TestSuccess:
         assert stored.result is not None
         assert stored.result.missing
 
-    def test_a_worker_that_dies_before_its_big_result_is_stored_has_not_succeeded(
+    def test_a_worker_that_dies_before_its_large_result_is_stored_has_not_succeeded(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         script.returns("x" * 5000)
@@ -89,7 +89,7 @@ class TestSuccess:
             ("x" * 262_145, "at most 262144"),
         ],
     )
-    def test_a_result_that_cannot_be_kept_fails_the_task_for_good(
+    def test_a_result_that_cannot_be_stored_fails_the_task_for_good(
         self, kit: Kit, handlers: Handlers, script: Script, result: Any, words: str
     ) -> None:
         script.returns(result)
@@ -131,7 +131,7 @@ class TestFailure:
         [visibility] = wire.sent("ChangeMessageVisibility")
         assert visibility["VisibilityTimeout"] == 2  # 0.5 s and a second, rounded up
 
-    def test_a_long_wait_acks_the_message_and_is_due_before_the_start(
+    def test_a_long_wait_acknowledges_the_message_and_is_due_before_the_start(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         script.raises(RetryAfter(300))
@@ -153,7 +153,7 @@ class TestFailure:
         assert kit.get(task["id"])["attempts"][0]["next_wait_seconds"] == 17.2
         assert wire.sent("ChangeMessageVisibility")[0]["VisibilityTimeout"] == 19
 
-    def test_a_retry_comes_from_the_same_message_and_starts_no_sooner_than_it_may(
+    def test_a_retry_starts_from_the_same_message_and_not_early(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         script.raises(RetryAfter(10))
@@ -192,7 +192,7 @@ class TestFailure:
         )
         assert letter["MessageAttributes"]["task_id"]["StringValue"] == task["id"]
 
-    def test_a_dead_letter_that_cannot_be_sent_is_left_to_the_sweep(
+    def test_the_sweep_sends_a_dead_letter_that_could_not_be_sent(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         script.raises(NonRetryable("never"))
@@ -231,7 +231,7 @@ class TestFailure:
         assert kit.get(task["id"])["error"]["type"] == type(error).__name__
         assert kit.ended_processes == 0
 
-    def test_an_error_without_words_is_an_error_too(
+    def test_an_error_without_a_message_fails_the_attempt(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         class Speechless(Exception):
@@ -243,7 +243,7 @@ class TestFailure:
         assert not handlers.run(task).acknowledged
         assert kit.get(task["id"])["error"]["type"].endswith("Speechless")
 
-    def test_an_error_of_a_kind_of_its_own_is_an_error_too(
+    def test_an_error_class_of_user_code_fails_the_attempt(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         class Bankrupt(NonRetryable):
@@ -269,14 +269,14 @@ class TestFailure:
         assert (failed["status"], failed["error"]["kind"]) == ("failed", "rejected")
         assert "/name" in failed["error"]["message"]
 
-    def test_a_type_that_this_code_does_not_know_is_tried_again(self, kit: Kit, script: Script) -> None:
+    def test_an_unknown_type_is_retried(self, kit: Kit, script: Script) -> None:
         task = kit.create("test.fast")
-        known = kit.services
+        previous = kit.services
 
         kit.services = kit.new_services(task_types=TaskTypes())
         kit.deliver(task)
         assert kit.get(task["id"])["error"]["type"] == "UnknownTaskType"
 
-        kit.services = known
+        kit.services = previous
         kit.drain()
         assert kit.get(task["id"])["status"] == "succeeded"

@@ -1,4 +1,4 @@
-"""Batches of queue messages: side by side, one's trouble is not the others', and not all is ours."""
+"""Batches of queue messages run side by side and fail separately."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.support.scripted_types import Script
 
 
 def of(task: dict[str, Any]) -> Callable[[Parameters], bool]:
-    """Is it a statement about this task?"""
+    """A condition for statements about this task."""
     return lambda statement: {"S": task["id"]} in statement["Parameters"]
 
 
 def patient(handlers: Handlers) -> None:
-    """Let what ends within a second be recorded together, however busy the machine is."""
+    """Record outcomes within a second together, even on a busy machine."""
     kit = handlers.kit
     services = kit.new_services(clients=kit.services.adapters.clients, threads=Threads(gather_seconds=1))
     handlers.containers["run_tasks", kit.services] = services
@@ -34,10 +34,10 @@ class TestBatch:
         together = Barrier(10, timeout=20)
         script.work = lambda payload, context: together.wait() is None
         tasks = [kit.create("test.fast") for _ in range(10)]
-        assert handlers.run_tasks(*map(handlers.wake, tasks)).acknowledged
+        assert handlers.run_tasks(*map(handlers.message, tasks)).acknowledged
         assert {kit.get(task["id"])["status"] for task in tasks} == {"succeeded"}
 
-    def test_trouble_with_one_message_does_not_harm_the_others(
+    def test_the_failure_of_one_message_does_not_affect_others(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         first, second = kit.create("test.fast"), kit.create("test.fast")
@@ -45,7 +45,7 @@ class TestBatch:
         wire.fail_statement("ThrottlingError", of(first))
         wire.refuse("UpdateItem", when=lambda request: request["Key"]["sk"]["S"] == first["id"])
 
-        assert handlers.run_tasks(handlers.wake(first), handlers.wake(second)).kept == ("m0",)
+        assert handlers.run_tasks(handlers.message(first), handlers.message(second)).kept == ("m0",)
 
         assert kit.get(first["id"])["status"] == "queued"
         assert kit.get(second["id"])["status"] == "succeeded"
@@ -58,21 +58,21 @@ class TestBatch:
         tasks = [kit.create("test.fast") for _ in range(10)]
         patient(handlers)
         wire = Wire(kit.services)
-        assert handlers.run_tasks(*map(handlers.wake, tasks)).acknowledged
+        assert handlers.run_tasks(*map(handlers.message, tasks)).acknowledged
         assert wire.counts() == {"BatchExecuteStatement": 2, "Query": 1}  # and what is paused
 
-    def test_big_payloads_and_results_of_a_delivery_share_their_requests(
+    def test_large_payloads_and_results_of_a_delivery_share_their_requests(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         patient(handlers)
         wire = Wire(kit.services)
         script.work = lambda payload, context: payload.text
         tasks = [kit.create("test.fast", {"text": letter * 2000}) for letter in "abc"]
-        assert handlers.run_tasks(*map(handlers.wake, tasks)).acknowledged
+        assert handlers.run_tasks(*map(handlers.message, tasks)).acknowledged
         assert wire.counts()["BatchWriteItem"] == 1
         assert [kit.get(task["id"])["result"] for task in tasks] == [letter * 2000 for letter in "abc"]
 
-    def test_a_slow_run_does_not_hold_up_the_outcome_of_a_quick_one(
+    def test_a_slow_run_does_not_delay_the_outcome_of_a_fast_one(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         recorded = Event()
@@ -80,7 +80,7 @@ class TestBatch:
         wire = Wire(kit.services)
         wire.before("UpdateItem", recorded.set)
         quick, slow = kit.create("test.fast"), kit.create("test.fast", {"number": 1})
-        assert handlers.run_tasks(handlers.wake(quick), handlers.wake(slow)).acknowledged
+        assert handlers.run_tasks(handlers.message(quick), handlers.message(slow)).acknowledged
         assert kit.get(quick["id"])["result"] is True
         assert kit.get(slow["id"])["result"] is True
         assert len(wire.sent("UpdateItem")) == 2
@@ -94,7 +94,7 @@ class TestBatch:
         tasks = [kit.create("test.fast") for _ in range(3)]
         wire = Wire(kit.services)
         wire.fail_statement(code, of(tasks[1]))  # its claim
-        assert handlers.run_tasks(*map(handlers.wake, tasks)).acknowledged
+        assert handlers.run_tasks(*map(handlers.message, tasks)).acknowledged
         assert {kit.get(task["id"])["status"] for task in tasks} == {"succeeded"}
         claim = wire.sent("UpdateItem")[0]
         assert claim["Key"]["sk"] == {"S": tasks[1]["id"]}
@@ -110,12 +110,12 @@ class TestBatch:
             wire.lose_reply("BatchExecuteStatement")
         else:
             script.work = lambda payload, context: wire.lose_reply("BatchExecuteStatement")
-        assert handlers.run_tasks(*map(handlers.wake, tasks)).acknowledged
+        assert handlers.run_tasks(*map(handlers.message, tasks)).acknowledged
         assert {kit.get(task["id"])["status"] for task in tasks} == {"succeeded"}
         assert {kit.get(task["id"])["version"] for task in tasks} == {3}
         assert script.runs == [1, 1, 1]
 
-    def test_nothing_is_started_that_has_no_time_left(
+    def test_a_task_without_enough_time_is_not_started(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast")
@@ -138,19 +138,19 @@ class TestBatch:
         ],
         ids=range(8),
     )
-    def test_a_message_that_is_not_ours_is_kept_in_the_dead_letter_queue(
+    def test_an_unrecognized_message_is_moved_to_the_dead_letter_queue(
         self, kit: Kit, handlers: Handlers, script: Script, body: str
     ) -> None:
         task = kit.create("test.fast")
 
-        assert handlers.run_tasks(body, handlers.wake(task)).acknowledged
+        assert handlers.run_tasks(body, handlers.message(task)).acknowledged
 
         [kept] = take_messages(kit, "dead-letters")
         assert kept["Body"] == body
         assert kept["MessageAttributes"]["original_message_id"]["StringValue"] == "m0"
         assert kit.get(task["id"])["status"] == "succeeded"
 
-    def test_a_message_of_a_task_that_is_gone_is_acked(
+    def test_a_message_of_a_deleted_task_is_acknowledged(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast")
@@ -164,5 +164,5 @@ class TestBatch:
         wire = Wire(kit.services)
         task = kit.create("test.long")
         assert wire.sent("SendMessage")[0]["QueueUrl"].endswith("-long")
-        assert not handlers.run_tasks(handlers.wake(task), handler="run_long_tasks").acknowledged
+        assert not handlers.run_tasks(handlers.message(task), handler="run_long_tasks").acknowledged
         assert wire.sent("ChangeMessageVisibility")[0]["QueueUrl"].endswith("-long")

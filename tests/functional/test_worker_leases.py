@@ -1,4 +1,4 @@
-"""Who may run a task and who may write its outcome, whatever is doubled, early, late or lost."""
+"""Leases: one worker runs a task and writes its outcome, with repeated, early, late or lost messages."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ PATIENCE = 20  # seconds; nothing here takes as long unless it is broken
 
 
 class TestDelivery:
-    def test_a_message_that_comes_twice_in_a_batch_runs_its_task_once(
+    def test_a_message_twice_in_a_batch_runs_its_task_once(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast")
-        assert handlers.run_tasks(*[handlers.wake(task)] * 5).acknowledged
+        assert handlers.run_tasks(*[handlers.message(task)] * 5).acknowledged
         assert script.runs == [1]
 
-    def test_a_message_that_two_workers_get_at_once_runs_its_task_once(
+    def test_a_message_received_by_two_workers_runs_its_task_once(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         started, release = Event(), Event()
@@ -42,7 +42,7 @@ class TestDelivery:
         script.work = work
         task = kit.create("test.fast")
         others = [kit.new_services().worker for _ in range(3)]
-        messages = [kit.message(handlers.wake(task), "fast") for _ in others]
+        messages = [kit.message(handlers.message(task), "fast") for _ in others]
         with ThreadPoolExecutor(4) as pool:
             runs = [
                 pool.submit(worker.run_batch, [message], "fast", kit.clock() + timedelta(seconds=120))
@@ -80,9 +80,9 @@ class TestDelivery:
 
 
 class TestLostReply:
-    """The write happened, its reply was lost, and the SDK sent it again."""
+    """The write succeeded, its reply was lost, and the SDK sends it again."""
 
-    def test_a_claim_knows_itself_again(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_a_repeated_claim_is_recognized(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         task = kit.create("test.fast", {"text": "a" * 2000})
         wire = Wire(kit.services)
         wire.lose_reply("UpdateItem")
@@ -93,7 +93,7 @@ class TestLostReply:
         assert (done["status"], done["attempt"], len(done["attempts"])) == ("succeeded", 1, 1)
 
     @pytest.mark.parametrize("error", [None, ValueError("try again"), SystemExit(3)])
-    def test_a_finish_knows_itself_again(
+    def test_a_repeated_finish_is_recognized(
         self, kit: Kit, handlers: Handlers, script: Script, error: BaseException | None
     ) -> None:
         task = kit.create("test.fast")
@@ -112,7 +112,7 @@ class TestLostReply:
         assert delivery.acknowledged is (error is None)
         assert done["version"] == 3
 
-    def test_a_death_whose_reply_was_lost_is_reported(
+    def test_a_final_failure_with_a_lost_reply_sends_its_dead_letter(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast", max_attempts=1)
@@ -137,11 +137,11 @@ def _failure(context: TaskContext) -> None:
 
 
 class TestZombie:
-    """A container froze in the middle of a run, the sweep gave its task to another, and it thaws."""
+    """A container freezes in a run, the sweep rescues its task, another worker runs it, the first thaws."""
 
     @pytest.mark.parametrize("last_act", [lambda context: "z" * 3000, _progress, _failure])
     @pytest.mark.parametrize("outcome", ["running", "succeeded", "retrying"])
-    def test_it_can_write_nothing(
+    def test_a_zombie_can_write_nothing(
         self,
         kit: Kit,
         handlers: Handlers,
@@ -159,7 +159,7 @@ class TestZombie:
         script.work = freeze
         task = kit.create("test.fast")
         zombie = kit.new_services(clock=Clock(kit.clock())).worker  # its clock froze, too
-        message = kit.message(handlers.wake(task), "fast")
+        message = kit.message(handlers.message(task), "fast")
         with ThreadPoolExecutor(2) as pool:
             run = pool.submit(zombie.run_batch, [message], "fast", kit.clock() + timedelta(seconds=120))
             assert frozen.wait(PATIENCE)
@@ -198,7 +198,7 @@ class TestZombie:
 @pytest.mark.parametrize(
     ("max_attempts", "metric", "letters"), [(3, "TasksRetried", 0), (1, "TasksFailed", 1)]
 )
-def test_the_sweeps_verdict_is_not_the_zombies(
+def test_the_outcome_of_the_sweep_wins_over_the_zombies(
     *,
     kit: Kit,
     handlers: Handlers,
@@ -208,7 +208,7 @@ def test_the_sweeps_verdict_is_not_the_zombies(
     metric: str,
     letters: int,
 ) -> None:
-    """Given both come to the same end, when the zombie writes second, then one death was counted and told."""
+    """Given two equal outcomes, when the zombie writes second, then one dead letter was counted and sent."""
     script.raises(ValueError("the zombie's"))
     task = kit.create("test.fast", max_attempts=max_attempts)
 
@@ -228,7 +228,7 @@ def test_the_sweeps_verdict_is_not_the_zombies(
     assert len(take_messages(kit, "dead-letters")) == letters
 
 
-def test_a_zombies_result_lies_beside_the_winners_and_is_not_taken(kit: Kit, script: Script) -> None:
+def test_a_zombies_result_does_not_replace_the_stored_one(kit: Kit, script: Script) -> None:
     script.work = lambda payload, context: str(context.attempt) * 2000
     task = kit.create("test.fast")
     wire = Wire(kit.services)
@@ -247,10 +247,10 @@ def test_a_zombies_result_lies_beside_the_winners_and_is_not_taken(kit: Kit, scr
     assert documents(kit, task["id"]) == ["result#1", "result#2"]
 
 
-def test_a_process_ends_before_another_attempt_starts_although_aws_is_silent(
+def test_a_process_ends_before_another_attempt_starts_even_if_aws_is_slow(
     kit: Kit, handlers: Handlers, script: Script
 ) -> None:
-    """Given a run past its deadline, while the outcome of another is on its way for half a minute."""
+    """Given a run past its deadline, while the write of another outcome takes half a minute."""
     both, ended, release = Event(), Event(), Event()
 
     def work(payload: Any, context: TaskContext) -> None:
@@ -274,7 +274,7 @@ def test_a_process_ends_before_another_attempt_starts_although_aws_is_silent(
         assert kit.clock() < lease_until
 
     wire.before("UpdateItem", silence, when=lambda request: request["Key"]["sk"]["S"] == quick["id"])
-    messages = [kit.message(handlers.wake(task), "fast") for task in (quick, slow)]
+    messages = [kit.message(handlers.message(task), "fast") for task in (quick, slow)]
     services.worker.run_batch(messages, "fast", kit.clock() + timedelta(seconds=120))
     release.set()
     assert ended.is_set()

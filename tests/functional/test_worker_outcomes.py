@@ -1,4 +1,4 @@
-"""Snoozes and cancels: ends of a run that are no failures."""
+"""Snoozes and cancels: outcomes that are not failures."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TestOtherOutcomes:
         assert row(kit, task["id"]).lease == 2
 
     @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), 1e18])
-    def test_a_wait_that_is_no_wait_is_a_failure(
+    def test_an_invalid_wait_is_a_failure(
         self, kit: Kit, handlers: Handlers, script: Script, seconds: float
     ) -> None:
         script.work = lambda payload, context: Snooze(seconds)
@@ -51,9 +51,9 @@ class TestOtherOutcomes:
             raise RetryAfter(seconds)
 
         script.work = ask
-        asked = kit.create("test.fast")
-        assert not handlers.run(asked).acknowledged
-        assert kit.get(asked["id"])["error"]["type"] == "ValueError"
+        task = kit.create("test.fast")
+        assert not handlers.run(task).acknowledged
+        assert kit.get(task["id"])["error"]["type"] == "ValueError"
 
     def test_the_task_type_cancels(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         script.returns(Cancel("nothing to do"))
@@ -68,9 +68,7 @@ class TestOtherOutcomes:
 class TestCancelRequest:
     """The owner cancels while the task runs."""
 
-    def test_the_run_sees_it_with_its_next_progress(
-        self, kit: Kit, handlers: Handlers, script: Script
-    ) -> None:
+    def test_the_run_sees_it_at_its_next_progress(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         seen: list[bool] = []
 
         def work(payload: Any, context: TaskContext) -> Any:
@@ -110,9 +108,7 @@ class TestCancelRequest:
         assert canceled["attempts"][0]["error"]["message"] == words
         assert take_messages(kit, "dead-letters") == []
 
-    def test_it_wins_over_a_snooze_which_is_no_error(
-        self, kit: Kit, handlers: Handlers, script: Script
-    ) -> None:
+    def test_it_wins_over_a_snooze(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         script.raises(ValueError("at first"))
         task = kit.create("test.fast")
         handlers.run(task)
@@ -139,7 +135,7 @@ class TestCancelRequest:
         handlers.run(task)
         assert kit.get(task["id"])["result"] == "done all the same"
 
-    def test_it_does_not_reach_into_the_next_life(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_it_does_not_affect_a_retried_task(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         def work(payload: Any, context: TaskContext) -> Any:
             kit.new_services().tasks.cancel(kit.owner, context.task_id)
             raise ValueError
@@ -149,7 +145,7 @@ class TestCancelRequest:
         handlers.run(task)
 
         kit.services.tasks.retry(kit.owner, task["id"])
-        script.raises(ValueError("of the next life"))
+        script.raises(ValueError("of the retried task"))
         handlers.run(task)
         retried = kit.get(task["id"])
         assert (retried["status"], retried["cancel_requested"]) == ("retrying", False)

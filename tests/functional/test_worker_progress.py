@@ -1,4 +1,4 @@
-"""While a task runs: progress renews its lease, and its deadline ends it."""
+"""During a run: progress renews its lease, and its deadline ends it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class TestProgress:
         assert kit.get(task["id"])["status"] == "succeeded"
 
     def test_it_never_renews_the_lease_of_another_run(self, kit: Kit, script: Script) -> None:
-        """Whatever the clocks say: a run before knows neither its own end nor that of the lease now."""
+        """Independent of clocks: an earlier run cannot renew the current lease."""
         task = kit.create("test.fast")
         kill_worker(kit, task)
         before = row(kit, task["id"])
@@ -128,7 +128,7 @@ class TestProgress:
         assert (done["status"], done["progress"]["percent"]) == ("succeeded", 60)
 
     @pytest.mark.parametrize("percent", [float("nan"), float("inf")])
-    def test_a_percentage_that_is_no_number_is_the_runs_own_fault(
+    def test_a_percentage_that_is_not_a_number_fails_the_run(
         self, kit: Kit, handlers: Handlers, script: Script, percent: float
     ) -> None:
         script.work = lambda payload, context: context.progress(percent)
@@ -136,10 +136,10 @@ class TestProgress:
         handlers.run(task)
         assert kit.get(task["id"])["error"]["type"] == "ValueError"
 
-    def test_a_message_that_is_no_text_harms_nobody(
+    def test_a_message_that_is_not_text_is_stored_as_text(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        """Given one that came too soon after another, so that it is stored with the outcome."""
+        """Given progress too soon after the last one, so that it is stored with the outcome."""
 
         def work(payload: Any, context: TaskContext) -> None:
             context.progress(1, "reading")
@@ -147,10 +147,12 @@ class TestProgress:
 
         script.work = work
         tasks = [kit.create("test.fast") for _ in range(2)]
-        assert handlers.run_tasks(*map(handlers.wake, tasks)).acknowledged
+        assert handlers.run_tasks(*map(handlers.message, tasks)).acknowledged
         assert [kit.get(task["id"])["progress"]["message"] for task in tasks] == ["b'line 2'"] * 2
 
-    def test_the_next_attempt_starts_without_it(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_the_next_attempt_starts_without_progress(
+        self, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
         def work(payload: Any, context: TaskContext) -> None:
             context.progress(80)
             raise ValueError
@@ -166,7 +168,7 @@ class TestProgress:
 
 
 class TestTimeout:
-    def test_a_run_past_its_deadline_is_recorded_then_the_others_then_the_process_ends(
+    def test_a_run_past_its_deadline_is_recorded_and_the_process_ends_after_the_others(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         recorded, release, lost = Event(), Event(), Event()
@@ -192,7 +194,7 @@ class TestTimeout:
         wire = Wire(kit.services)
         wire.before("ChangeMessageVisibility", recorded.set)
 
-        assert handlers.run_tasks(handlers.wake(stuck), handlers.wake(other)).kept == ("m0",)
+        assert handlers.run_tasks(handlers.message(stuck), handlers.message(other)).kept == ("m0",)
 
         timed_out = kit.get(stuck["id"])
         assert (timed_out["status"], timed_out["error"]["kind"]) == ("retrying", "timeout")
@@ -203,17 +205,17 @@ class TestTimeout:
         assert lost.wait(PATIENCE)
         assert kit.get(stuck["id"]) == timed_out
 
-    def test_a_report_that_was_on_its_way_does_not_lengthen_it(
+    def test_progress_in_flight_does_not_extend_the_deadline(
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         recording, reported = Event(), Event()
-        heard: list[str] = []
+        reports: list[str] = []
 
         def work(payload: Any, context: TaskContext) -> None:
             try:
                 context.progress(50)
             except LeaseLost:
-                heard.append(f"lost, {context.remaining_seconds():g} s left")
+                reports.append(f"lost, {context.remaining_seconds():g} s left")
             reported.set()
 
         def deadline_passes() -> None:
@@ -230,11 +232,13 @@ class TestTimeout:
         wire.before("UpdateItem", deadline_passes, lambda sent: ":progress" in sent["UpdateExpression"])
         wire.before("UpdateItem", outcome_is_recorded, lambda sent: ":new_status" in sent["UpdateExpression"])
         handlers.run(task)
-        assert heard == ["lost, 0 s left"]
+        assert reports == ["lost, 0 s left"]
         assert kit.get(task["id"])["status"] == "retrying"
         assert kit.ended_processes == 1
 
-    def test_the_last_attempt_dies_of_it(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_a_timeout_of_the_last_attempt_fails_the_task(
+        self, kit: Kit, handlers: Handlers, script: Script
+    ) -> None:
         release = Event()
 
         def work(payload: Any, context: TaskContext) -> None:
@@ -249,7 +253,7 @@ class TestTimeout:
         assert (failed["status"], failed["error"]["kind"]) == ("failed", "timeout")
         assert len(take_messages(kit, "dead-letters")) == 1
 
-    def test_a_run_ends_with_its_invocation(self, kit: Kit, handlers: Handlers, script: Script) -> None:
+    def test_a_run_ends_before_its_invocation(self, kit: Kit, handlers: Handlers, script: Script) -> None:
         deadlines: list[float] = []
         script.work = lambda payload, context: deadlines.append(context.remaining_seconds())
         task = kit.create("test.fast")
@@ -257,7 +261,7 @@ class TestTimeout:
         handlers.run(task)
         assert deadlines == [20]
 
-    def test_what_was_measured_is_told_before_the_process_ends(self) -> None:
+    def test_metrics_are_printed_before_the_process_ends(self) -> None:
         code = (
             "from chalicelib import bootstrap, observability;"
             "metrics = observability.Metrics('test'); metrics.add('Told'); metrics.flush();"

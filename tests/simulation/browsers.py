@@ -12,7 +12,7 @@ from tests.simulation.calls import failure
 from tests.simulation.functions import Ended, Functions
 from tests.simulation.queues import SECOND
 from tests.simulation.scheduler import Scheduler
-from tests.support.aws_requests import Asked
+from tests.support.aws_requests import AwsCall
 
 #: A client that gets no response for this long sends its request again.
 PATIENCE = 40 * SECOND
@@ -30,7 +30,7 @@ class Gateway:
         self._chance = chance
         self._count = 0
 
-    def answer(self, request: Asked) -> Response:
+    def answer(self, request: AwsCall) -> Response:
         """Post to a connection, or close it."""
         connection = request.parameters["ConnectionId"]
         browser = self._browsers.get(connection)

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from chalicelib.aws.sdk.clients import Clients
 from chalicelib.aws.sdk.transport import Request, Response, Unreachable
 from tests.simulation.scheduler import Process, Scheduler
-from tests.support.aws_requests import ENVIRONMENT, Asked, Moto, OneByOne, asked
+from tests.support.aws_requests import ENVIRONMENT, AwsCall, Moto, OneByOne, parsed_call
 from tests.support.partiql import OPERATION, failing
 
 SOCKETS_URL = "https://sockets.example/test"
@@ -88,7 +88,7 @@ class Plan(Protocol):
         """Milliseconds for which the named event happens; 0 if it does not."""
 
 
-Played = Callable[[Asked], Response]
+Played = Callable[[AwsCall], Response]
 
 
 class Calls:
@@ -128,7 +128,7 @@ class Calls:
         return answer
 
     def _call(self, request: Request, process: Process) -> Call:
-        parsed = asked(request)
+        parsed = parsed_call(request)
         return Call(
             number=len(self.made),
             process=process.name,
@@ -175,7 +175,7 @@ class Calls:
         self.writer = call.process
         played = self._played.get(call.service)
         if played is not None:
-            return played(asked(request))
+            return played(parsed_call(request))
         body = json.loads(call.body)
         token = body.get("ClientRequestToken") if "Transact" in call.operation else None
         if token in self._transactions:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.aws.dynamodb.redrive_table import _from_item as redrive_from_item
-from chalicelib.domain.pauses import PARKED
+from chalicelib.domain.pauses import PARKED_CHECK_INTERVAL
 from chalicelib.domain.redrive import RedriveStatus
 from chalicelib.domain.task import TaskStatus
 from chalicelib.domain.timing import RESEND_LAST
@@ -76,7 +76,7 @@ def _ends_once(world: World) -> Iterator[str]:
 
 def _dead_letter_keys(world: World) -> set[str]:
     return {
-        change.new.death
+        change.new.dead_letter_key
         for change in world.history.changes
         if change.fails_for_good and change.new is not None
     }
@@ -160,7 +160,9 @@ def _resumed_tasks_start(world: World) -> Iterator[str]:
     """
     crashes = (Fault.CRASH_BEFORE, Fault.CRASH_AFTER)
     only_crashes = all(trouble.fault in crashes for _, trouble in world.calls.troubles)
-    late = timedelta(0) if only_crashes and not isinstance(world.plan, RandomFaults) else PARKED
+    late = (
+        timedelta(0) if only_crashes and not isinstance(world.plan, RandomFaults) else PARKED_CHECK_INTERVAL
+    )
     limit = RESEND_LAST + timedelta(minutes=5) + late
     for resumed_at, name in world.history.resumed:
         waited: dict[str, datetime] = {}

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.aws.dynamodb.task_row import from_row, is_task_row, moment_of
-from chalicelib.domain.pauses import PARKED, parking_bucket_of
+from chalicelib.domain.pauses import PARKED_CHECK_INTERVAL, parking_bucket_of
 from chalicelib.domain.task import TRANSITIONS, Task, TaskStatus
 from chalicelib.domain.timing import RESEND_LAST
 from chalicelib.services.pauses import KEPT
@@ -187,7 +187,7 @@ def _due(change: Change) -> bool:
     if task.waiting and task.expires_at is not None and task.due_at > task.expires_at:
         return False
     latest = max(moment(change.at), task.run_at, task.lease_until or task.run_at) + DUE_WITHIN
-    return task.due_at <= latest + (PARKED if task.due_bucket < 0 else timedelta(0))
+    return task.due_at <= latest + (PARKED_CHECK_INTERVAL if task.due_bucket < 0 else timedelta(0))
 
 
 def _wakes(change: Change) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.aws.sdk.transport import Response
 from tests.simulation.calls import answer_json, failure
 from tests.simulation.scheduler import Scheduler
-from tests.support.aws_requests import Asked
+from tests.support.aws_requests import AwsCall
 
 MAX_RECEIVE_COUNT = 10
 SECOND = 1000
@@ -109,7 +109,7 @@ class Sqs:
     def all(self) -> tuple[Queue, Queue, Queue]:
         return self.fast, self.long, self.dead
 
-    def answer(self, request: Asked) -> Response:
+    def answer(self, request: AwsCall) -> Response:
         """The response to one request."""
         data = request.parameters
         if request.operation == "GetQueueUrl":

@@ -29,7 +29,7 @@ from tests.simulation.scheduler import Fiber, Scheduler
 from tests.simulation.stream import ACCOUNT, Stream
 from tests.simulation.users import Api, User
 from tests.simulation.work import Work
-from tests.support.aws_requests import REGION, Asked
+from tests.support.aws_requests import REGION, AwsCall
 
 OWNER = "ada"
 MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
@@ -320,7 +320,7 @@ class World:
 
     # --- Simulated SNS, and notes ---------------------------------------------------------------------
 
-    def _publish(self, request: Asked) -> Response:
+    def _publish(self, request: AwsCall) -> Response:
         if request.operation == "CreateTopic":
             inner = f"<TopicArn>arn:aws:sns:us-east-1:{ACCOUNT}:{request.parameters['Name']}</TopicArn>"
         else:

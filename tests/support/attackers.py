@@ -1,4 +1,4 @@
-"""A stage under attack: ada's task is what others want to see or change."""
+"""A stage under attack: the attacker mallory tries to read or change ada's task."""
 
 from __future__ import annotations
 
@@ -25,20 +25,21 @@ HS256 = {"alg": "HS256", "typ": "JWT"}
 
 @dataclass
 class World:
-    """A stage that takes tokens of its own key and of a provider's."""
+    """A stage that accepts tokens of its own key and of a provider."""
 
     kit: Kit
     http: Http
     handlers: Handlers
     sockets: SocketServer
-    server: HttpServer  #: of the provider, and of whatever a task fetches
+    server: HttpServer  #: serves the provider's keys and the URLs that tasks fetch
     task_id: str  #: ada's task
     connections: int = 0
 
     def token(self, *scopes: str, owner: str = "mallory", **claims: Any) -> str:
-        """A good token; an attacker's own unless `owner` says otherwise."""
-        chosen = {"iss": ISSUER, "aud": AUDIENCE, **claims}
-        return self.kit.token(*(scopes or (READ, WRITE)), owner=owner, **chosen)
+        """A valid token, by default the attacker's own."""
+        return self.kit.token(
+            *(scopes or (READ, WRITE)), owner=owner, **{"iss": ISSUER, "aud": AUDIENCE, **claims}
+        )
 
     def as_(self, owner: str, *scopes: str) -> Http:
         return self.http.as_(self.token(*scopes, owner=owner))
@@ -48,9 +49,9 @@ class World:
         return self.as_("mallory")
 
     def claims(self, **more: Any) -> dict[str, Any]:
-        """What an attacker would like to be: ada. A value of None takes a claim away."""
+        """Ada's claims, which the attacker wants. A value of None removes a claim."""
         now = int(self.kit.clock().timestamp())
-        plain = {
+        values = {
             "sub": "ada",
             "scope": "tasks:read tasks:write tasks:admin",
             "iss": ISSUER,
@@ -59,14 +60,14 @@ class World:
             "exp": now + 600,
             **more,
         }
-        return {name: value for name, value in plain.items() if value is not None}
+        return {name: value for name, value in values.items() if value is not None}
 
     def signed(self, **claims: Any) -> str:
-        """Claims that an issuer which has lost its mind signed with the right key."""
+        """Ada's claims, changed by `claims` and signed with the service's key."""
         return forged(HS256, self.claims(**claims), TOKEN_KEY.encode())
 
     def connect(self, token: str = "", **query: str) -> tuple[str, int]:
-        """A new connection: its id and the status that it got."""
+        """Open a connection and return its id and status."""
         self.connections += 1
         name = f"c{self.connections}"
         return name, self.handlers.connect(name, token=token, **query)
@@ -77,18 +78,18 @@ class World:
         return str(answer.json_body["ticket"])
 
     def announce(self) -> None:
-        """Let the stream tell of ada's task."""
+        """Push the stream records of ada's task."""
         records = self.handlers.stream()
         self.handlers.push([each for each in records if self.task_id in str(each["dynamodb"]["Keys"])])
 
     def seconds(self, offset: int) -> int:
-        """A time as claims have it."""
+        """The time `offset` seconds from now, as in claims."""
         return int(self.kit.clock().timestamp()) + offset
 
 
 def _another_signature(world: World) -> str:
-    mine = world.token()
-    return f"{segment(HS256)}.{segment(world.claims())}.{mine.rpartition('.')[2]}"
+    token = world.token()
+    return f"{segment(HS256)}.{segment(world.claims())}.{token.rpartition('.')[2]}"
 
 
 def _changed(world: World) -> str:
@@ -105,12 +106,12 @@ def _own_key(world: World, **header: Any) -> str:
     return jwt.encode(world.claims(), rsa_key(1), algorithm="RS256", headers={"kid": RSA_KID, **header})
 
 
-#: Authorization headers that must open nothing, by what is wrong with them.
+#: Authorization headers that must give no access, by their defect.
 BAD_HEADERS: Mapping[str, Callable[[World], str]] = {
     "no token": lambda world: "",
     "an empty bearer": lambda world: "Bearer ",
     "a password": lambda world: "Basic " + base64url(b"ada:secret"),
-    "another scheme with a good token": lambda world: f"Token {world.token()}",
+    "another scheme with a valid token": lambda world: f"Token {world.token()}",
     "two tokens": lambda world: f"Bearer {world.token()} {world.token()}",
     "nonsense": lambda world: "Bearer nonsense",
     "a huge token": lambda world: "Bearer " + "A" * 100_000,

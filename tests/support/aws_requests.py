@@ -1,4 +1,4 @@
-"""What a request to AWS asks for, and moto's answer to it."""
+"""Parses requests to AWS, and sends them to moto."""
 
 from __future__ import annotations
 
@@ -20,49 +20,49 @@ from chalicelib.settings import AwsEnvironment
 from tests.support.partiql import answered
 
 REGION = "us-east-1"
-#: Of an AWS that asks for no true ones.
+#: Credentials for moto, which checks none.
 ENVIRONMENT = AwsEnvironment(region=REGION, access_key="test", secret_key="test")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request in AWS's own words."""
+class AwsCall:
+    """A request as an operation of AWS's API."""
 
-    service: str  #: as botocore calls it
+    service: str  #: botocore's name
     operation: str
     parameters: dict[str, Any]
 
 
-def asked(request: Request) -> Asked:
-    """What a request asks for."""
+def parsed_call(request: Request) -> AwsCall:
+    """The operation and parameters of a request."""
     if "/@connections/" in request.path:
         connection_id = unquote(request.path.rpartition("/")[2])
         operation = {"POST": "PostToConnection", "DELETE": "DeleteConnection"}[request.method]
         parameters: dict[str, Any] = {"ConnectionId": connection_id}
         if request.body:
             parameters["Data"] = request.body
-        return Asked("apigatewaymanagementapi", operation, parameters)
+        return AwsCall("apigatewaymanagementapi", operation, parameters)
     target = request.headers.get("x-amz-target")
     if target is None:
         form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
-        return Asked("sns", form.pop("Action"), form)
+        return AwsCall("sns", form.pop("Action"), form)
     api, _, operation = target.partition(".")
     service = {"DynamoDB_20120810": "dynamodb", "AmazonSQS": "sqs", "AmazonSSM": "ssm"}[api]
-    return Asked(service, operation, json.loads(request.body))
+    return AwsCall(service, operation, json.loads(request.body))
 
 
 @cache
 def _arguments(service: str, operation: str) -> Any:
-    """What botocore knows of an operation's arguments."""
+    """Botocore's model of an operation's arguments."""
     session = Session()
     return session.get_service_model(service).operation_model(operation).input_shape
 
 
 class OneByOne(Transport):
-    """A transport that brings requests one after the other."""
+    """A transport that sends requests one after another."""
 
     def send_all(self, requests: Sequence[Request]) -> list[Response | Unreachable]:
-        """The answers, in order."""
+        """The responses in order."""
         return [self._tried(request) for request in requests]
 
     def _tried(self, request: Request) -> Response | Unreachable:
@@ -73,23 +73,23 @@ class OneByOne(Transport):
 
 
 class Moto(OneByOne):
-    """Brings requests that botocore's models allow to moto; those to a server on this machine, to that."""
+    """Validates requests by botocore's models and sends them to moto, or to a server on this machine."""
 
     def __init__(self) -> None:
         self._here = KeptConnections(connect_seconds=1, read_seconds=2)
 
     def send_all(self, requests: Sequence[Request]) -> list[Response | Unreachable]:
-        """The answers, in order."""
+        """The responses in order."""
         here = bool(requests) and _is_here(requests[0])
         return self._here.send_all(requests) if here else super().send_all(requests)
 
     def send(self, request: Request) -> Response:
-        """moto's answer. Raises: Unreachable."""
+        """Moto's response. Raises: Unreachable."""
         if _is_here(request):
             return self._here.send(request)
-        found = asked(request)
-        if found.service in ("dynamodb", "sqs", "ssm"):
-            validate_parameters(found.parameters, _arguments(found.service, found.operation))
+        call = parsed_call(request)
+        if call.service in ("dynamodb", "sqs", "ssm"):
+            validate_parameters(call.parameters, _arguments(call.service, call.operation))
         return answered(request, self._answer)
 
     @staticmethod
@@ -98,7 +98,7 @@ class Moto(OneByOne):
             method=request.method, url=request.url, headers=request.headers, data=request.body
         ).prepare()
         answer = botocore_stubber.process_request(prepared)
-        assert answer is not None, f"moto does not know {request.url}"
+        assert answer is not None, f"moto does not serve {request.url}"
         status, _, body = answer
         return Response(status, body if isinstance(body, bytes) else body.encode())
 
@@ -107,33 +107,33 @@ Send = Callable[[Request], Response]
 
 
 class Tap(Protocol):
-    """Sees a request and how to send it on."""
+    """Handles a request, usually by calling `send`."""
 
     def __call__(self, request: Request, send: Send) -> Response:
-        """The answer."""
+        """The response."""
 
 
 class Line(OneByOne):
-    """A transport with taps, each of which answers a request, mostly by sending it on."""
+    """A transport with taps. Each tap may observe, change or answer a request."""
 
     def __init__(self, transport: Transport) -> None:
         self.taps: list[Tap] = []
         self._transport = transport
 
     def send(self, request: Request) -> Response:
-        """The answer, after all taps."""
+        """The response, after all taps."""
         send: Send = self._transport.send
         for tap in self.taps:
             send = partial(tap, send=send)
         return send(request)
 
     def send_all(self, requests: Sequence[Request]) -> list[Response | Unreachable]:
-        """The answers, in order; side by side when nobody listens."""
+        """The responses in order; sent concurrently without taps."""
         return super().send_all(requests) if self.taps else self._transport.send_all(requests)
 
 
 class MotoClients(Clients):
-    """Clients of moto, on a line of their own. They do not wait before they try again."""
+    """Clients of moto with a line of their own. They retry without a wait."""
 
     def __init__(self) -> None:
         self.line = Line(Moto())

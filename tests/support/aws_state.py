@@ -1,4 +1,4 @@
-"""Looks behind the scenes: rows, documents and messages as AWS holds them."""
+"""Reads and changes the state in AWS: rows, documents and messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.aws_wire import Wire
 
 
 def row(kit: Kit, task_id: str) -> Task:
-    """The task with the fields that the public does not see."""
+    """The task with its internal fields."""
     table = kit.settings.resource("tasks")
     answer = kit.client("dynamodb").get_item(
         TableName=table, Key=row_key(kit.owner, task_id), ConsistentRead=True
@@ -22,7 +22,7 @@ def row(kit: Kit, task_id: str) -> Task:
 
 
 def documents(kit: Kit, task_id: str) -> list[str]:
-    """The names of the documents that are stored apart for a task."""
+    """The names of a task's separately stored documents."""
     answer = kit.client("dynamodb").query(
         TableName=kit.settings.resource("documents"),
         KeyConditionExpression="pk = :id",
@@ -33,39 +33,39 @@ def documents(kit: Kit, task_id: str) -> list[str]:
 
 def items(kit: Kit, table: str, prefix: str = "") -> list[dict[str, Any]]:
     """The rows of a table whose partition key starts with `prefix`."""
-    found: list[dict[str, Any]] = kit.client("dynamodb").scan(TableName=kit.settings.resource(table))["Items"]
-    return [item for item in found if item["pk"]["S"].startswith(prefix)]
+    rows: list[dict[str, Any]] = kit.client("dynamodb").scan(TableName=kit.settings.resource(table))["Items"]
+    return [item for item in rows if item["pk"]["S"].startswith(prefix)]
 
 
 def take_messages(kit: Kit, queue: str) -> list[dict[str, Any]]:
-    """Take everything that a queue would deliver now."""
+    """Receive and delete every message that a queue would deliver now."""
     sqs = kit.client("sqs")
     url = sqs.get_queue_url(QueueName=kit.settings.resource(queue))["QueueUrl"]
-    found: list[dict[str, Any]] = []
+    messages: list[dict[str, Any]] = []
     while batch := sqs.receive_message(
         QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
     ).get("Messages"):
-        found += batch
+        messages += batch
         for message in batch:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return found
+    return messages
 
 
 def send_message(kit: Kit, queue: str, body: str) -> str:
-    """Put a message into a queue, as anyone could; its id."""
+    """Send a message to a queue and return its id."""
     sqs = kit.client("sqs")
     url = sqs.get_queue_url(QueueName=kit.settings.resource(queue))["QueueUrl"]
     return str(sqs.send_message(QueueUrl=url, MessageBody=body)["MessageId"])
 
 
-def woken(wire: Wire) -> list[tuple[str, int]]:
-    """(task id, delay) of what the sweep sent."""
+def sent_tasks(wire: Wire) -> list[tuple[str, int]]:
+    """(task id, delay) of each message that the sweep sent."""
     entries = [entry for request in wire.sent("SendMessageBatch") for entry in request["Entries"]]
     return [(json.loads(entry["MessageBody"])["id"], entry["DelaySeconds"]) for entry in entries]
 
 
 def send_messages(kit: Kit, queue: str, bodies: Sequence[str]) -> None:
-    """Put many messages into a queue."""
+    """Send many messages to a queue."""
     sqs = kit.client("sqs")
     url = sqs.get_queue_url(QueueName=kit.settings.resource(queue))["QueueUrl"]
     for start in range(0, len(bodies), 10):
@@ -74,7 +74,7 @@ def send_messages(kit: Kit, queue: str, bodies: Sequence[str]) -> None:
 
 
 def kill_worker(kit: Kit, task: dict[str, Any]) -> None:
-    """Claim a task, and die."""
+    """Claim a task and do nothing more, as a killed worker does."""
     claimed = kit.services.adapters.task_table.claim(
         kit.owner, task["id"], now=kit.clock(), margin=kit.services.timing.lease_margin, claim_id="killed"
     )
@@ -82,7 +82,7 @@ def kill_worker(kit: Kit, task: dict[str, Any]) -> None:
 
 
 def break_row(kit: Kit, task_id: str) -> None:
-    """Give a task a status that the code here cannot know."""
+    """Give a task a status that this code does not know."""
     kit.client("dynamodb").update_item(
         TableName=kit.settings.resource("tasks"),
         Key=row_key(kit.owner, task_id),

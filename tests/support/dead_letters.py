@@ -1,4 +1,4 @@
-"""Tasks that died, and who hears of it."""
+"""Tasks that failed for good, their dead letters and alerts."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Alerts:
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
 
     def take(self) -> list[str]:
-        """The texts since the last look."""
+        """The texts of the alerts since the last call."""
         return [json.loads(message["Body"])["Message"] for message in take_messages(self._kit, "mailbox")]
 
 
-def die(kit: Kit, handlers: Handlers, script: Script, message: str = "it broke") -> dict[str, Any]:
+def failed_task(kit: Kit, handlers: Handlers, script: Script, message: str = "it broke") -> dict[str, Any]:
     """A task that failed and whose dead letter waits for the monitor."""
     script.raises(ValueError(message))
     task = kit.create("test.fast", max_attempts=1)
@@ -38,26 +38,26 @@ def die(kit: Kit, handlers: Handlers, script: Script, message: str = "it broke")
     return kit.get(task["id"])
 
 
-def die_unheard(kit: Kit, handlers: Handlers, script: Script, task: dict[str, Any]) -> None:
-    """Run a task to its death, and die before its dead letter is sent."""
-    script.raises(ValueError("unheard"))
+def fail_before_dead_letter(kit: Kit, handlers: Handlers, script: Script, task: dict[str, Any]) -> None:
+    """Fail a task for good and crash before its dead letter is sent."""
+    script.raises(ValueError("unsent"))
     Wire(kit.services).crash_before("SendMessage")
     with pytest.raises(Crash):
         handlers.run(task)
 
 
 def records(kit: Kit) -> dict[str, str]:
-    """Key and kind of each dead letter on record."""
+    """The kind of each recorded dead letter by its key."""
     return {item["sk"]["S"]: item["kind"]["S"] for item in items(kit, "tasks", "dead#")}
 
 
-def left(kit: Kit) -> int:
-    """The messages in the dead letter queue, those in flight too."""
+def queue_depth(kit: Kit) -> int:
+    """The number of messages in the dead-letter queue, including those in flight."""
     return sum(kit.services.adapters.dead_letter_queue.depth().values())
 
 
-def show_again(kit: Kit, wire: Wire) -> None:
-    """Let the visibility of everything that was received run out."""
+def end_visibility_timeouts(kit: Kit, wire: Wire) -> None:
+    """Make the received messages visible again."""
     sqs = kit.client("sqs")
     url = sqs.get_queue_url(QueueName=kit.settings.resource("dead-letters"))["QueueUrl"]
     for receipt in wire.receipts:

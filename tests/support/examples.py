@@ -20,7 +20,7 @@ CLAIMED = timedelta(seconds=75)
 
 
 def a_task(status: TaskStatus = TaskStatus.QUEUED, **fields: Any) -> Task:
-    """A task that was created at NOW, with `fields` as a test wants them."""
+    """A task that was created at NOW, with `fields` replaced."""
     values: dict[str, Any] = {
         "id": TASK_ID,
         "owner": "default",
@@ -40,19 +40,19 @@ def a_task(status: TaskStatus = TaskStatus.QUEUED, **fields: Any) -> Task:
 
 def a_running_task(**fields: Any) -> Task:
     """A task in its first attempt, claimed at NOW."""
-    claimed = {
+    run = {
         "attempt": 1,
         "lease": 1,
         "version": 2,
         "started_at": NOW,
         "lease_until": NOW + CLAIMED,
     }
-    return a_task(TaskStatus.RUNNING, **{**claimed, **fields})
+    return a_task(TaskStatus.RUNNING, **{**run, **fields})
 
 
 # --- Hypothesis -----------------------------------------------------------------------------------
 
-#: What clients send is any JSON, half surrogates and NUL characters included.
+#: Clients may send any JSON, including half surrogates and NUL characters.
 json_text = st.text(st.characters(exclude_categories=()), max_size=20)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | json_text,
@@ -76,7 +76,7 @@ attempts = st.builds(
     next_wait_seconds=st.none() | st.floats(0, 1e6),
 )
 inline_documents = json_values.map(Document.of).filter(lambda document: not document.stored_apart)
-#: As a row names it: the text lies elsewhere.
+#: As a row has it: the text is stored separately.
 documents_apart = st.builds(Document, st.none(), st.integers(INLINE_LIMIT_BYTES + 1, 10**6))
 documents = inline_documents | documents_apart
 task_ids = st.builds(new_task_id, moments, st.integers(0, 2**74 - 1), st.integers(1, 256))

@@ -1,4 +1,4 @@
-"""Fetches for tests: from a server on this machine, or from an internet that a test makes up."""
+"""Fetches for tests: from a server on this machine, or from a scripted internet."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ LOCAL = Fetcher(allowed_hosts=["127.0.0.1"])
 
 
 def get(url: str, fetcher: Fetcher = LOCAL, **options: Any) -> Response:
-    """The answer to a GET, within 5 s and 1000 bytes unless told otherwise."""
+    """The response to a GET, by default within 5 s and 1000 bytes."""
     return fetcher.fetch(Request(url=url), **{"timeout_seconds": 5, "limit_bytes": 1000, **options})
 
 
 def never(*_: Any) -> socket.socket:
-    """Stands for a connection that must not be made."""
+    """A connector that fails the test."""
     raise AssertionError("connected")
 
 
 class Internet:
-    """A resolver and a connector for tests: names have the addresses given, and all lead to one server."""
+    """A resolver and a connector for tests. Names have scripted addresses, and all lead to one server."""
 
     def __init__(self, server: HttpServer | None = None, **names: list[str]) -> None:
         self.names = {name.replace("_", "."): addresses for name, addresses in names.items()}
         self.connected: list[tuple[str, int]] = []
-        self.asked: list[str] = []
+        self.resolved: list[str] = []
         self._server = server
 
     def resolve(self, host: str, port: int, **_: Any) -> list[tuple[Any, ...]]:
-        self.asked.append(host)
+        self.resolved.append(host)
         if not self.names.get(host):
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        # A list of one address stays; of several, each look-up takes the first away.
+        # Each look-up removes the first of several addresses; a single address stays.
         answers = self.names[host]
         address = answers.pop(0) if len(answers) > 1 else answers[0]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in address.split()]

@@ -1,4 +1,4 @@
-"""Tokens: as an identity provider signs them, and as an attacker would like them to be."""
+"""Tokens as an identity provider signs them, and as an attacker forges them."""
 
 from __future__ import annotations
 
@@ -22,42 +22,42 @@ EC_KID = "ec-1"
 
 @cache
 def rsa_key(number: int = 0, bits: int = 2048) -> RSAPrivateKey:
-    """A key of its own for each number; made once a test run, because that takes a while."""
+    """A different key for each number, generated once per test run because that is slow."""
     return rsa.generate_private_key(public_exponent=65537, key_size=bits)
 
 
 @cache
 def ec_key(number: int = 0) -> EllipticCurvePrivateKey:
-    """A P-256 key of its own for each number."""
+    """A different P-256 key for each number."""
     return ec.generate_private_key(ec.SECP256R1())
 
 
 def public_pem(key: RSAPrivateKey | EllipticCurvePrivateKey) -> bytes:
-    """What everybody may know of a key, and what an attacker signs with."""
+    """The public part of a key, with which an attacker signs."""
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def jwk(key: RSAPrivateKey | EllipticCurvePrivateKey, kid: str, /, **more: Any) -> dict[str, Any]:
-    """The public key as a key set holds it; a value of None takes a field away."""
+    """The public key as an entry of a key set. A value of None removes a field."""
     algorithm: Any = jwt.get_algorithm_by_name("RS256" if isinstance(key, RSAPrivateKey) else "ES256")
-    plain = {"kid": kid, "use": "sig", **algorithm.to_jwk(key.public_key(), as_dict=True), **more}
-    plain.pop("key_ops", None)
-    return {name: value for name, value in plain.items() if value is not None}
+    fields = {"kid": kid, "use": "sig", **algorithm.to_jwk(key.public_key(), as_dict=True), **more}
+    fields.pop("key_ops", None)
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def key_set(*keys: Any) -> bytes:
-    """The body of a provider's key set; by default one key of each kind."""
+    """The body of a provider's key set, by default with one key of each kind."""
     return json.dumps({"keys": list(keys) or [jwk(rsa_key(), RSA_KID), jwk(ec_key(), EC_KID)]}).encode()
 
 
 def issued(claims: Mapping[str, Any], algorithm: str, kid: str | None, key: Any = None) -> str:
-    """A token that a provider signed."""
+    """A token signed by a provider."""
     chosen = key or (rsa_key() if algorithm.startswith("RS") else ec_key())
     return jwt.encode(dict(claims), chosen, algorithm=algorithm, headers={} if kid is None else {"kid": kid})
 
 
 def forged(header: Any, claims: Any, key: bytes | None = None) -> str:
-    """A token put together by hand, of whatever parts; signed by HMAC with `key`, or not at all."""
+    """A token of any parts, signed by HMAC with `key`, or unsigned."""
     unsigned = f"{segment(header)}.{segment(claims)}"
     if key is None:
         return f"{unsigned}."
@@ -65,7 +65,7 @@ def forged(header: Any, claims: Any, key: bytes | None = None) -> str:
 
 
 def segment(part: Any) -> str:
-    """One part of a token: JSON of anything but bytes, which are taken as they are."""
+    """One part of a token: bytes unchanged, anything else as JSON."""
     return base64url(part if isinstance(part, bytes) else json.dumps(part).encode())
 
 

@@ -46,16 +46,16 @@ class Handlers:
         return Delivery.of(self._invoke(handler, queue_event(messages)))
 
     def run(self, task: Task | dict[str, Any]) -> Delivery:
-        """Deliver the wake-up message of one task."""
-        return self.run_tasks(self.wake(task))
+        """Deliver the message of one task."""
+        return self.run_tasks(self.message(task))
 
-    def wake(self, task: Task | dict[str, Any]) -> str:
+    def message(self, task: Task | dict[str, Any]) -> str:
         """The body of a task's message."""
         task_id, lease = (task.id, task.lease) if isinstance(task, Task) else (task["id"], 0)
         return json.dumps({"owner": self.kit.owner, "id": task_id, "lease": lease})
 
     def stream(self) -> list[dict[str, Any]]:
-        """The records that the tasks table's stream got since the last call."""
+        """The new records of the tasks table's stream since the last call."""
         streams = self.kit.client("dynamodbstreams")
         arn = self.kit.client("dynamodb").describe_table(TableName=self.kit.settings.resource("tasks"))
         arn = arn["Table"]["LatestStreamArn"]
@@ -64,25 +64,25 @@ class Handlers:
             "ShardIterator"
         ]
         records: list[dict[str, Any]] = streams.get_records(ShardIterator=iterator, Limit=1000)["Records"]
-        fresh, self.stream_position = records[self.stream_position :], len(records)
-        return fresh
+        new, self.stream_position = records[self.stream_position :], len(records)
+        return new
 
     def push(self, records: list[dict[str, Any]] | None = None) -> None:
-        """Deliver stream records (the new ones) to push_updates."""
+        """Deliver stream records, by default the new ones, to push_updates."""
         self._invoke("push_updates", {"Records": self.stream() if records is None else records})
 
     def connect(self, connection_id: str, *, token: str | None = None, **query: str | list[str]) -> int:
-        """Open a WebSocket; the status that API Gateway would act on."""
+        """Open a WebSocket connection and return the status of its $connect."""
         event = self.websocket_event("CONNECT", connection_id)
         values = {name: value if isinstance(value, list) else [value] for name, value in query.items()}
         event["multiValueQueryStringParameters"] = values or None
         event["queryStringParameters"] = {name: each[-1] for name, each in values.items()} or None
-        chosen = self.kit.token(exp=FAR) if token is None else token
-        event["headers"] = {"Authorization": f"Bearer {chosen}"}
+        token = self.kit.token(exp=FAR) if token is None else token
+        event["headers"] = {"Authorization": f"Bearer {token}"}
         return int(self._invoke("websocket_connect", event)["statusCode"])
 
-    def say(self, connection_id: str, message: Any) -> None:
-        """Send a message on a WebSocket; text is sent as it is."""
+    def send(self, connection_id: str, message: Any) -> None:
+        """Send a message on a WebSocket: text unchanged, anything else as JSON."""
         event = self.websocket_event("MESSAGE", connection_id)
         event["body"] = message if isinstance(message, str) else json.dumps(message)
         self._invoke("websocket_message", event)
@@ -97,8 +97,8 @@ class Handlers:
         self._invoke("watch_dead_letters", schedule_event("watch_dead_letters"))
 
     def _invoke(self, function: str, event: dict[str, Any]) -> Any:
-        """Call a function in a container of its own, which has looked up nothing that another one has."""
-        around = bootstrap.services()
+        """Call a function in its own container, which shares no caches with the others."""
+        previous = bootstrap.services()
         key = function, self.kit.services
         if key not in self.containers:
             self.containers[key] = self.kit.new_services(clients=self.kit.services.adapters.clients)
@@ -107,9 +107,9 @@ class Handlers:
             with self.calls.of(function):
                 return app.app.handler_map[function](event, self.context)
         finally:
-            bootstrap.install(around)
+            bootstrap.install(previous)
 
     def websocket_event(self, kind: str, connection_id: str) -> dict[str, Any]:
-        """An event of a connection, with a request id of its own."""
+        """An event of a connection with a new request id."""
         self.sequence += 1
         return websocket_event(kind, connection_id, f"socket-{self.sequence}")

@@ -1,7 +1,8 @@
-"""What each function asks of AWS while the functional tests drive it, held against infra/iam/calls.json.
+"""Compares the AWS calls of each function in the functional tests with infra/iam/calls.json.
 
-A call that is not there fails its test: no policy allows it. A recorded call that no test makes fails a run
-of the whole functional suite: policies allow it for nothing. `make policies` records the calls anew.
+A call that is not in the file fails its test, because no policy allows it. A call in the file that no test
+makes fails a run of the whole functional suite, because policies allow it without need. `make policies`
+records the calls again.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from chalicelib.aws.sdk.transport import Request, Response
 from chalicelib.settings import APP_NAME
 from infra.iam.policies import CALLS_FILE, recorded_calls
 from testing.kit import STAGE
-from tests.support.aws_requests import Asked, MotoClients, Send, asked
+from tests.support.aws_requests import AwsCall, MotoClients, Send, parsed_call
 
-#: (function, service, method, what it is called on)
+#: (function, service, method, resource)
 Call = tuple[str, str, str, str]
 
 REMEDY: Final = """\
-If that is right, record the calls and write the policies anew: make policies
-(What a test does itself while a function runs is for another container: kit.new_services().)"""
+If this is intended, record the calls and write the policies again: make policies
+(A test's own calls while a function runs belong to another container: kit.new_services().)"""
 _OWN: Final = (f"/{APP_NAME}/{STAGE}/", f"{APP_NAME}-{STAGE}-")
 
 
@@ -36,19 +37,19 @@ class Calls:
     """The calls of one container, by the function that is running."""
 
     def __init__(self) -> None:
-        self.made: set[Call] = set()
+        self.calls: set[Call] = set()
         self._running: list[str] = []
         self._lock = Lock()
 
     def clients(self) -> MotoClients:
-        """Clients that are listened to."""
+        """Clients whose calls are recorded."""
         clients = MotoClients()
         clients.line.taps.append(self._note)
         return clients
 
     @contextmanager
     def of(self, function: str) -> Iterator[None]:
-        """Calls meanwhile are those of `function`."""
+        """Attribute the calls inside the block to `function`."""
         with self._lock:
             self._running.append(function)
         try:
@@ -58,17 +59,17 @@ class Calls:
                 self._running.remove(function)
 
     def _note(self, request: Request, send: Send) -> Response:
-        found = asked(request)
+        call = parsed_call(request)
         with self._lock:
             if self._running:
-                self.made |= {(self._running[-1], found.service, *part) for part in _parts(found)}
+                self.calls |= {(self._running[-1], call.service, *part) for part in _parts(call)}
         return send(request)
 
 
-def _parts(found: Asked) -> list[tuple[str, str]]:
-    """The (method, resource) that IAM looks at; transactions and statements are looked at part by part."""
-    method = xform_name(found.operation)
-    match found.parameters:
+def _parts(call: AwsCall) -> list[tuple[str, str]]:
+    """The (method, resource) pairs that IAM checks. It checks each part of a transaction."""
+    method = xform_name(call.operation)
+    match call.parameters:
         case {"TransactItems": items}:
             parts = [part for item in items for part in item.items()]
             return [(f"transact_{xform_name(kind)}", _resource(method, what)) for kind, what in parts]
@@ -77,7 +78,7 @@ def _parts(found: Asked) -> list[tuple[str, str]]:
         case {"RequestItems": tables}:
             return [(method, _short(table)) for table in tables]
         case _:
-            return [(method, _resource(method, found.parameters))]
+            return [(method, _resource(method, call.parameters))]
 
 
 def _of_statement(text: str) -> tuple[str, str]:
@@ -96,18 +97,18 @@ def _resource(method: str, params: dict[str, Any]) -> str:
         case {"ConnectionId": _}:
             return {"post_to_connection": "POST", "delete_connection": "DELETE"}[method]
         case _:
-            raise AssertionError(f"which resource does {method} need? Say so in {__name__}")
+            raise AssertionError(f"add the resource of {method} to {__name__}")
 
 
 def _short(name: str) -> str:
-    """A resource's name without the stage; the secrets of all owners are one resource."""
+    """A resource's name without the stage. The secrets of all owners are one resource."""
     for prefix in _OWN:
         name = name.removeprefix(prefix)
     return "secrets/*" if name.startswith("secrets/") else name
 
 
 def flat(recorded: dict[str, Any]) -> set[Call]:
-    """The calls that a record holds."""
+    """The calls of a record."""
     return {
         (function, service, method, resource)
         for function, services in recorded.items()
@@ -118,20 +119,20 @@ def flat(recorded: dict[str, Any]) -> set[Call]:
 
 
 def nested(calls: Iterable[Call]) -> dict[str, Any]:
-    """A record of calls, as infra/iam/calls.json keeps it."""
+    """A record of calls in the form of infra/iam/calls.json."""
     record: dict[str, Any] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for function, service, method, resource in sorted(calls):
         record[function][service][method].append(resource)
     return record
 
 
-def _told(calls: Iterable[Call]) -> str:
+def _lines(calls: Iterable[Call]) -> str:
     return "\n".join("  {} calls {}.{} on {}".format(*call) for call in sorted(calls))
 
 
 # --- pytest -----------------------------------------------------------------------------------------
 
-_MADE = pytest.StashKey[set[Call]]()
+_CALLS = pytest.StashKey[set[Call]]()
 _WHOLE = pytest.StashKey[bool]()
 _NARROWED = pytest.StashKey[bool]()
 
@@ -145,19 +146,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_MADE] = set()
+    config.stash[_CALLS] = set()
     config.stash[_WHOLE] = config.stash[_NARROWED] = False
 
 
 @pytest.fixture
 def calls(request: pytest.FixtureRequest) -> Iterator[Calls]:
-    """Listens to the test's container; each call must be one that its function's policy allows."""
+    """Records the calls of the test's container. The function's policy must allow each of them."""
     calls = Calls()
     yield calls
-    request.config.stash[_MADE] |= calls.made
-    missing = calls.made - flat(recorded_calls())
+    request.config.stash[_CALLS] |= calls.calls
+    missing = calls.calls - flat(recorded_calls())
     if missing and not request.config.getoption("--record-calls"):
-        pytest.fail(f"No policy allows what this test does:\n{_told(missing)}\n{REMEDY}", pytrace=False)
+        pytest.fail(f"No policy allows what this test does:\n{_lines(missing)}\n{REMEDY}", pytrace=False)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
@@ -166,7 +167,7 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Note whether every functional test is about to run: only then can an unused call be told."""
+    """Record whether every functional test will run: only then can unused calls be detected."""
     functional = session.config.rootpath / "tests" / "functional"
     collected = {item.path for item in session.items}
     narrowed = session.config.stash[_NARROWED] or any("::" in each for each in session.config.args)
@@ -175,9 +176,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take over what a worker process of xdist has heard."""
+    """Add the recorded calls of a worker process of xdist."""
     output = getattr(node, "workeroutput", {})
-    node.config.stash[_MADE].update(tuple(call) for call in output.get("calls", []))
+    node.config.stash[_CALLS].update(tuple(call) for call in output.get("calls", []))
     node.config.stash[_WHOLE] |= output.get("whole", False)
 
 
@@ -185,23 +186,23 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     config = session.config
     if hasattr(config, "workeroutput"):
-        made = config.stash[_MADE]
-        config.workeroutput.update(calls=sorted(made), whole=config.stash[_WHOLE])
+        calls = config.stash[_CALLS]
+        config.workeroutput.update(calls=sorted(calls), whole=config.stash[_WHOLE])
     elif exitstatus == pytest.ExitCode.OK:
         if config.getoption("--record-calls"):
             kept = set() if config.stash[_WHOLE] else flat(recorded_calls())
-            CALLS_FILE.write_text(json.dumps(nested(config.stash[_MADE] | kept), indent=2) + "\n")
+            CALLS_FILE.write_text(json.dumps(nested(config.stash[_CALLS] | kept), indent=2) + "\n")
         elif _unused(config):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
     if not config.getoption("--record-calls") and (unused := _unused(config)):
-        terminalreporter.section("Policies allow what no functional test does", red=True)
-        terminalreporter.write_line(f"{_told(unused)}\n{REMEDY}")
+        terminalreporter.section("Policies allow calls that no functional test makes", red=True)
+        terminalreporter.write_line(f"{_lines(unused)}\n{REMEDY}")
 
 
 def _unused(config: pytest.Config) -> set[Call]:
-    """Recorded calls that no test made; none when a test that makes them may not have run."""
-    made = config.stash[_MADE]
-    return flat(recorded_calls()) - made if config.stash[_WHOLE] else set()
+    """Recorded calls that no test made; empty unless all functional tests ran."""
+    calls = config.stash[_CALLS]
+    return flat(recorded_calls()) - calls if config.stash[_WHOLE] else set()

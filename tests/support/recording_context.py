@@ -1,4 +1,4 @@
-"""A `TaskContext` without a worker behind it: remembers what the task type told it."""
+"""A `TaskContext` without a worker. It records the progress that the task type reports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Log:
 
 @dataclass
 class RecordingContext:
-    """Runs that a test makes up: the attempt, the time left, the secrets, when a cancel is seen."""
+    """The context of a run with a scripted attempt, remaining time, secrets and cancel."""
 
     task_id: str = "task-1"
     owner: str = "ada"

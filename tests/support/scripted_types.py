@@ -1,4 +1,4 @@
-"""Task types that do what a test tells them to."""
+"""Task types with scripted behaviour."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ class Anything(BaseModel):
 
 
 class Script:
-    """The types `test.fast` and `test.long`: both call `work`, which a test sets."""
+    """The task types `test.fast` and `test.long`. Both call `work`, which a test sets."""
 
     def __init__(self) -> None:
         self.types = TaskTypes()
         self.work: Work = lambda payload, context: None
-        self.runs: list[int] = []  #: the attempt of each run that was started
+        self.runs: list[int] = []  #: the attempt number of each run
         declare = self.types.task_type
         declare("test.fast", payload=Anything, max_attempts=3, timeout_seconds=60)(self._run)
         declare("test.long", payload=Anything, lane=Lane.LONG, max_attempts=3, timeout_seconds=600)(self._run)
 
     def _run(self, payload: Anything, context: TaskContext) -> Any:
-        """Do what the test says."""
+        """Record the run and call `work`."""
         self.runs.append(context.attempt)
         return self.work(payload, context)
 
     def returns(self, result: Any) -> None:
-        """From now on every run returns `result`."""
+        """Make every run return `result` from now on."""
         self.work = lambda payload, context: result
 
     def raises(self, error: BaseException) -> None:
-        """From now on every run raises `error`."""
+        """Make every run raise `error` from now on."""
 
         def work(payload: Anything, context: TaskContext) -> Any:
             raise error

@@ -1,4 +1,4 @@
-"""Who watches what."""
+"""Watches: parsing, and the tasks that they cover."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TASK = a_task(type="demo.sleep", owner="ada")
 
 class TestQuery:
     @pytest.mark.parametrize("text", ["none", "all", f"task:{TASK_ID}", "type:demo.sleep", "type:a:b"])
-    def test_a_watch_is_written_as_it_was_read(self, text: str) -> None:
+    def test_a_watch_is_read_back(self, text: str) -> None:
         assert str(Watch.parse(text)) == text
 
     @pytest.mark.parametrize(
@@ -36,12 +36,12 @@ class TestQuery:
             "\ud800",
         ],
     )
-    def test_anything_else_is_refused(self, text: str) -> None:
+    def test_another_watch_is_refused(self, text: str) -> None:
         with pytest.raises(Invalid) as refused:
             Watch.parse(text)
         assert refused.value.errors[0].pointer == "/watch"
 
-    def test_a_refusal_repeats_no_more_than_the_beginning(self) -> None:
+    def test_an_error_repeats_the_start_of_the_watch_only(self) -> None:
         with pytest.raises(Invalid) as refused:
             Watch.parse("x" * 10_000)
         assert len(refused.value.errors[0].message) < 200
@@ -69,9 +69,9 @@ class TestCoverage:
         )
         assert not connection.wants(TASK)
 
-    @pytest.mark.parametrize(("subscription", "wanted"), [(TASK_ID, True), (OTHER_ID, False)])
-    def test_a_subscription_comes_on_top_of_the_watch(self, subscription: str, wanted: bool) -> None:
+    @pytest.mark.parametrize(("subscription", "expected"), [(TASK_ID, True), (OTHER_ID, False)])
+    def test_a_subscription_comes_on_top_of_the_watch(self, subscription: str, expected: bool) -> None:
         connection = Connection(
             id="c1", owner="ada", watch=Watch.parse("none"), subscriptions=frozenset({subscription})
         )
-        assert connection.wants(TASK) is wanted
+        assert connection.wants(TASK) is expected

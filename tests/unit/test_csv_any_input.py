@@ -1,4 +1,4 @@
-"""`csv.profile` of whatever comes: an answer in JSON or a refusal, and true in what it says."""
+"""`csv.profile` of any input: a correct result in JSON, or a refusal."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TestWithAnyInput:
             ).map("".join),
         )
     )
-    def test_it_answers_json_or_refuses(self, text: str) -> None:
+    def test_it_returns_json_or_refuses(self, text: str) -> None:
         try:
             result = profile(text)
         except Rejected:
@@ -47,7 +47,7 @@ class TestWithAnyInput:
 
     @settings(deadline=None)
     @given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1))
-    def test_integers_are_what_they_are(self, values: list[int]) -> None:
+    def test_integers_are_exact(self, values: list[int]) -> None:
         found = column(*map(str, values))
 
         assert (found["type"], found["min"], found["max"]) == ("integer", min(values), max(values))

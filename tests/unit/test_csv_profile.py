@@ -1,4 +1,4 @@
-"""`csv.profile`: what it says of a CSV, and what it says of something that is none."""
+"""`csv.profile`: the result for a CSV, and the refusal of other text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def types_and_ranges(*cells: str) -> tuple[str, Any, Any, float | None]:
 
 
 class TestAProfile:
-    def test_tells_rows_and_columns(self) -> None:
+    def test_has_rows_and_columns(self) -> None:
         result = profile("name,age,member\nAda,36,true\nBob,,false\nAda,41,true\n")
 
         assert result["rows"] == 3
@@ -78,7 +78,7 @@ class TestAProfile:
             (("", "7", ""), ("integer", 7, 7, 7.0)),
         ],
     )
-    def test_reads_types(self, cells: tuple[str, ...], expected: tuple[Any, ...]) -> None:
+    def test_detects_types(self, cells: tuple[str, ...], expected: tuple[Any, ...]) -> None:
         assert types_and_ranges(*cells) == expected
 
     @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ class TestAProfile:
             ),
         ],
     )
-    def test_reads_times(self, cells: tuple[str, ...], least: str, most: str) -> None:
+    def test_detects_times(self, cells: tuple[str, ...], least: str, most: str) -> None:
         assert types_and_ranges(*cells) == ("datetime", least, most, None)
 
     def test_does_not_compare_times_with_and_without_a_zone(self) -> None:
         assert column("2026-01-01T00:00:00Z", "2026-01-01T00:00:00")["type"] == "string"
 
-    def test_tells_types_apart_in_json_too(self) -> None:
+    def test_separates_types_in_json(self) -> None:
         assert json.dumps(column("1", "2.5")["min"]) == "1.0"
         assert json.dumps(column("1", "2")["min"]) == "1"
 
@@ -113,7 +113,7 @@ class TestAProfile:
     def test_counts_different_values(self, cells: tuple[str, ...], distinct: int) -> None:
         assert column(*cells)["distinct"] == distinct
 
-    def test_counts_them_up_to_a_limit(self) -> None:
+    def test_counts_different_values_up_to_a_limit(self) -> None:
         assert column(*map(str, range(10_000)))["distinct"] == 10_000
         assert column(*map(str, range(10_001)))["distinct"] is None
 
@@ -179,7 +179,7 @@ class TestTheForm:
             ("a,b\n1,2\n\x00,4\n", "line 3 contains a NUL character, so this is not a CSV"),
         ],
     )
-    def test_that_is_broken_is_told_by_its_line(self, text: str, message: str) -> None:
+    def test_with_an_error_is_refused_with_the_line(self, text: str, message: str) -> None:
         with pytest.raises(Rejected) as refusal:
             profile(text)
         assert str(refusal.value) == message
@@ -196,14 +196,16 @@ class TestTheForm:
             ({"csv": "a", "delimiter": ","}, "/delimiter"),
         ],
     )
-    def test_of_the_payload_is_told_by_a_pointer(self, payload: dict[str, Any], pointer: str) -> None:
+    def test_of_an_invalid_payload_is_refused_with_a_pointer(
+        self, payload: dict[str, Any], pointer: str
+    ) -> None:
         with pytest.raises(Invalid) as refusal:
             TASK_TYPES.get("csv.profile").parse(payload, "/payload")
         assert [error.pointer for error in refusal.value.errors] == ["/payload" + pointer]
 
 
 class TestProgress:
-    def test_is_told_at_both_ends_and_between(self) -> None:
+    def test_is_reported_at_both_ends_and_between(self) -> None:
         context = RecordingContext()
         profile("a,b\n" + "1,2\n" * 10_000, context)
 

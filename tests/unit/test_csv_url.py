@@ -1,4 +1,4 @@
-"""`csv.profile` of a URL: what it fetches, in any encoding, and what it refuses."""
+"""`csv.profile` of a URL: fetching in any encoding, and refusals."""
 
 from __future__ import annotations
 
@@ -69,25 +69,25 @@ class TestAUrl:
             (Answer(200), "line 1: the CSV is empty"),
         ],
     )
-    def test_that_is_no_csv_is_refused(self, server: HttpServer, answer: Answer, message: str) -> None:
+    def test_that_is_not_a_csv_is_refused(self, server: HttpServer, answer: Answer, message: str) -> None:
         server.answer_with(answer)
 
         with pytest.raises(Rejected, match=f"^{message}"):
             self.profile(server)
 
-    def test_that_is_not_there_ends_the_task(self, server: HttpServer) -> None:
+    def test_that_does_not_exist_fails_the_task_for_good(self, server: HttpServer) -> None:
         server.answer_with(Answer(404, b"no such file"))
 
         with pytest.raises(NonRetryable, match="answered 404: no such file"):
             self.profile(server)
 
-    def test_that_is_busy_is_tried_again(self, server: HttpServer) -> None:
+    def test_that_is_busy_is_retried(self, server: HttpServer) -> None:
         server.answer_with(Answer(503))
 
         with pytest.raises(FetchError, match="answered 503"):
             self.profile(server)
 
-    def test_that_ends_early_is_not_taken_for_whole(self) -> None:
+    def test_that_ends_early_is_retried(self) -> None:
         answer = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\na,b\n1,2\n"
         with RawServer(raw(answer)) as server, pytest.raises(FetchError, match="in the middle of its answer"):
             csv_profile(CsvProfile(url=server.url()), RecordingContext())

@@ -1,4 +1,4 @@
-"""Dead letters: the report of a death, and what else can lie in the queue."""
+"""Dead letters: their messages and records, and other messages in the queue."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def a_message(body: str, original: str | None = None) -> DeadMessage:
 
 
 class TestLetter:
-    def test_it_says_what_died_and_why(self) -> None:
+    def test_it_has_the_task_and_the_error(self) -> None:
         assert PLAIN == {
             "owner": "default",
             "id": TASK_ID,
@@ -48,23 +48,23 @@ class TestLetter:
             "failed_at": "2026-01-31T12:00:00.000Z",
         }
 
-    def test_it_carries_no_payload(self) -> None:
+    def test_it_has_no_payload(self) -> None:
         assert "s3cret" not in DeadLetter.of(a_death(payload=Document.of("s3cret"))).body()
 
-    def test_each_life_dies_under_a_key_of_its_own(self) -> None:
+    def test_each_redrive_count_has_its_own_key(self) -> None:
         assert LETTER.key == f"{TASK_ID}#0"
         assert DeadLetter.of(a_death(redrive_count=2)).key == f"{TASK_ID}#2"
 
     @given(errors)
-    def test_it_is_read_as_it_was_written(self, error: Any) -> None:
+    def test_a_dead_letter_is_read_back(self, error: Any) -> None:
         letter = DeadLetter.of(a_death(error=error))
         assert DeadLetter.parse(letter.body()) == letter
 
-    def test_fields_of_newer_code_are_passed_over(self) -> None:
+    def test_fields_of_newer_code_are_ignored(self) -> None:
         assert DeadLetter.parse(json.dumps({**PLAIN, "colour": "blue"})) == LETTER
 
 
-class TestNotALetter:
+class TestUnrecognizedMessages:
     @pytest.mark.parametrize("name", PLAIN)
     def test_every_field_is_needed(self, name: str) -> None:
         assert DeadLetter.parse(json.dumps({k: v for k, v in PLAIN.items() if k != name})) is None
@@ -92,16 +92,16 @@ class TestNotALetter:
             json.dumps({**PLAIN, "id": "nope"}),
         ],
     )
-    def test_other_messages_are_told_apart(self, body: str) -> None:
+    def test_other_messages_are_unrecognized(self, body: str) -> None:
         assert DeadLetter.parse(body) is None
 
     @given(json_values | st.dictionaries(st.sampled_from(list(PLAIN)), json_values))
-    def test_no_json_can_do_more_than_be_refused(self, value: Any) -> None:
+    def test_any_json_is_read_or_refused(self, value: Any) -> None:
         assert DeadLetter.parse(json.dumps(value)) is None
 
 
 class TestRecord:
-    def test_a_death_is_recorded_under_its_key(self) -> None:
+    def test_a_dead_letter_is_recorded_under_its_key(self) -> None:
         record = DeadLetterRecord.of(LETTER, LATER)
         assert record == DeadLetterRecord(
             key=LETTER.key,
@@ -116,14 +116,14 @@ class TestRecord:
         )
 
     @pytest.mark.parametrize(("original", "key"), [("m0", "m0"), (None, "m1")])
-    def test_a_message_that_is_not_ours_is_kept_under_the_id_it_came_with(
+    def test_an_unrecognized_message_is_recorded_under_its_message_id(
         self, original: str | None, key: str
     ) -> None:
         record = DeadLetterRecord.quarantined(a_message("hello", original), LATER)
         assert (record.key, record.kind, record.message) == (key, QUARANTINED, "hello")
 
     @pytest.mark.parametrize("body", ["x" * 10_000, "é" * 10_000, "\ud800" * 10_000])
-    def test_only_its_beginning_is_kept_and_can_be_stored(self, body: str) -> None:
+    def test_only_its_start_is_recorded(self, body: str) -> None:
         message = DeadLetterRecord.quarantined(a_message(body), LATER).message
         assert len(message) == EXCERPT_CHARACTERS
         assert message.encode()

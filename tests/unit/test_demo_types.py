@@ -15,7 +15,7 @@ from tests.support.recording_context import RecordingContext
 
 
 class TestSleep:
-    def test_takes_its_time_and_reports_each_step(self) -> None:
+    def test_sleeps_and_reports_each_step(self) -> None:
         context = RecordingContext()
         started = time.monotonic()
 
@@ -59,11 +59,11 @@ class TestSleep:
 
 class TestFail:
     @pytest.mark.parametrize("attempt", [1, 2, 25])
-    def test_fails_always_by_default(self, attempt: int) -> None:
+    def test_always_fails_by_default(self, attempt: int) -> None:
         with pytest.raises(FailedOnPurpose, match=r"^This task fails on purpose\.$"):
             fail(Fail(), RecordingContext(attempt=attempt))
 
-    def test_fails_in_the_words_given(self) -> None:
+    def test_fails_with_the_message_of_the_payload(self) -> None:
         with pytest.raises(FailedOnPurpose, match=r"^no$"):
             fail(Fail(message="no"), RecordingContext())
 

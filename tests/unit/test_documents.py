@@ -1,4 +1,4 @@
-"""Payloads and results: JSON that is stored and read again as it was."""
+"""Payloads and results: JSON that is stored and read back unchanged."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def nested(levels: int, kind: str = "list") -> Any:
 
 class TestRoundTrip:
     @given(json_values)
-    def test_a_value_comes_back_as_it_was(self, value: Any) -> None:
+    def test_a_value_is_read_back(self, value: Any) -> None:
         document = Document.of(value)
         assert document.value() == value
         assert document.text is not None
         assert document.size == len(document.text.encode())
 
     @given(json_text)
-    def test_half_a_surrogate_pair_comes_back_too(self, text: str) -> None:
-        """It is legal JSON, but no UTF-8: only its escape can be stored."""
+    def test_half_a_surrogate_pair_is_read_back(self, text: str) -> None:
+        """It is valid JSON but not UTF-8: only its escape can be stored."""
         assert json.loads(to_json(text).encode()) == text
 
     @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ class TestRoundTrip:
         ],
     )
     def test_only_the_half_surrogate_is_escaped(self, text: str, stored: str) -> None:
-        """All else stays short: an escape of every letter would triple a payload."""
+        """Other characters stay short: escaping all of them would triple a payload."""
         assert to_json(text) == stored
 
     def test_the_text_is_compact(self) -> None:
@@ -57,7 +57,7 @@ class TestRoundTrip:
 
 class TestRefusals:
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), [float("nan")]])
-    def test_what_json_cannot_say_is_refused(self, value: Any) -> None:
+    def test_values_without_json_are_refused(self, value: Any) -> None:
         with pytest.raises(ValueError, match="not JSON compliant"):
             Document.of(value)
 
@@ -76,7 +76,7 @@ class TestRefusals:
         assert nested_too_deep(nested(100_000))
 
     @given(json_values)
-    def test_shallow_values_pass(self, value: Any) -> None:
+    def test_shallow_values_are_accepted(self, value: Any) -> None:
         assert not nested_too_deep(value)
 
 
@@ -84,7 +84,7 @@ class TestPlace:
     @pytest.mark.parametrize(
         ("letters", "apart"), [(INLINE_LIMIT_BYTES - 2, False), (INLINE_LIMIT_BYTES - 1, True)]
     )
-    def test_what_is_over_the_limit_is_stored_apart(self, letters: int, apart: bool) -> None:
+    def test_a_document_over_the_limit_is_stored_separately(self, letters: int, apart: bool) -> None:
         assert Document.of("x" * letters).stored_apart is apart
 
     def test_the_size_is_counted_in_bytes(self) -> None:

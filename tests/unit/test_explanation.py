@@ -1,4 +1,4 @@
-"""Why a task is not running yet: the reason for every state a task can be in."""
+"""Explanations: each state of a task has a reason."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SNOOZED = Attempt(number=1, lease=1, started_at=PAST, finished_at=NOW, outcome="
         (a_running_task(lease_until=LATER, cancel_requested=True), Reason.CANCEL_REQUESTED, LATER),
         (a_running_task(lease_until=NOW), Reason.OVERDUE, None),
         (a_running_task(lease_until=NOW, cancel_requested=True), Reason.OVERDUE, None),
-        (a_task(TaskStatus.FAILED, error=ERROR, finished_at=NOW), Reason.ANNOUNCING_DEATH, None),
+        (a_task(TaskStatus.FAILED, error=ERROR, finished_at=NOW), Reason.SENDING_DEAD_LETTER, None),
         (
             a_task(TaskStatus.FAILED, error=ERROR, **ENDED),
             Reason.FINISHED,
@@ -61,7 +61,7 @@ def test_every_state_has_its_reason(task: Task, reason: Reason, until: Any) -> N
         (a_task(TaskStatus.EXPIRED, **ENDED), "POST /tasks/{id}/retry"),
     ],
 )
-def test_what_happens_next_is_told(task: Task, words: str) -> None:
+def test_the_next_step_is_explained(task: Task, words: str) -> None:
     assert words in explain(task, NOW).next
 
 

@@ -24,8 +24,8 @@ def server() -> Iterator[HttpServer]:
         yield server
 
 
-class TestNoServerCan:
-    def test_stretch_the_time_with_a_byte_now_and_then(self) -> None:
+class TestAServerCannot:
+    def test_exceed_the_timeout_with_a_byte_now_and_then(self) -> None:
         def drip(connection: socket.socket) -> None:
             connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
             while True:
@@ -36,7 +36,7 @@ class TestNoServerCan:
             took = self.seconds_until_timeout(server.url())
         assert took < 2
 
-    def test_stretch_the_time_with_endless_headers(self) -> None:
+    def test_exceed_the_timeout_with_endless_headers(self) -> None:
         def drip(connection: socket.socket) -> None:
             connection.sendall(b"HTTP/1.1 200 OK\r\nx: ")
             while True:
@@ -46,7 +46,7 @@ class TestNoServerCan:
         with RawServer(drip) as server:
             assert self.seconds_until_timeout(server.url()) < 2
 
-    def test_stretch_the_time_with_interim_answers(self) -> None:
+    def test_exceed_the_timeout_with_interim_responses(self) -> None:
         def drip(connection: socket.socket) -> None:
             while True:
                 connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -55,11 +55,11 @@ class TestNoServerCan:
         with RawServer(drip) as server:
             assert self.seconds_until_timeout(server.url()) < 2
 
-    def test_stretch_the_time_by_saying_nothing(self) -> None:
+    def test_exceed_the_timeout_by_silence(self) -> None:
         with RawServer(lambda connection: bool(connection.recv(1)) or None) as server:
             assert self.seconds_until_timeout(server.url()) < 2
 
-    def test_stretch_the_time_by_not_reading(self) -> None:
+    def test_exceed_the_timeout_by_not_reading(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
             request = Request(url=url, method="POST", body=b"x" * 20_000_000)
@@ -68,7 +68,7 @@ class TestNoServerCan:
                 LOCAL.fetch(request, timeout_seconds=0.3, limit_bytes=1000)
         assert time.monotonic() - started < 2
 
-    def test_stretch_the_time_by_reading_slowly(self) -> None:
+    def test_exceed_the_timeout_by_reading_slowly(self) -> None:
         def sip(connection: socket.socket) -> None:
             while connection.recv(65_536):
                 time.sleep(0.02)
@@ -86,7 +86,7 @@ class TestNoServerCan:
                 fetcher.fetch(request, timeout_seconds=0.3, limit_bytes=1000)
             assert time.monotonic() - started < 2
 
-    def test_stretch_the_time_by_resolving_slowly(self) -> None:
+    def test_exceed_the_timeout_by_resolving_slowly(self) -> None:
         def resolve(*_: Any, **__: Any) -> list[tuple[Any, ...]]:
             time.sleep(1)
             return []
@@ -139,7 +139,7 @@ class TestNoServerCan:
             (b"HTTP/9.9 200 OK\r\n\r\n", r"what is not HTTP \(UnknownProtocol\)"),
         ],
     )
-    def test_pass_a_broken_answer_for_a_whole_one(self, answer: bytes, reason: str) -> None:
+    def test_pass_an_incomplete_response_as_complete(self, answer: bytes, reason: str) -> None:
         with RawServer(raw(answer)) as server, pytest.raises(FetchError, match=reason):
             get(server.url())
 
@@ -172,7 +172,7 @@ class TestNoServerCan:
         return time.monotonic() - started
 
 
-class TestAnswers:
+class TestResponses:
     def test_have_headers_in_lower_case_joined_and_unfolded(self) -> None:
         answer = b"HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a: 2\r\nFolded: a\r\n   b\r\n\r\n"
         with RawServer(raw(answer)) as server:
@@ -190,11 +190,11 @@ class TestAnswers:
 
         assert LOCAL.fetch(request, timeout_seconds=5, limit_bytes=10).body == b""
 
-    def test_of_the_very_limit_are_whole(self, server: HttpServer) -> None:
+    def test_of_exactly_the_limit_are_complete(self, server: HttpServer) -> None:
         assert not get(server.url(), limit_bytes=4).truncated
         assert get(server.url(), limit_bytes=3).truncated
 
-    def test_are_asked_for_without_compression(self, server: HttpServer) -> None:
+    def test_are_requested_without_compression(self, server: HttpServer) -> None:
         request = Request(url=server.url(), headers={"accept-encoding": "gzip", "host": "elsewhere"})
         LOCAL.fetch(request, timeout_seconds=5, limit_bytes=10)
 
@@ -219,11 +219,11 @@ class TestAnswers:
             ("text/plain; charset=../../x", b"abc", "abc"),
         ],
     )
-    def test_are_read_as_the_charset_they_declare(self, content_type: str, body: bytes, text: str) -> None:
+    def test_are_decoded_by_their_charset(self, content_type: str, body: bytes, text: str) -> None:
         response = Response(status=200, headers={"content-type": content_type}, body=body, truncated=False)
 
         assert response.text == text
 
-    def test_that_are_cut_do_not_end_in_half_a_character(self) -> None:
+    def test_that_are_truncated_end_in_a_whole_character(self) -> None:
         assert Response(status=200, headers={}, body="aé".encode()[:2], truncated=True).text == "a"
         assert Response(status=200, headers={}, body="aé".encode()[:2], truncated=False).text == "a\ufffd"

@@ -21,7 +21,7 @@ def server() -> Iterator[HttpServer]:
 
 
 class TestRedirects:
-    def test_are_answers_unless_they_are_to_be_followed(self, server: HttpServer) -> None:
+    def test_are_returned_unless_they_are_followed(self, server: HttpServer) -> None:
         server.answer_with(Answer(302, headers={"location": "/next"}))
 
         assert get(server.url()).status == 302
@@ -47,7 +47,7 @@ class TestRedirects:
             get(server.url(), follow_redirects=True)
         assert len(server.requests) == 6
 
-    def test_without_a_location_are_answers(self, server: HttpServer) -> None:
+    def test_without_a_location_are_returned(self, server: HttpServer) -> None:
         server.answer_with(Answer(302), Answer(302, headers={"location": ""}))
 
         assert get(server.url(), follow_redirects=True).status == 302
@@ -65,7 +65,7 @@ class TestRedirects:
             *("file:///etc/passwd", "http://user:word@127.0.0.1/", "http://[::1", "ftp://127.0.0.1/"),
         ],
     )
-    def test_are_judged_like_the_first_url(self, server: HttpServer, location: str) -> None:
+    def test_are_checked_like_the_first_url(self, server: HttpServer, location: str) -> None:
         server.answer_with(Answer(302, headers={"location": location}))
 
         with pytest.raises(Rejected):
@@ -89,7 +89,7 @@ class TestRedirects:
             *((307, "POST", "POST"), (308, "POST", "POST"), (302, "PUT", "PUT"), (303, "HEAD", "HEAD")),
         ],
     )
-    def test_turn_into_a_get_where_http_says_so(
+    def test_become_a_get_where_http_requires_it(
         self, server: HttpServer, status: int, method: str, method_after: str
     ) -> None:
         server.answer_with(Answer(status, headers={"location": "/next"}), Answer(200))
@@ -104,7 +104,7 @@ class TestRedirects:
         assert ("content-type" in after.headers) is ("webhook-signature" in after.headers) is kept
         assert after.headers["authorization"] == "Bearer x"
 
-    def test_take_no_secrets_to_another_origin(self, server: HttpServer) -> None:
+    def test_send_no_secrets_to_another_origin(self, server: HttpServer) -> None:
         secrets = {
             "authorization": "Bearer x",
             "cookie": "a=b",

@@ -160,7 +160,7 @@ class TestWhatIsConnectedTo:
         internet = Internet(server, rebind_example=[PUBLIC, "127.0.0.1"])
 
         assert get("http://rebind.example/", internet.fetcher()).status == 200
-        assert internet.asked == ["rebind.example"]
+        assert internet.resolved == ["rebind.example"]
         assert internet.connected == [(PUBLIC, 80)]
 
         with pytest.raises(Rejected):
@@ -269,7 +269,7 @@ class TestADotAtTheEndOfAName:
         internet = Internet(server, example_com=[PUBLIC])
 
         assert get("http://example.com.:8080/", internet.fetcher()).status == 200
-        assert internet.asked == ["example.com"]
+        assert internet.resolved == ["example.com"]
         assert server.requests[0].headers["host"] == "example.com:8080"
 
     @pytest.mark.parametrize(

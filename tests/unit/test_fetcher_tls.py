@@ -1,4 +1,4 @@
-"""The fetcher over TLS: the connection goes to an address, the certificate is for the name."""
+"""The fetcher over TLS: it connects to an address and verifies the certificate of the name."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def server(certificate: Path, names_asked_for: list[str | None]) -> Iterator[Htt
 
 
 def get(url: str, port: int, trusted: Path | None = None, seconds: float = 5) -> Response:
-    """Fetch from a local port that the whole internet leads to."""
+    """Fetch from a local port to which every name leads."""
 
     def resolve(host: str, port: int, **_: Any) -> list[tuple[Any, ...]]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (PUBLIC, port))]
@@ -76,7 +76,7 @@ def get(url: str, port: int, trusted: Path | None = None, seconds: float = 5) ->
     )
 
 
-def test_the_name_is_asked_for_and_verified(
+def test_the_name_is_sent_and_verified(
     server: HttpServer, certificate: Path, names_asked_for: list[str | None]
 ) -> None:
     response = get("https://Example.com/a", server.port, certificate)
@@ -102,7 +102,7 @@ def test_a_certificate_of_unknown_authority_is_refused(server: HttpServer) -> No
         get("https://example.com/", server.port)
 
 
-def test_a_server_without_tls_is_told() -> None:
+def test_a_server_without_tls_is_an_error() -> None:
     with (
         RawServer(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as server,
         pytest.raises(FetchError, match=r"^example\.com:443 cannot be reached: "),
@@ -110,7 +110,7 @@ def test_a_server_without_tls_is_told() -> None:
         get("https://example.com/", server.port)
 
 
-def test_a_handshake_that_never_ends_is_bounded() -> None:
+def test_an_endless_handshake_is_ended() -> None:
     started = time.monotonic()
     with (
         RawServer(lambda connection: bool(connection.recv(1)) or None) as server,

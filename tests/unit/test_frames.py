@@ -1,4 +1,4 @@
-"""The frames that clients receive: never over API Gateway's limit."""
+"""Frames: never larger than API Gateway's limit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.examples import KEEP, LATER, TASK_ID, a_running_task, a_task,
 
 
 def sized(payload: int, result: int = 0) -> Task:
-    """A succeeded task with a payload and a result of about so many bytes."""
+    """A succeeded task with a payload and a result of about `payload` and `result` bytes."""
     task = a_task(payload=Document.of("p" * payload), version=3)
     return replace(task, status=TaskStatus.SUCCEEDED, result=Document.of("r" * result) if result else None)
 
@@ -36,14 +36,14 @@ class TestOneTask:
     @pytest.mark.parametrize(
         ("payload", "result"), [(40_000, 0), (0, 40_000), (20_000, 20_000), (250_000, 250_000)]
     )
-    def test_a_task_that_is_too_big_comes_truncated(self, payload: int, result: int) -> None:
+    def test_a_task_that_is_too_large_is_truncated(self, payload: int, result: int) -> None:
         task = json.loads(Frames().of_task(sized(payload, result)))["task"]
         assert task["truncated"] is True
         assert (task["payload"], task["result"]) == (None, None)
         assert (task["id"], task["version"], task["status"]) == (TASK_ID, 3, "succeeded")
 
-    def test_a_task_whose_documents_were_not_read_comes_truncated(self) -> None:
-        """The reader must not take the null for its payload."""
+    def test_a_task_without_its_documents_is_truncated(self) -> None:
+        """A client must not read the null as its payload."""
         frame = json.loads(Frames().of_task(a_task(payload=Document(None, 2000))))
         assert frame["task"]["truncated"] is True
 
@@ -55,8 +55,8 @@ class TestOneTask:
     def test_no_task_is_over_the_limit(self, task: Task) -> None:
         assert len(Frames().of_task(task).encode()) <= FRAME_LIMIT_BYTES
 
-    def test_not_even_one_whose_every_attempt_failed_at_length(self) -> None:
-        """25 attempts with a kilobyte of error each, and letters that JSON writes with six: 150 KB."""
+    def test_a_task_with_25_long_errors_is_within_the_limit(self) -> None:
+        """25 errors of a kilobyte each, of letters that JSON writes with six: 150 KB."""
         task = a_running_task()
         error = TaskError.of(ErrorKind.EXCEPTION, "\x01" * 1024)
         for _ in range(25):
@@ -69,9 +69,9 @@ class TestOneTask:
 class TestManyTasks:
     @settings(max_examples=30)
     @given(st.lists(st.integers(0, 40_000), max_size=30))
-    def test_every_task_comes_once_in_order_within_the_limit(self, sizes: list[int]) -> None:
-        wanted = [replace(sized(size), version=number) for number, size in enumerate(sizes)]
-        frames = list(Frames().of_tasks(wanted))
+    def test_every_task_is_sent_once_in_order_within_the_limit(self, sizes: list[int]) -> None:
+        tasks = [replace(sized(size), version=number) for number, size in enumerate(sizes)]
+        frames = list(Frames().of_tasks(tasks))
         assert all(len(frame.encode()) <= FRAME_LIMIT_BYTES for frame in frames)
         found = [task["version"] for frame in frames for task in json.loads(frame)["tasks"]]
         assert found == list(range(len(sizes)))
@@ -79,7 +79,7 @@ class TestManyTasks:
     def test_small_tasks_share_a_frame(self) -> None:
         assert len(list(Frames().of_tasks([sized(10)] * 20))) == 1
 
-    def test_no_tasks_need_no_frame(self) -> None:
+    def test_no_tasks_make_no_frame(self) -> None:
         assert list(Frames().of_tasks([])) == []
 
 
@@ -93,13 +93,15 @@ class TestFitting:
             (FRAME_LIMIT_BYTES, None, False),
         ],
     )
-    def test_what_cannot_fit_is_not_worth_reading(self, payload: int, result: int | None, fits: bool) -> None:
+    def test_documents_that_cannot_fit_are_not_read(
+        self, payload: int, result: int | None, fits: bool
+    ) -> None:
         task = a_task(
             payload=Document(None, payload), result=None if result is None else Document(None, result)
         )
         assert fits_a_frame(task) is fits
 
 
-def test_an_error_frame_says_what_was_wrong() -> None:
+def test_an_error_frame_has_the_error() -> None:
     frame: dict[str, Any] = json.loads(error_frame("unknown_action", 'The action "x" is not one of …'))
     assert frame == {"type": "error", "code": "unknown_action", "detail": 'The action "x" is not one of …'}

@@ -1,4 +1,4 @@
-"""Headers for browsers: on every answer, and CORS for the allowed origins only."""
+"""Security headers are on every response, and CORS headers are for allowed origins only."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ def headers(origin: str | None, origins: tuple[str, ...] = ORIGINS) -> dict[str,
 
 @pytest.mark.parametrize("origin", [None, "https://evil.example", "https://app.example"])
 @pytest.mark.parametrize("origins", [(), ORIGINS])
-def test_every_answer_tells_browsers_not_to_guess(origin: str | None, origins: tuple[str, ...]) -> None:
+def test_every_response_has_the_security_headers(origin: str | None, origins: tuple[str, ...]) -> None:
     assert EVERY_RESPONSE.items() <= headers(origin, origins).items()
 
 
-def test_an_answer_of_its_own_mind_is_left_alone() -> None:
+def test_a_response_keeps_its_own_headers() -> None:
     own = Response({}, headers={"Cache-Control": "max-age=60"})
     assert with_browser_headers(own, request(None), ()).headers["Cache-Control"] == "max-age=60"
 
 
 @pytest.mark.parametrize("origin", ORIGINS)
-def test_an_allowed_origin_is_named(origin: str) -> None:
-    found = headers(origin)
-    assert found["Access-Control-Allow-Origin"] == origin
-    assert "Authorization" in found["Access-Control-Allow-Headers"]
-    assert "Location" in found["Access-Control-Expose-Headers"]
-    assert "Access-Control-Allow-Credentials" not in found
+def test_an_allowed_origin_gets_cors_headers(origin: str) -> None:
+    response_headers = headers(origin)
+    assert response_headers["Access-Control-Allow-Origin"] == origin
+    assert "Authorization" in response_headers["Access-Control-Allow-Headers"]
+    assert "Location" in response_headers["Access-Control-Expose-Headers"]
+    assert "Access-Control-Allow-Credentials" not in response_headers
 
 
 @pytest.mark.parametrize(
@@ -67,11 +67,11 @@ def test_an_allowed_origin_is_named(origin: str) -> None:
         "https://app.example, https://evil.example",
     ],
 )
-def test_no_other_origin_gets_a_word(origin: str | None) -> None:
+def test_another_origin_gets_no_cors_headers(origin: str | None) -> None:
     assert not [name for name in headers(origin) if name.startswith("Access-Control")]
 
 
-def test_caches_tell_origins_apart() -> None:
+def test_responses_vary_by_origin() -> None:
     assert headers(None)["Vary"] == "Origin"
     assert "Vary" not in headers(None, ())
 
@@ -82,5 +82,5 @@ def test_a_preflight_has_no_body() -> None:
 
 
 @pytest.mark.parametrize("answer", [None, {"batchItemFailures": []}, {"statusCode": 200}])
-def test_what_is_no_answer_to_http_passes_through(answer: Any) -> None:
+def test_the_result_of_another_event_is_unchanged(answer: Any) -> None:
     assert with_browser_headers(answer, object(), ORIGINS) is answer

@@ -1,4 +1,4 @@
-"""`http.request`: what it sends, and what it makes of the answer."""
+"""`http.request`: the request that it sends, and the result of the response."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def server() -> Iterator[HttpServer]:
 
 
 def run(server: HttpServer, context: RecordingContext | None = None, **payload: Any) -> HttpResult:
-    wanted = HttpRequest.model_validate({"url": server.url("/hook"), **payload})
-    return http_request(wanted, context or RecordingContext())
+    request = HttpRequest.model_validate({"url": server.url("/hook"), **payload})
+    return http_request(request, context or RecordingContext())
 
 
 class TestWhatIsSent:
@@ -51,7 +51,7 @@ class TestWhatIsSent:
         assert "content-type" not in request.headers
 
     @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-    def test_has_the_method_asked_for(self, server: HttpServer, method: str) -> None:
+    def test_has_the_method_of_the_payload(self, server: HttpServer, method: str) -> None:
         run(server, method=method)
 
         assert server.requests[0].method == method
@@ -68,7 +68,7 @@ class TestWhatIsSent:
             ("", b"", "text/plain; charset=utf-8"),
         ],
     )
-    def test_is_text_as_it_is_and_anything_else_as_json(
+    def test_has_text_unchanged_and_other_bodies_as_json(
         self, server: HttpServer, body: Any, sent: bytes, content_type: str
     ) -> None:
         run(server, method="POST", body=body)
@@ -101,14 +101,14 @@ class TestWhatIsSent:
         digest = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
         assert sent["webhook-signature"] == f"v1,{digest}"
 
-    def test_is_nothing_when_the_secret_is_not_for_this_host(self, server: HttpServer) -> None:
+    def test_is_nothing_if_the_secret_is_not_for_this_host(self, server: HttpServer) -> None:
         context = RecordingContext(secrets={("hooks", "example.com"): "whsec_YQ=="})
 
         with pytest.raises(Rejected):
             run(server, context, secret="hooks")
         assert server.requests == []
 
-    def test_is_nothing_when_the_address_is_not_public(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_nothing_if_the_address_is_not_public(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("FETCH_ALLOWED_HOSTS", "")
         with HttpServer() as server:
             with pytest.raises(Rejected):
@@ -117,7 +117,7 @@ class TestWhatIsSent:
 
 
 class TestSignatures:
-    def test_are_those_of_the_standards_example(self) -> None:
+    def test_match_the_standards_example(self) -> None:
         headers = signature(
             "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
             "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -169,12 +169,12 @@ class TestTheResult:
         assert (len(result["body"]), result["truncated"]) == (kept, truncated)
         assert len(result["body"].encode()) <= 65_536
 
-    def test_fits_its_row_even_when_the_body_is_a_file(self, server: HttpServer) -> None:
+    def test_fits_its_row_even_with_a_binary_body(self, server: HttpServer) -> None:
         server.answer_with(Answer(200, b"\x00\x01\x02\x1b" * 16_384))
 
         assert len(json.dumps(run(server), ensure_ascii=False).encode()) < 256 * 1024
 
-    def test_keeps_what_is_compressed_against_our_wish_as_it_came(self, server: HttpServer) -> None:
+    def test_has_an_unrequested_compressed_body_unchanged(self, server: HttpServer) -> None:
         server.answer_with(Answer(200, b"\x1f\x8b\x08", {"content-encoding": "gzip"}))
 
         result = run(server)
@@ -187,41 +187,41 @@ class TestTheResult:
 
         assert run(server)["body"] == ""
 
-    def test_of_a_redirect_that_is_followed_is_where_it_led(self, server: HttpServer) -> None:
+    def test_of_a_followed_redirect_has_the_final_url(self, server: HttpServer) -> None:
         server.answer_with(Answer(302, headers={"location": "/there"}), Answer(200, b"there"))
 
         assert run(server, follow_redirects=True)["body"] == "there"
 
 
-class TestAnswersThatAreNotGood:
+class TestUnsuccessfulResponses:
     @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 599])
-    def test_are_tried_again_when_they_may_get_better(self, server: HttpServer, status: int) -> None:
+    def test_are_retried_if_they_are_temporary(self, server: HttpServer, status: int) -> None:
         server.answer_with(Answer(status, b"busy"))
 
         with pytest.raises(FetchError, match=f"^answered {status}: busy$"):
             run(server)
 
     @pytest.mark.parametrize("status", [301, 302, 304, 307, 400, 401, 403, 404, 409, 410, 422])
-    def test_are_final_when_they_will_not(self, server: HttpServer, status: int) -> None:
+    def test_fail_the_task_for_good_if_they_are_permanent(self, server: HttpServer, status: int) -> None:
         server.answer_with(Answer(status))
 
-        with pytest.raises(NonRetryable, match=f"^answered {status}$") as verdict:
+        with pytest.raises(NonRetryable, match=f"^answered {status}$") as raised:
             run(server)
-        assert not isinstance(verdict.value, Rejected)
+        assert not isinstance(raised.value, Rejected)
 
-    def test_are_told_with_the_start_of_the_body(self, server: HttpServer) -> None:
+    def test_are_reported_with_the_start_of_the_body(self, server: HttpServer) -> None:
         server.answer_with(Answer(404, b"no\r\n  such " + b"x" * 1000))
 
-        with pytest.raises(NonRetryable) as verdict:
+        with pytest.raises(NonRetryable) as raised:
             run(server)
-        assert str(verdict.value) == "answered 404: no such " + "x" * 192
+        assert str(raised.value) == "answered 404: no such " + "x" * 192
 
-    def test_are_tried_again_when_asked_to(self, server: HttpServer) -> None:
+    def test_are_retried_at_the_requested_time(self, server: HttpServer) -> None:
         server.answer_with(Answer(503, headers={"retry-after": "7"}))
 
-        with pytest.raises(RetryAfter, match="answered 503") as verdict:
+        with pytest.raises(RetryAfter, match="answered 503") as raised:
             run(server)
-        assert verdict.value.seconds == 7
+        assert raised.value.seconds == 7
 
     @pytest.mark.parametrize(
         ("retry_after", "seconds"),
@@ -252,20 +252,20 @@ class TestAnswersThatAreNotGood:
             ),
         ],
     )
-    def test_say_when_as_a_number_or_a_date(self, retry_after: str, seconds: float | None) -> None:
+    def test_may_name_the_time_as_a_number_or_a_date(self, retry_after: str, seconds: float | None) -> None:
         response = Response(status=429, headers={"retry-after": retry_after}, body=b"", truncated=False)
 
-        with pytest.raises(FetchError if seconds is None else RetryAfter) as verdict:
+        with pytest.raises(FetchError if seconds is None else RetryAfter) as raised:
             expect_success(response, NOW)
-        assert getattr(verdict.value, "seconds", None) == seconds
+        assert getattr(raised.value, "seconds", None) == seconds
 
-    def test_are_nothing_but_a_reason_to_try_again_when_none_came(self) -> None:
+    def test_are_retried_if_no_response_came(self) -> None:
         with HttpServer() as server:
             url = server.url("/secret?token=secret")
 
         with pytest.raises(FetchError, match=r"^127\.0\.0\.1:\d+ cannot be reached: Connection refused$"):
             http_request(HttpRequest(url=url), RecordingContext())
 
-    def test_come_in_time_for_the_task_to_say_so(self, server: HttpServer) -> None:
+    def test_are_received_before_the_tasks_timeout(self, server: HttpServer) -> None:
         with pytest.raises(FetchError, match=r"did not answer within 0 s$"):
             run(server, RecordingContext(seconds=0.5))

@@ -59,15 +59,15 @@ class TestPayloadsThatAreRefused:
             ),
         ],
     )
-    def test_are_told_by_a_pointer(self, payload: dict[str, Any], pointer: str) -> None:
+    def test_are_refused_with_a_pointer(self, payload: dict[str, Any], pointer: str) -> None:
         assert [error.pointer for error in refused(payload)] == ["/payload" + pointer]
 
-    def test_say_why_in_words(self) -> None:
+    def test_are_refused_with_a_reason(self) -> None:
         (error,) = refused({"headers": {"Host": "x"}})
 
         assert error.message == "this header is set by the service"
 
-    def test_do_not_include_urls_that_only_a_look_can_judge(self) -> None:
+    def test_do_not_include_urls_that_the_run_refuses(self) -> None:
         for url in ("ftp://example.com/", "http://10.0.0.1/", "http://localhost/"):
             TASK_TYPES.get("http.request").parse({"url": url})
 

@@ -52,7 +52,7 @@ class TestLayout:
             assert made == (one < other)
 
     @given(moments, random_bits, buckets)
-    def test_the_earliest_id_of_a_moment_is_below_all_ids_of_it(
+    def test_the_earliest_id_of_a_time_is_below_all_its_ids(
         self, moment: datetime, bits: int, partitions: int
     ) -> None:
         made = new_task_id(moment, bits, partitions)
@@ -69,7 +69,7 @@ class TestBuckets:
     def test_a_task_lies_in_one_of_the_due_buckets(self, bits: int, partitions: int) -> None:
         assert due_bucket_of(new_task_id(NOW, bits, 4), partitions) in range(partitions)
 
-    def test_the_two_partitions_of_a_task_have_nothing_to_do_with_each_other(self) -> None:
+    def test_the_two_partitions_of_a_task_are_independent(self) -> None:
         pairs = {
             (bucket_of(made), due_bucket_of(made, 4))
             for made in (new_task_id(NOW, bits, 4) for bits in range(0, 2**16, 17))
@@ -84,7 +84,7 @@ class TestBuckets:
 
 class TestRecognition:
     @given(moments, random_bits, buckets)
-    def test_own_ids_are_recognised(self, moment: datetime, bits: int, partitions: int) -> None:
+    def test_generated_ids_are_recognized(self, moment: datetime, bits: int, partitions: int) -> None:
         assert is_task_id(new_task_id(moment, bits, partitions))
 
     @pytest.mark.parametrize(
@@ -101,5 +101,5 @@ class TestRecognition:
             "0190163d-8694-739b-aea5-966c26f8ad9\uff11",  # a digit of another script
         ],
     )
-    def test_anything_else_is_not(self, text: str) -> None:
+    def test_other_text_is_not_recognized(self, text: str) -> None:
         assert not is_task_id(text)

@@ -1,4 +1,4 @@
-"""A provider's keys: fetched when needed, kept, and not fetched because a stranger wants it."""
+"""A provider's keys: fetched on demand, cached, and not fetched for forged tokens."""
 
 from __future__ import annotations
 
@@ -49,11 +49,13 @@ class TestFinding:
         assert [request.path for request in server.requests] == ["/jwks"]
 
     @pytest.mark.parametrize(("kid", "algorithm"), [(RSA_KID, "ES256"), (EC_KID, "RS256")])
-    def test_a_key_is_good_for_its_own_algorithm_only(self, keys: KeySet, kid: str, algorithm: str) -> None:
+    def test_a_key_is_valid_for_its_own_algorithm_only(self, keys: KeySet, kid: str, algorithm: str) -> None:
         assert keys.find(kid, algorithm) is None
 
     @pytest.mark.parametrize("kid", [None, 7, ["rsa-1"], {"kid": 1}])
-    def test_no_id_is_no_reason_to_fetch(self, keys: KeySet, server: HttpServer, kid: Any) -> None:
+    def test_a_key_id_that_is_not_text_causes_no_fetch(
+        self, keys: KeySet, server: HttpServer, kid: Any
+    ) -> None:
         assert keys.find(kid, "RS256") is None
         assert server.requests == []
 
@@ -67,7 +69,7 @@ class TestRotation:
         assert keys.find(RSA_KID, "RS256") is not None
         assert len(server.requests) == 2
 
-    def test_a_key_that_the_provider_took_back_ends(
+    def test_a_revoked_key_is_refused_after_an_hour(
         self, keys: KeySet, server: HttpServer, clock: Seconds
     ) -> None:
         keys.find(RSA_KID, "RS256")
@@ -77,7 +79,7 @@ class TestRotation:
         clock.now += 1
         assert keys.find(RSA_KID, "RS256") is None
 
-    def test_forged_ids_make_one_request_in_half_a_minute(
+    def test_forged_ids_cause_one_request_in_half_a_minute(
         self, keys: KeySet, server: HttpServer, clock: Seconds
     ) -> None:
         keys.find(RSA_KID, "RS256")
@@ -87,7 +89,7 @@ class TestRotation:
         assert len(server.requests) == 1 + 3
 
 
-class TestAProviderInTrouble:
+class TestAFailingProvider:
     @pytest.mark.parametrize(
         "answer",
         [
@@ -104,7 +106,7 @@ class TestAProviderInTrouble:
         ],
         ids=lambda answer: f"{answer.status}-{answer.body[:12].decode()}",
     )
-    def test_does_not_take_the_known_keys_away(
+    def test_does_not_invalidate_the_cached_keys(
         self, keys: KeySet, server: HttpServer, clock: Seconds, answer: Answer
     ) -> None:
         assert keys.find(RSA_KID, "RS256") is not None
@@ -113,7 +115,9 @@ class TestAProviderInTrouble:
         assert keys.find(RSA_KID, "RS256") is not None
         assert len(server.requests) == 2
 
-    def test_is_said_while_no_keys_are_known(self, keys: KeySet, server: HttpServer, clock: Seconds) -> None:
+    def test_is_a_503_while_no_keys_are_cached(
+        self, keys: KeySet, server: HttpServer, clock: Seconds
+    ) -> None:
         server.answer_with(Answer(503))
         for _ in range(3):
             with pytest.raises(Unavailable):
@@ -132,7 +136,7 @@ class TestAProviderInTrouble:
         assert server.requests == []
 
 
-#: Keys that are no good, each made when its test runs.
+#: Keys that are not accepted. Each is generated when its test runs.
 BAD_KEYS: dict[str, Callable[[], Any]] = {
     "a number": lambda: 7,
     "null": lambda: None,
@@ -158,14 +162,14 @@ BAD_KEYS: dict[str, Callable[[], Any]] = {
 
 class TestKeysOfOtherKinds:
     @pytest.mark.parametrize("kind", BAD_KEYS)
-    def test_are_left_out_and_the_others_stay_good(self, kind: str) -> None:
+    def test_are_left_out_and_the_others_stay_valid(self, kind: str) -> None:
         body = key_set(BAD_KEYS[kind](), jwk(rsa_key(), RSA_KID))
         keys = KeySet("https://issuer.example/jwks", lambda url: body)
         assert keys.find("bad", "RS256") is None
         assert keys.find("bad", "ES256") is None
         assert keys.find(RSA_KID, "RS256") is not None
 
-    def test_no_more_than_fifty_are_looked_at(self) -> None:
+    def test_at_most_fifty_keys_are_read(self) -> None:
         many = [jwk(ec_key(), f"ec-{number}") for number in range(60)]
         keys = KeySet("https://issuer.example/jwks", lambda url: key_set(*many))
         assert keys.find("ec-49", "ES256") is not None

@@ -1,4 +1,4 @@
-"""How much one owner may ask for: a rate with a burst, open tasks, connections."""
+"""The limits of one owner: a rate with a burst, open tasks, and connections."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def kit() -> Iterator[Kit]:
 
 
 class Table(LimitTable):
-    """A limit table of its own for each test: its owners are nobody else's."""
+    """A limit table for each test."""
 
     def __init__(self, kit: Kit, name: str) -> None:
         super().__init__(kit.services.adapters.clients.dynamodb, kit.settings.resource("rollups"))
@@ -41,7 +41,7 @@ class Table(LimitTable):
         return super().take(f"{self._name}/{owner}", *of_what, in_use=in_use)
 
     def open_tasks(self, owner: str, count: int) -> None:
-        """Let the stream handler have counted `count` more open tasks."""
+        """Count `count` more open tasks, as the stream handler does."""
         self.kit.services.adapters.rollup_table.add_open(
             f"{self._name}/{owner}", count, f"{self._name}-{count}"
         )
@@ -63,7 +63,7 @@ def limits(table: Table, clock: Clock, **quota: Any) -> Limits:
 
 
 def granted(service: Limits, tries: int, owner: str = "ada", tasks: int = 1) -> int:
-    """How many of so many posts were let through."""
+    """The number of granted posts out of `tries`."""
     count = 0
     for _ in range(tries):
         with suppress(TooMany):
@@ -73,7 +73,7 @@ def granted(service: Limits, tries: int, owner: str = "ada", tasks: int = 1) -> 
 
 
 class TestTheRate:
-    def test_a_burst_is_let_through_and_no_more(self, table: Table, clock: Clock) -> None:
+    def test_a_burst_is_granted_and_no_more(self, table: Table, clock: Clock) -> None:
         assert granted(limits(table, clock), 30) == 10
 
     def test_tokens_come_back_with_time(self, table: Table, clock: Clock) -> None:
@@ -84,7 +84,7 @@ class TestTheRate:
         clock.advance(3600)
         assert granted(service, 30) == 10
 
-    def test_a_refusal_says_when_to_come_again_and_keeps_its_word(self, table: Table, clock: Clock) -> None:
+    def test_a_refusal_has_the_time_at_which_a_retry_is_granted(self, table: Table, clock: Clock) -> None:
         service = limits(table, clock)
         granted(service, 10)
         with pytest.raises(TooMany) as refused:
@@ -101,7 +101,7 @@ class TestTheRate:
         assert granted(service, 3, tasks=4) == 2
         assert granted(service, 3) == 2
 
-    def test_a_batch_over_the_burst_is_let_through_when_the_bucket_is_full_and_is_paid_for(
+    def test_a_batch_over_the_burst_is_granted_by_a_full_bucket_and_counted(
         self, table: Table, clock: Clock
     ) -> None:
         service = limits(table, clock)
@@ -111,16 +111,16 @@ class TestTheRate:
         clock.advance(0.1)
         assert granted(service, 1, tasks=20) == 1
 
-    def test_owners_do_not_share(self, table: Table, clock: Clock) -> None:
+    def test_owners_have_separate_limits(self, table: Table, clock: Clock) -> None:
         service = limits(table, clock)
         granted(service, 30)
         assert granted(service, 30, owner="bob") == 10
 
-    def test_containers_do_share(self, table: Table, clock: Clock) -> None:
+    def test_containers_share_the_limits(self, table: Table, clock: Clock) -> None:
         containers = [limits(table, clock) for _ in range(4)]
         assert sum(granted(container, 10) for container in containers) == 10
 
-    def test_containers_share_when_they_post_at_the_same_moment(self, table: Table, clock: Clock) -> None:
+    def test_containers_share_the_limits_of_concurrent_posts(self, table: Table, clock: Clock) -> None:
         containers = [limits(table, clock, post_burst=40) for _ in range(8)]
         with ThreadPoolExecutor(8) as threads:
             assert sum(threads.map(lambda container: granted(container, 10), containers)) == 40
@@ -139,13 +139,11 @@ class TestTheRate:
         service = limits(Meeting(kit, request.node.nodeid), clock, **quota)
         with ThreadPoolExecutor(2) as threads:
             list(threads.map(lambda _: service.spend("ada", 1), range(2)))
-        together.abort()  # whoever asks for more from here on fails
+        together.abort()  # threads that wait from here on fail
         assert granted(service, 4) == 4, "what both took is there for both"
         assert granted(limits(table, clock, **quota), 80) == 54
 
-    def test_the_local_stages_defaults_let_a_thousand_through_at_once(
-        self, kit: Kit, table: Table, clock: Clock
-    ) -> None:
+    def test_the_defaults_grant_a_thousand_at_once(self, kit: Kit, table: Table, clock: Clock) -> None:
         chosen = kit.settings
         service = limits(
             table,
@@ -162,7 +160,7 @@ class TestTheRate:
     @seed(20261124)
     @given(st.lists(st.tuples(st.integers(0, 1500), st.integers(1, 12)), max_size=25))
     def test_never_more_than_burst_and_rate_allow(self, table: Table, steps: list[tuple[int, int]]) -> None:
-        """Whatever is asked for, in whatever rhythm, by two containers: no window gets more."""
+        """For any posts of two containers at any times, no window gets more."""
         clock = Clock(NOW)
         owner = f"owner-{hash(tuple(steps))}"
         containers = [limits(table, clock, post_burst=12), limits(table, clock, post_burst=12)]
@@ -175,9 +173,9 @@ class TestTheRate:
 
 
 class TestABucketInUse:
-    """Whoever thinks so asks for what is left of it first; what comes of it is the same."""
+    """A caller that assumes this takes the remaining tokens first, with the same result."""
 
-    def test_one_request_is_enough_when_it_is(self, table: Table, clock: Clock) -> None:
+    def test_taking_from_it_needs_one_request(self, table: Table, clock: Clock) -> None:
         second, depth = timedelta(seconds=1), timedelta(seconds=10)
         assert table.take("ada", clock(), second, depth)[0]
         wire = Wire(table.kit.services)
@@ -187,7 +185,9 @@ class TestABucketInUse:
         assert wire.counts() == {"UpdateItem": 2}
 
     @pytest.mark.parametrize("known", [False, True])
-    def test_a_full_one_gives_no_more_than_it_holds(self, table: Table, clock: Clock, known: bool) -> None:
+    def test_a_full_bucket_grants_no_more_than_it_holds(
+        self, table: Table, clock: Clock, known: bool
+    ) -> None:
         second, depth = timedelta(seconds=1), timedelta(seconds=10)
         if known:
             table.take("ada", clock(), second, depth)
@@ -196,8 +196,8 @@ class TestABucketInUse:
         assert (taken, usage.full_at) == (True, clock() + second)
 
 
-class TestTheHandful:
-    """A container takes several tokens by one write, and spends them on its own for a moment."""
+class TestPrefetching:
+    """A container takes several tokens by one write and spends them locally for a second."""
 
     def test_many_posts_cost_few_writes(self, kit: Kit, table: Table, clock: Clock) -> None:
         service = limits(table, clock, posts_per_second=200, post_burst=1000)
@@ -205,9 +205,7 @@ class TestTheHandful:
         assert granted(service, 100) == 100
         assert wire.counts()["UpdateItem"] <= 2 * 100 / 10
 
-    def test_what_is_not_spent_within_a_second_is_forgotten(
-        self, kit: Kit, table: Table, clock: Clock
-    ) -> None:
+    def test_unspent_tokens_expire_after_a_second(self, kit: Kit, table: Table, clock: Clock) -> None:
         service = limits(table, clock, posts_per_second=200, post_burst=1000)
         granted(service, 1)
         wire = Wire(kit.services)
@@ -224,7 +222,9 @@ class TestOpenTasks:
         table.open_tasks("ada", 3)
         assert granted(service, 4) == 2
 
-    def test_posts_that_the_stream_handler_has_not_seen_count_too(self, table: Table, clock: Clock) -> None:
+    def test_posts_that_the_stream_handler_has_not_counted_yet_count(
+        self, table: Table, clock: Clock
+    ) -> None:
         service = limits(table, clock, open_tasks=5)
         assert granted(service, 10) == 5
         clock.advance(0.9)
@@ -237,7 +237,7 @@ class TestOpenTasks:
         assert (refused.value.limit, refused.value.quota) == ("open-tasks", 5)
         assert granted(service, 10) == 5
 
-    def test_finished_tasks_make_room_within_a_second(self, table: Table, clock: Clock) -> None:
+    def test_finished_tasks_stop_counting_within_a_second(self, table: Table, clock: Clock) -> None:
         service = limits(table, clock, open_tasks=5)
         table.open_tasks("ada", 5)
         assert granted(service, 1) == 0

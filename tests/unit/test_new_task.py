@@ -1,4 +1,4 @@
-"""From a request to a task that can be stored."""
+"""Creating a task from a request."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict
 
 from chalicelib.domain.documents import PAYLOAD_LIMIT_BYTES
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.new_task import DELAY_LIMIT, NewTask
+from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.task import Task, TaskStatus
 from chalicelib.domain.task_types import TaskContext, TaskTypes
-from chalicelib.domain.timing import SEND_AHEAD, Timing
+from chalicelib.domain.timing import DELAY_LIMIT, SEND_AHEAD, Timing
 from tests.support.examples import NOW, TASK_ID
 
 TIMING = Timing()
@@ -29,16 +29,16 @@ class Anything(BaseModel):
 
 @TYPES.task_type("test.fast", payload=Anything, max_attempts=4, timeout_seconds=30)
 def fast(payload: Anything, context: TaskContext) -> None:
-    """Nothing."""
+    """Do nothing."""
 
 
 @TYPES.task_type("test.long", payload=Anything, lane="long", timeout_seconds=600)
 def long(payload: Anything, context: TaskContext) -> None:
-    """Nothing, for long."""
+    """Do nothing, in the long lane."""
 
 
-def make(name: str = "test.fast", now: datetime = NOW, **wanted: Any) -> Task:
-    return NewTask(type=name, **wanted).task(
+def make(name: str = "test.fast", now: datetime = NOW, **fields: Any) -> Task:
+    return NewTask(type=name, **fields).task(
         id=TASK_ID,
         owner="ada",
         task_types=TYPES,
@@ -49,15 +49,15 @@ def make(name: str = "test.fast", now: datetime = NOW, **wanted: Any) -> Task:
     )
 
 
-def pointers(name: str = "test.fast", **wanted: Any) -> list[str]:
-    """Where a request that is refused is wrong."""
+def pointers(name: str = "test.fast", **fields: Any) -> list[str]:
+    """The pointers of a refused request."""
     with pytest.raises(Invalid) as refused:
-        make(name, **wanted)
+        make(name, **fields)
     return [error.pointer for error in refused.value.errors]
 
 
 class TestFirstState:
-    def test_it_starts_a_life_that_nobody_has_touched(self) -> None:
+    def test_a_new_task_has_its_initial_state(self) -> None:
         task = make(payload={"number": 1}, tags=("a", "b"))
         assert task == Task(
             id=TASK_ID,
@@ -82,18 +82,18 @@ class TestFirstState:
         )
         assert task.payload.value() == {"number": 1}
 
-    def test_what_is_asked_for_beats_the_types_defaults(self) -> None:
+    def test_requested_values_override_the_types_defaults(self) -> None:
         task = make(max_attempts=1, timeout_seconds=99.5)
         assert (task.max_attempts, task.timeout_seconds) == (1, 99.5)
 
-    def test_a_tag_counts_once(self) -> None:
+    def test_a_repeated_tag_is_stored_once(self) -> None:
         assert make(tags=("b", "a", "b")).tags == ("b", "a")
 
-    def test_the_payload_is_kept_as_it_was_sent(self) -> None:
-        """The model checks it and fills defaults in when the task runs: not everything goes through it."""
+    def test_the_payload_is_stored_as_it_was_sent(self) -> None:
+        """The model validates it again and fills in defaults when the task runs."""
         assert make(payload={"number": "7", "more": [1]}).payload.value() == {"number": "7", "more": [1]}
 
-    def test_times_are_answered_as_they_will_be_read(self) -> None:
+    def test_times_are_returned_as_they_will_be_read(self) -> None:
         microseconds = timedelta(microseconds=1999)
         task = make(
             now=NOW + microseconds,
@@ -110,7 +110,7 @@ class TestFirstState:
 
 class TestStart:
     @pytest.mark.parametrize(
-        ("wanted", "run_at", "status"),
+        ("fields", "run_at", "status"),
         [
             ({}, NOW, TaskStatus.QUEUED),
             ({"delay_seconds": 0}, NOW, TaskStatus.QUEUED),
@@ -124,9 +124,9 @@ class TestStart:
         ],
     )
     def test_a_later_start_is_scheduled(
-        self, wanted: dict[str, Any], run_at: datetime, status: TaskStatus
+        self, fields: dict[str, Any], run_at: datetime, status: TaskStatus
     ) -> None:
-        task = make(**wanted)
+        task = make(**fields)
         assert (task.run_at, task.status) == (run_at, status)
         assert task.queued_at == (NOW if status is TaskStatus.QUEUED else None)
 
@@ -140,10 +140,10 @@ class TestStart:
             (DELAY_LIMIT, -TIMING.lookahead),
         ],
     )
-    def test_the_sweep_looks_after_the_message_or_before_the_start(
+    def test_the_sweep_is_due_after_the_message_or_before_the_start(
         self, delay: timedelta, due_after_start: timedelta
     ) -> None:
-        """A start within SQS's 15 minutes has a message of its own; a later one is the sweep's to send."""
+        """A start within SQS's 15 minutes has a message. The sweep sends a later one."""
         assert make(delay_seconds=delay.total_seconds()).due_at == NOW + delay + due_after_start
 
     def test_it_is_due_when_it_expires_if_that_is_sooner(self) -> None:
@@ -151,20 +151,20 @@ class TestStart:
         assert make(expires_at=expires_at).due_at == expires_at
 
     @pytest.mark.parametrize(
-        "wanted",
+        "fields",
         [
             {"delay_seconds": DELAY_LIMIT.total_seconds() + 1},
             {"run_at": NOW + DELAY_LIMIT + timedelta(milliseconds=1)},
             {"run_at": datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)},
         ],
     )
-    def test_a_start_more_than_a_year_away_is_refused(self, wanted: dict[str, Any]) -> None:
-        assert pointers(**wanted) == ["/run_at"]
+    def test_a_start_more_than_a_year_away_is_refused(self, fields: dict[str, Any]) -> None:
+        assert pointers(**fields) == ["/run_at"]
 
 
 class TestExpiry:
     @pytest.mark.parametrize(
-        "wanted",
+        "fields",
         [
             {"expires_at": NOW},
             {"expires_at": NOW - MINUTE},
@@ -173,10 +173,10 @@ class TestExpiry:
             {"expires_at": NOW.astimezone(timezone(timedelta(hours=5)))},
         ],
     )
-    def test_a_task_that_could_never_start_is_refused(self, wanted: dict[str, Any]) -> None:
-        assert pointers(**wanted) == ["/expires_at"]
+    def test_a_task_that_could_never_start_is_refused(self, fields: dict[str, Any]) -> None:
+        assert pointers(**fields) == ["/expires_at"]
 
-    def test_any_time_after_the_start_will_do(self) -> None:
+    def test_any_expiry_after_the_start_is_accepted(self) -> None:
         expires_at = NOW + MINUTE + timedelta(milliseconds=1)
         assert make(expires_at=expires_at, delay_seconds=60).expires_at == expires_at
 

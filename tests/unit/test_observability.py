@@ -1,4 +1,4 @@
-"""Logs are JSON lines; metrics are CloudWatch's Embedded Metric Format, checked against its rules."""
+"""Logs are JSON lines. Metrics follow the rules of CloudWatch's Embedded Metric Format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.conftest import Printed
 
 
 class TestLogs:
-    def test_a_line_has_a_sentence_for_people_and_an_action_for_machines(self, printed: Printed) -> None:
+    def test_a_line_has_a_sentence_for_people_and_an_action_for_programs(self, printed: Printed) -> None:
         log.info("Task created", action="task_created", task_id="t1")
         (line,) = printed()
         assert line.pop("timestamp").endswith("Z")
@@ -24,7 +24,7 @@ class TestLogs:
         }
 
     @pytest.mark.parametrize("level", ["info", "warning", "error"])
-    def test_levels(self, printed: Printed, level: str) -> None:
+    def test_a_line_has_its_level(self, printed: Printed, level: str) -> None:
         getattr(log, level)("Something happened")
         assert printed()[0]["level"] == level.upper()
 
@@ -37,20 +37,20 @@ class TestLogs:
         log.info("Outside")
         assert [line.get("request_id") for line in printed()] == ["r1", "r2", "r1", None]
 
-    def test_log_context_fields_are_this_threads_own_unless_they_are_carried(self, printed: Printed) -> None:
+    def test_log_context_fields_reach_another_thread_by_with_log_context_only(self, printed: Printed) -> None:
         with log_context(request_id="r1"), ThreadPoolExecutor(1) as threads:
             threads.submit(log.info, "Alone").result()
             list(threads.map(with_log_context(log.info), ["Carried"]))
         assert [line.get("request_id") for line in printed()] == [None, "r1"]
 
-    def test_a_log_context_logger_carries_its_fields_anywhere(self, printed: Printed) -> None:
+    def test_a_bound_logger_has_its_fields_in_every_thread(self, printed: Printed) -> None:
         logger = Log(task_id="t1").bind(attempt=2)
         with ThreadPoolExecutor(1) as threads:
             threads.submit(logger.info, "Started", attempt=3).result()
         line = printed()[0]
         assert (line["task_id"], line["attempt"]) == ("t1", 3)
 
-    def test_an_exception_is_one_line_too(self, printed: Printed) -> None:
+    def test_an_exception_is_one_line(self, printed: Printed) -> None:
         try:
             raise ValueError("first\nsecond")
         except ValueError:
@@ -66,7 +66,7 @@ class TestLogs:
 
 
 def values_of(line: dict[str, Any], metric: str) -> list[Any]:
-    """The values of a metric: one of them stands without a list."""
+    """The values of a metric. A single value is not in a list."""
     return line[metric] if isinstance(line[metric], list) else [line[metric]]
 
 
@@ -94,7 +94,7 @@ class TestMetrics:
     def metrics(self) -> Metrics:
         return Metrics("test")
 
-    def test_nothing_is_printed_for_nothing(self, metrics: Metrics, printed: Printed) -> None:
+    def test_without_values_nothing_is_printed(self, metrics: Metrics, printed: Printed) -> None:
         metrics.flush()
         assert printed() == []
 
@@ -111,8 +111,8 @@ class TestMetrics:
         metrics.add("Pushes")
         metrics.add("TasksCreated", TaskType="a")
         metrics.flush()
-        found = [line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] for line in printed()]
-        assert found == [[["Stage"]], [["Stage"], ["Stage", "TaskType"]]]
+        dimensions = [line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] for line in printed()]
+        assert dimensions == [[["Stage"]], [["Stage"], ["Stage", "TaskType"]]]
 
     def test_metrics_of_the_same_dimensions_share_a_line(self, metrics: Metrics, printed: Printed) -> None:
         metrics.add("QueueWait", 12.5, "Milliseconds", TaskType="a")
@@ -134,18 +134,18 @@ class TestMetrics:
         lines = printed()
         for line in lines:
             assert_is_emf(line)
-        found = [values_of(line, "RunTime") for line in lines]
-        assert [len(each) for each in found] == sizes
-        assert [value for each in found for value in each] == list(range(values))
+        chunks = [values_of(line, "RunTime") for line in lines]
+        assert [len(each) for each in chunks] == sizes
+        assert [value for each in chunks for value in each] == list(range(values))
         assert sum(line.get("TasksSucceeded", 0) for line in lines) == 1
 
-    def test_a_flush_forgets_what_it_printed(self, metrics: Metrics, printed: Printed) -> None:
+    def test_a_flush_clears_the_values(self, metrics: Metrics, printed: Printed) -> None:
         metrics.add("Pushes")
         metrics.flush()
         metrics.flush()
         assert len(printed()) == 1
 
-    def test_no_value_of_any_thread_is_lost(self, metrics: Metrics, printed: Printed) -> None:
+    def test_values_of_all_threads_are_printed(self, metrics: Metrics, printed: Printed) -> None:
         with ThreadPoolExecutor(8) as threads:
             for _ in range(8):
                 threads.submit(lambda: [metrics.add("Pushes") for _ in range(500)])

@@ -1,4 +1,4 @@
-"""Which errors of AWS say "try again later", and which say that we are wrong."""
+"""Temporary errors of AWS are outages; permanent ones are not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def refusal(status: int, code: str) -> ServiceError:
     ],
     ids=repr,
 )
-def test_what_may_be_over_soon_is_an_outage(error: Exception) -> None:
+def test_a_temporary_error_is_an_outage(error: Exception) -> None:
     assert is_outage(error)
 
 
@@ -40,5 +40,5 @@ def test_what_may_be_over_soon_is_an_outage(error: Exception) -> None:
     ],
     ids=repr,
 )
-def test_what_trying_again_cannot_help_is_our_fault(error: Exception) -> None:
+def test_a_permanent_error_is_no_outage(error: Exception) -> None:
     assert not is_outage(error)

@@ -1,4 +1,4 @@
-"""Cursors are opaque, signed, and good for one list only."""
+"""Cursors are opaque, signed, and valid for one list only."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=Ã
 
 
 @given(task_ids, st.text(max_size=20), st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3))
-def test_a_cursor_comes_back_to_its_place(position: str, owner: str, filters: dict[str, str]) -> None:
+def test_a_cursor_returns_its_position(position: str, owner: str, filters: dict[str, str]) -> None:
     assert read_cursor(KEYS, owner, filters, sign_cursor(KEYS, owner, filters, position)) == position
 
 
-def test_a_cursor_fits_a_url_as_it_is() -> None:
+def test_a_cursor_needs_no_escapes_in_a_url() -> None:
     assert set(CURSOR) <= set(ALPHABET[:64])
 
 
@@ -35,7 +35,7 @@ def test_a_cursor_does_not_show_the_owner_or_the_filters() -> None:
 
 @pytest.mark.parametrize("place", range(len(CURSOR)))
 def test_no_character_can_be_changed(place: int) -> None:
-    """Not even those of which base64 ignores some bits."""
+    """Not even a character of which base64 ignores some bits."""
     for letter in set(ALPHABET) - {CURSOR[place]}:
         with pytest.raises(BadCursor):
             read_cursor(KEYS, "ada", FILTERS, CURSOR[:place] + letter + CURSOR[place + 1 :])
@@ -64,7 +64,7 @@ def test_nothing_can_be_added(more: str) -> None:
         ("ada", {**FILTERS, "type": "a"}),
     ],
 )
-def test_a_cursor_is_good_for_its_owner_and_filters_only(owner: str, filters: dict[str, str]) -> None:
+def test_a_cursor_is_valid_for_its_owner_and_filters_only(owner: str, filters: dict[str, str]) -> None:
     with pytest.raises(BadCursor):
         read_cursor(KEYS, owner, filters, CURSOR)
 
@@ -74,22 +74,22 @@ def test_the_order_of_filters_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize("position", ["", "nope", "0" * 36])
-def test_a_signed_place_that_is_no_task_is_refused_too(position: str) -> None:
+def test_a_signed_position_that_is_not_a_task_id_is_refused(position: str) -> None:
     with pytest.raises(BadCursor):
         read_cursor(KEYS, "ada", {}, sign_cursor(KEYS, "ada", {}, position))
 
 
 class TestRotation:
-    """A new key is put first; the old one stays until its cursors are used up."""
+    """A new key comes first. The old one stays until its cursors are no longer in use."""
 
     def test_the_first_key_signs(self) -> None:
         assert sign_cursor([b"new", *KEYS], "ada", FILTERS, TASK_ID) == sign_cursor(
             [b"new"], "ada", FILTERS, TASK_ID
         )
 
-    def test_cursors_of_an_older_key_stay_good(self) -> None:
+    def test_cursors_of_an_older_key_stay_valid(self) -> None:
         assert read_cursor([b"new", *KEYS], "ada", FILTERS, CURSOR) == TASK_ID
 
-    def test_cursors_of_a_key_that_is_gone_are_not(self) -> None:
+    def test_cursors_of_a_removed_key_are_refused(self) -> None:
         with pytest.raises(BadCursor):
             read_cursor([b"new"], "ada", FILTERS, CURSOR)

@@ -1,4 +1,4 @@
-"""What a stage keeps in SSM: read once in a while, so that keys can be exchanged."""
+"""A stage's parameters in SSM: cached for some minutes, so that keys can be rotated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from moto import mock_aws
 from chalicelib.aws.sdk.transport import Request, Response, Unreachable
 from chalicelib.aws.ssm.parameters import KEPT_SECONDS, Parameters
 from chalicelib.domain.errors import Unavailable
-from tests.support.aws_requests import MotoClients, Send, asked
+from tests.support.aws_requests import MotoClients, Send, parsed_call
 
 OLD, NEW = "o" * 32, "n" * 32
 
@@ -27,7 +27,7 @@ class Stage:
         self.line.taps.append(self._count)
 
     def _count(self, request: Request, send: Send) -> Response:
-        self.reads += asked(request).operation == "GetParameter"
+        self.reads += parsed_call(request).operation == "GetParameter"
         return send(request)
 
     def put(self, name: str, value: str) -> None:
@@ -48,12 +48,12 @@ def test_a_parameter_is_read_once_for_many_requests(stage: Stage) -> None:
     assert stage.reads == 1
 
 
-def test_a_missing_parameter_is_not_asked_for_by_every_request(stage: Stage) -> None:
+def test_a_missing_parameter_is_read_once_for_many_requests(stage: Stage) -> None:
     assert {stage.parameters.token_keys for _ in range(5)} == {()}
     assert stage.reads == 1
 
 
-def test_keys_that_were_exchanged_are_noticed_within_five_minutes(stage: Stage) -> None:
+def test_rotated_keys_are_read_within_five_minutes(stage: Stage) -> None:
     stage.put("token-keys", OLD)
     assert stage.parameters.token_keys == (OLD.encode(),)
     stage.put("token-keys", f"{NEW}, {OLD}")
@@ -64,13 +64,13 @@ def test_keys_that_were_exchanged_are_noticed_within_five_minutes(stage: Stage) 
 
 
 @pytest.mark.parametrize("name", ["signing_keys", "websocket_endpoint"])
-def test_what_a_stage_cannot_do_without_is_named(stage: Stage, name: str) -> None:
+def test_an_error_names_the_missing_parameter(stage: Stage, name: str) -> None:
     with pytest.raises(Unavailable, match=name.replace("_", "-")):
         getattr(stage.parameters, name)
 
 
 @pytest.mark.parametrize("value", ["short", f"{NEW},short", ",", " "])
-def test_a_key_that_can_be_guessed_is_refused_without_being_told(stage: Stage, value: str) -> None:
+def test_a_weak_key_is_refused_without_being_shown(stage: Stage, value: str) -> None:
     for name in ("signing", "token"):
         stage.put(f"{name}-keys", value)
         with pytest.raises(Unavailable) as refused:

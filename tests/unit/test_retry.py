@@ -1,4 +1,4 @@
-"""When a failed attempt is tried again."""
+"""The wait before a retry."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TestBackoff:
 
     @pytest.mark.parametrize("draw", [0.0, 0.25, 0.5, ALMOST_ONE])
     def test_the_wait_is_drawn_from_the_whole_range(self, draw: float) -> None:
-        """Full jitter: tasks that failed together do not come back together."""
+        """Full jitter: tasks that failed together are not retried together."""
         assert RetryPolicy().backoff(3, lambda: draw) == 4 * draw
 
     @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Owners' secrets, as SSM keeps them."""
+"""Owners' secrets in SSM."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from chalicelib.aws.sdk.transport import Request, Response
 from chalicelib.aws.ssm.secrets import KEPT_SECONDS, Secrets
 from chalicelib.domain.outcomes import Rejected
 from chalicelib.settings import Settings
-from tests.support.aws_requests import MotoClients, Send, asked
+from tests.support.aws_requests import MotoClients, Send, parsed_call
 
 SETTINGS = Settings(stage="test")
 
 
 @dataclass
 class Stage:
-    """A stage's SSM, its secrets, and a clock to move."""
+    """A stage's SSM, its secrets, and a clock."""
 
     clients: MotoClients
     now: float = 1000.0
@@ -33,7 +33,7 @@ class Stage:
         self.clients.line.taps.append(self._note)
 
     def _note(self, request: Request, send: Send) -> Response:
-        if (found := asked(request)).operation == "GetParameter":
+        if (found := parsed_call(request)).operation == "GetParameter":
             self.reads.append(found.parameters["Name"])
         return send(request)
 
@@ -49,7 +49,7 @@ def stage() -> Iterator[Stage]:
         yield Stage(MotoClients())
 
 
-def test_a_secret_is_given_to_its_owner_for_its_hosts(stage: Stage) -> None:
+def test_a_secret_is_returned_to_its_owner_for_its_hosts(stage: Stage) -> None:
     stage.store("ada/hooks", {"value": "whsec_YQ==", "hosts": ["Example.com", "example.org"]})
 
     assert stage.secrets.get("ada", "hooks", "example.com") == "whsec_YQ=="
@@ -68,7 +68,7 @@ def test_a_secret_is_given_to_its_owner_for_its_hosts(stage: Stage) -> None:
         ("ada", "", "example.com", "'' cannot be the name of a secret"),
     ],
 )
-def test_nobody_else_gets_it_nor_another_host(
+def test_another_owner_or_host_does_not_get_it(
     stage: Stage, owner: str, name: str, host: str, message: str
 ) -> None:
     stage.store("ada/hooks", {"value": "whsec_YQ==", "hosts": ["example.com"]})
@@ -82,13 +82,13 @@ def test_nobody_else_gets_it_nor_another_host(
     ("owner", "level"),
     [("auth0|5f7", "auth0_7C5f7"), ("a/b", "a_2Fb"), ("a_2Fb", "a_5F2Fb"), ("zoë", "zo_C3_AB"), ("..", "..")],
 )
-def test_an_owner_of_any_name_has_a_place_that_is_nobody_elses(stage: Stage, owner: str, level: str) -> None:
+def test_owners_of_any_names_have_separate_secrets(stage: Stage, owner: str, level: str) -> None:
     stage.store(f"{level}/hooks", {"value": "whsec_YQ==", "hosts": ["example.com"]})
 
     assert stage.secrets.get(owner, "hooks", "example.com") == "whsec_YQ=="
 
 
-def test_it_is_read_once_in_a_while(stage: Stage) -> None:
+def test_a_secret_is_cached(stage: Stage) -> None:
     stage.store("ada/hooks", {"value": "old", "hosts": ["example.com"]})
     assert stage.secrets.get("ada", "hooks", "example.com") == "old"
     stage.store("ada/hooks", {"value": "new", "hosts": ["example.com"]})
@@ -102,7 +102,7 @@ def test_it_is_read_once_in_a_while(stage: Stage) -> None:
     assert len(stage.reads) == 2
 
 
-def test_one_that_was_missing_is_looked_for_again(stage: Stage) -> None:
+def test_a_missing_secret_is_read_again(stage: Stage) -> None:
     with pytest.raises(Rejected):
         stage.secrets.get("ada", "hooks", "example.com")
     stage.store("ada/hooks", {"value": "whsec_YQ==", "hosts": ["example.com"]})
@@ -111,7 +111,7 @@ def test_one_that_was_missing_is_looked_for_again(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("text", ["whsec_sensitive", '{"value": "whsec_sensitive"}', '["whsec_sensitive"]'])
-def test_one_that_is_stored_in_another_form_is_not_shown(stage: Stage, text: str) -> None:
+def test_a_malformed_secret_is_not_shown(stage: Stage, text: str) -> None:
     stage.store("ada/hooks", text)
 
     with pytest.raises(Rejected, match="the secret 'hooks' is not stored as") as refusal:
@@ -119,7 +119,7 @@ def test_one_that_is_stored_in_another_form_is_not_shown(stage: Stage, text: str
     assert "sensitive" not in str(refusal.value)
 
 
-def test_only_so_many_are_kept(stage: Stage) -> None:
+def test_the_cache_is_bounded(stage: Stage) -> None:
     for number in range(300):
         stage.store(f"ada/hooks{number}", {"value": str(number), "hosts": ["example.com"]})
         assert stage.secrets.get("ada", f"hooks{number}", "example.com") == str(number)

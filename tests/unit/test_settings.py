@@ -1,4 +1,4 @@
-"""Settings come from the environment, and a wrong one is told by its name."""
+"""Settings are read from the environment. An error names the variable."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TestDefaults:
     def test_an_empty_environment_is_enough(self) -> None:
         assert Settings.from_env({}) == Settings(stage="local")
 
-    def test_the_defaults_keep_the_protocols_promises(self) -> None:
+    def test_the_defaults_are_those_of_the_protocol(self) -> None:
         settings = Settings.from_env({})
         assert settings.grace_seconds == 120
         assert settings.lease_margin_seconds == 15
@@ -33,12 +33,12 @@ class TestDefaults:
         assert settings.lookahead_seconds == 120
         assert settings.retention_days == 30
 
-    def test_variables_of_others_are_none_of_ours(self) -> None:
+    def test_other_variables_are_ignored(self) -> None:
         assert Settings.from_env({"PATH": "/bin", "HOME": "/"}) == Settings(stage="local")
 
 
 class TestVariables:
-    def test_where_it_runs_is_not_among_them(self) -> None:
+    def test_stage_and_endpoint_are_no_settings(self) -> None:
         assert not Settings.variables() & {"STAGE", "AWS_ENDPOINT_URL", "ENDPOINT_URL"}
 
 
@@ -64,13 +64,13 @@ class TestReading:
             ("FETCH_ALLOWED_HOSTS", "", "fetch_allowed_hosts", ()),
         ],
     )
-    def test_values(self, variable: str, text: str, name: str, value: Any) -> None:
+    def test_a_value_is_read_from_its_text(self, variable: str, text: str, name: str, value: Any) -> None:
         assert getattr(Settings.from_env({variable: text}), name) == value
 
 
 class TestAwsEnvironment:
     def test_it_is_read_from_awss_own_variables(self) -> None:
-        said = {
+        variables = {
             "AWS_REGION": "eu-central-1",
             "AWS_ACCESS_KEY_ID": "key",
             "AWS_SECRET_ACCESS_KEY": "secret",
@@ -78,13 +78,13 @@ class TestAwsEnvironment:
             "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
             "AWS_CA_BUNDLE": "/roots.pem",
         }
-        assert astuple(AwsEnvironment.from_env(said)) == (
+        assert astuple(AwsEnvironment.from_env(variables)) == (
             *("eu-central-1", "key", "secret", "token", "http://127.0.0.1:1", "/roots.pem"),
         )
 
-    def test_an_empty_variable_says_nothing(self) -> None:
-        said = {"AWS_REGION": "", "AWS_DEFAULT_REGION": "us-west-2", "AWS_SESSION_TOKEN": ""}
-        assert AwsEnvironment.from_env(said) == AwsEnvironment(region="us-west-2")
+    def test_an_empty_variable_counts_as_missing(self) -> None:
+        variables = {"AWS_REGION": "", "AWS_DEFAULT_REGION": "us-west-2", "AWS_SESSION_TOKEN": ""}
+        assert AwsEnvironment.from_env(variables) == AwsEnvironment(region="us-west-2")
 
     def test_secrets_are_not_shown(self) -> None:
         assert "hush" not in repr(AwsEnvironment(access_key="key", secret_key="hush", session_token="hush"))
@@ -93,19 +93,19 @@ class TestAwsEnvironment:
 class TestRefusals:
     @pytest.mark.parametrize("text", ["", "many", "0", "-1", "nan", "inf", "-inf", "1e999", "0x10", "1,5"])
     @pytest.mark.parametrize("name", NUMBERS)
-    def test_a_wrong_number_is_told_with_its_variable(self, name: str, text: str) -> None:
+    def test_an_error_names_the_variable_and_its_value(self, name: str, text: str) -> None:
         with pytest.raises(SettingsError) as refused:
             Settings.from_env({name.upper(): text})
         assert f"{name.upper()}={text!r}: " in str(refused.value)
 
     @pytest.mark.parametrize("name", WHOLE_NUMBERS)
-    def test_there_is_no_half_of_a_bucket_or_a_failure(self, name: str) -> None:
+    def test_a_count_must_be_a_whole_number(self, name: str) -> None:
         with pytest.raises(SettingsError, match=f"{name.upper()}='1.5': a whole number"):
             Settings.from_env({name.upper(): "1.5"})
 
     @pytest.mark.parametrize("variable", ["TASK_BUCKETS", "DUE_BUCKETS"])
-    def test_a_bucket_is_one_byte_of_an_id(self, variable: str) -> None:
-        with pytest.raises(SettingsError, match=f"{variable}='257': 256 at most"):
+    def test_there_are_at_most_256_buckets(self, variable: str) -> None:
+        with pytest.raises(SettingsError, match=f"{variable}='257': at most 256 is allowed"):
             Settings.from_env({variable: "257"})
 
     @pytest.mark.parametrize(
@@ -118,9 +118,9 @@ class TestRefusals:
             ("CONNECTIONS", 100_000),
         ],
     )
-    def test_what_would_fail_when_it_is_used_is_refused_at_start(self, variable: str, most: int) -> None:
+    def test_a_value_above_its_maximum_is_refused_at_start(self, variable: str, most: int) -> None:
         assert Settings.from_env({variable: str(most)})
-        with pytest.raises(SettingsError, match=f"{variable}='{most + 1}': {most} at most"):
+        with pytest.raises(SettingsError, match=f"{variable}='{most + 1}': at most {most} is allowed"):
             Settings.from_env({variable: str(most + 1)})
 
     @pytest.mark.parametrize("text", ["", "chatty", "info"])
@@ -129,8 +129,8 @@ class TestRefusals:
             Settings.from_env({"LOG_LEVEL": text})
 
 
-class TestWhoMayCall:
-    """What would let everybody in is refused at start."""
+class TestAuthentication:
+    """Settings that would let everybody in are refused at start."""
 
     PROVIDER: ClassVar = {
         "JWKS_URL": "https://issuer.example/jwks",
@@ -138,27 +138,27 @@ class TestWhoMayCall:
         "TOKEN_AUDIENCE": "tasks",
     }
 
-    def test_tokens_are_asked_for_unless_settings_say_otherwise(self) -> None:
+    def test_tokens_are_required_by_default(self) -> None:
         assert Settings.from_env({}).auth == "on"
         assert Settings.from_env({"AUTH": "off", "STAGE": "local"}).auth == "off"
 
     @pytest.mark.parametrize("stage", ["dev", "prod", "LOCAL", "local2", ""])
-    def test_no_other_stage_runs_without_them(self, stage: str) -> None:
+    def test_another_stage_does_not_run_without_tokens(self, stage: str) -> None:
         with pytest.raises(SettingsError, match="AUTH='off'"):
             Settings.from_env({"AUTH": "off", "STAGE": stage})
 
     @pytest.mark.parametrize("text", ["", "OFF", "no", "false", "0"])
-    def test_they_are_on_or_off(self, text: str) -> None:
+    def test_auth_is_on_or_off(self, text: str) -> None:
         with pytest.raises(SettingsError, match="one of on, off"):
             Settings.from_env({"AUTH": text, "STAGE": "local"})
 
     @pytest.mark.parametrize("missing", ["TOKEN_ISSUER", "TOKEN_AUDIENCE"])
-    def test_a_provider_signs_for_many_services(self, missing: str) -> None:
+    def test_a_provider_needs_an_issuer_and_an_audience(self, missing: str) -> None:
         with pytest.raises(SettingsError, match="every token of the provider"):
             Settings.from_env({**self.PROVIDER, missing: ""})
 
     @pytest.mark.parametrize("url", ["http://issuer.example/jwks", "file:///etc/passwd", "issuer.example"])
-    def test_keys_come_over_a_line_that_nobody_can_change(self, url: str) -> None:
+    def test_key_sets_are_read_over_https(self, url: str) -> None:
         with pytest.raises(SettingsError, match="https is needed"):
             Settings.from_env({**self.PROVIDER, "STAGE": "prod", "JWKS_URL": url})
         assert Settings.from_env({**self.PROVIDER, "STAGE": "prod"}).jwks_url == self.PROVIDER["JWKS_URL"]
@@ -189,8 +189,8 @@ def test_a_sign_in_that_cannot_work_is_refused(missing: str) -> None:
         Settings.from_env(provider)
 
 
-def test_a_sign_in_without_tls_is_for_the_local_stage_alone() -> None:
-    plain = SIGN_IN | {"OIDC_TOKEN_ENDPOINT": "http://id.example/token"}
-    assert Settings.from_env(plain | {"STAGE": "local"}).oidc_client_id
+def test_a_sign_in_without_tls_is_for_the_local_stage_only() -> None:
+    insecure = SIGN_IN | {"OIDC_TOKEN_ENDPOINT": "http://id.example/token"}
+    assert Settings.from_env(insecure | {"STAGE": "local"}).oidc_client_id
     with pytest.raises(SettingsError, match="https is needed"):
-        Settings.from_env(plain | {"STAGE": "prod"})
+        Settings.from_env(insecure | {"STAGE": "prod"})

@@ -1,4 +1,4 @@
-"""What a batch of the tasks table's stream tells: changes, removals, and what is passed over."""
+"""Reading a batch of the tasks table's stream: changes, removals and ignored records."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.support.examples import a_running_task, a_task
 
 
 def a_record(old: Row | None, new: Row | None) -> dict[str, Any]:
-    some = new or old
-    assert some is not None
-    images = {name: image for name, image in (("OldImage", old), ("NewImage", new)) if image}
-    keys = {name: some[name] for name in ("pk", "sk")}
+    image = new or old
+    assert image is not None
+    images = {name: each for name, each in (("OldImage", old), ("NewImage", new)) if each}
+    keys = {name: image[name] for name in ("pk", "sk")}
     return {"eventID": "e1", "dynamodb": {"Keys": keys, **images}}
 
 
-def told(*records: dict[str, Any]) -> tuple[list[tuple[Task | None, Task]], list[Task]]:
+def read(*records: dict[str, Any]) -> tuple[list[tuple[Task | None, Task]], list[Task]]:
     changed, removed = changes({"Records": list(records)})
     return [(change.previous, change.task) for change in changed], removed
 
@@ -30,22 +30,22 @@ OLD, NEW = a_task(), a_running_task()
 
 
 def test_a_new_task_has_no_previous_state() -> None:
-    assert told(a_record(None, to_row(OLD))) == ([(None, OLD)], [])
+    assert read(a_record(None, to_row(OLD))) == ([(None, OLD)], [])
 
 
-def test_changes_come_in_order_with_what_was_before() -> None:
+def test_changes_are_in_order_with_the_previous_state() -> None:
     newest = replace(NEW, version=3)
     records = [a_record(to_row(OLD), to_row(NEW)), a_record(to_row(NEW), to_row(newest))]
-    assert told(*records) == ([(OLD, NEW), (NEW, newest)], [])
+    assert read(*records) == ([(OLD, NEW), (NEW, newest)], [])
 
 
-def test_a_row_that_is_gone_is_no_change() -> None:
-    assert told(a_record(to_row(OLD), None)) == ([], [OLD])
+def test_a_removed_row_is_not_a_change() -> None:
+    assert read(a_record(to_row(OLD), None)) == ([], [OLD])
 
 
 @pytest.mark.parametrize("key", ["key#default#abc", "dead#abc"])
-def test_the_tables_other_rows_are_passed_over(key: str) -> None:
-    assert told(a_record(None, {"pk": {"S": key}, "sk": {"S": "x"}})) == ([], [])
+def test_other_rows_of_the_table_are_ignored(key: str) -> None:
+    assert read(a_record(None, {"pk": {"S": key}, "sk": {"S": "x"}})) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -63,5 +63,5 @@ def test_the_tables_other_rows_are_passed_over(key: str) -> None:
         {"attempts": {"S": "5"}},
     ],
 )
-def test_a_row_that_cannot_be_read_does_not_block_those_behind_it(wrong: Row) -> None:
-    assert told(a_record(None, {**to_row(OLD), **wrong}), a_record(None, to_row(NEW))) == ([(None, NEW)], [])
+def test_an_unreadable_row_does_not_block_the_next(wrong: Row) -> None:
+    assert read(a_record(None, {**to_row(OLD), **wrong}), a_record(None, to_row(NEW))) == ([(None, NEW)], [])

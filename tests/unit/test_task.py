@@ -1,4 +1,4 @@
-"""Every change that a task can go through, field by field as the protocol says."""
+"""Every transition of a task, field by field as in the protocol."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def changes(before: Task, after: Task) -> dict[str, Any]:
 
 
 def run(outcome: str, **fields: Any) -> tuple[Attempt, ...]:
-    """What a run from NOW to LATER leaves behind."""
+    """The attempt of a run from NOW to LATER."""
     entry = Attempt(number=1, lease=1, started_at=NOW, finished_at=LATER, outcome=outcome, **fields)
     return (entry,)
 
@@ -59,21 +59,21 @@ class TestCancel:
         task = a_running_task()
         assert changes(task, task.cancel(LATER, KEEP)) == {"cancel_requested": True, "updated_at": LATER}
 
-    def test_asking_twice_changes_nothing(self) -> None:
+    def test_a_second_cancel_changes_nothing(self) -> None:
         task = a_running_task(cancel_requested=True)
         assert task.cancel(LATER, KEEP) is task
 
     @pytest.mark.parametrize("requested", [False, True])
     @pytest.mark.parametrize("status", sorted(TERMINAL))
     def test_a_finished_task_is_not_canceled(self, status: TaskStatus, requested: bool) -> None:
-        """A cancel that came too late stays on the row; it must not make a second one look done."""
+        """A late cancel stays on the row. It must not make a second one look successful."""
         with pytest.raises(TransitionNotAllowed, match=status):
             a_task(status, cancel_requested=requested).cancel(LATER, KEEP)
 
 
 class TestRedrive:
     @pytest.mark.parametrize("status", [S.FAILED, S.CANCELED, S.EXPIRED])
-    def test_the_next_life_starts_clean_but_with_a_higher_lease(self, status: TaskStatus) -> None:
+    def test_a_retry_resets_the_task_but_not_its_lease(self, status: TaskStatus) -> None:
         task = a_task(
             status,
             lease=7,
@@ -116,14 +116,14 @@ class TestRedrive:
         with pytest.raises(TransitionNotAllowed, match=status):
             a_task(status).redrive(LATER, GRACE)
 
-    def test_each_life_has_a_death_of_its_own_name(self) -> None:
+    def test_each_redrive_count_has_its_own_dead_letter_key(self) -> None:
         task = a_task(S.FAILED)
-        assert task.death == f"{task.id}#0"
-        assert task.redrive(LATER, GRACE).death == f"{task.id}#1"
+        assert task.dead_letter_key == f"{task.id}#0"
+        assert task.redrive(LATER, GRACE).dead_letter_key == f"{task.id}#1"
 
 
 class TestWorker:
-    def test_success_keeps_the_result_and_forgets_the_last_error(self) -> None:
+    def test_success_stores_the_result_and_clears_the_last_error(self) -> None:
         task = a_running_task(error=ERROR)
         result = Document.of({"n": 1})
         assert changes(task, task.succeed(LATER, result, KEEP)) == {
@@ -138,7 +138,7 @@ class TestWorker:
             "lease_until": None,
         }
 
-    def test_a_death_stays_due_until_its_dead_letter_is_sent(self) -> None:
+    def test_a_failed_task_stays_due_until_its_dead_letter_is_sent(self) -> None:
         task = a_running_task()
         after = task.fail(LATER, ERROR, KEEP)
         assert changes(task, after) == {
@@ -210,7 +210,7 @@ class TestWorker:
 
 
 class TestSweepAndMonitor:
-    def test_an_expired_task_is_over(self) -> None:
+    def test_an_expired_task_is_finished(self) -> None:
         task = a_task(expires_at=NOW)
         assert changes(task, task.expire(LATER, KEEP)) == {
             "status": S.EXPIRED,
@@ -221,22 +221,22 @@ class TestSweepAndMonitor:
         }
 
     @pytest.mark.parametrize("status", [S.QUEUED, S.RETRYING, S.RUNNING])
-    def test_looking_again_later_is_no_public_change(self, status: TaskStatus) -> None:
+    def test_a_postponed_check_is_not_a_public_change(self, status: TaskStatus) -> None:
         task = a_task(status)
-        assert changes(task, task.look_again(LATER, LATER + GRACE)) == {"due_at": LATER + GRACE}
+        assert changes(task, task.check_again(LATER, LATER + GRACE)) == {"due_at": LATER + GRACE}
 
-    def test_a_scheduled_task_whose_time_has_come_is_queued(self) -> None:
+    def test_a_scheduled_task_is_queued_at_its_start(self) -> None:
         task = a_task(S.SCHEDULED, run_at=LATER, queued_at=None)
-        assert changes(task, task.look_again(LATER, LATER + GRACE)) == {
+        assert changes(task, task.check_again(LATER, LATER + GRACE)) == {
             "status": S.QUEUED,
             "queued_at": LATER,
             "updated_at": LATER,
             "due_at": LATER + GRACE,
         }
 
-    def test_a_scheduled_task_whose_time_is_to_come_stays_scheduled(self) -> None:
+    def test_a_scheduled_task_stays_scheduled_before_its_start(self) -> None:
         task = a_task(S.SCHEDULED, run_at=LATER + WAIT)
-        assert task.look_again(LATER, LATER + GRACE).status is S.SCHEDULED
+        assert task.check_again(LATER, LATER + GRACE).status is S.SCHEDULED
 
     @pytest.mark.parametrize("status", sorted(WAITING))
     def test_a_poisoned_task_fails_without_a_run(self, status: TaskStatus) -> None:
@@ -252,7 +252,7 @@ class TestSweepAndMonitor:
         }
         assert after.dead_letter_unsent
 
-    def test_a_reported_death_needs_nothing_more(self) -> None:
+    def test_a_task_with_a_sent_dead_letter_is_not_due(self) -> None:
         task = a_task(S.FAILED, due_at=NOW)
         after = task.dead_lettered(LATER)
         assert changes(task, after) == {"dead_lettered_at": LATER, "updated_at": LATER, "due_at": None}
@@ -260,7 +260,7 @@ class TestSweepAndMonitor:
 
 
 class TestErrors:
-    def test_a_long_message_is_cut_to_whole_characters(self) -> None:
+    def test_a_long_message_is_truncated_to_whole_characters(self) -> None:
         error = TaskError.of(ErrorKind.EXCEPTION, "é" * 1000)
         assert error.message == "é" * 512
 

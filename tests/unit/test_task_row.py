@@ -1,4 +1,4 @@
-"""A task as a row of DynamoDB, and back."""
+"""Writing a task as a row of DynamoDB and reading it back."""
 
 from __future__ import annotations
 
@@ -55,16 +55,16 @@ LATER_FIELDS: dict[str, Any] = {
 
 class TestRoundTrip:
     @given(tasks)
-    def test_a_task_comes_back_from_its_row_to_the_millisecond(self, task: Task) -> None:
+    def test_a_task_is_read_back_to_the_millisecond(self, task: Task) -> None:
         assert from_row(to_row(task)) == task
 
     @given(tasks)
-    def test_dynamodb_can_hold_the_row(self, task: Task) -> None:
-        """Its own types' reader takes every attribute: no empty set, no number of more than 38 digits."""
+    def test_dynamodb_accepts_the_row(self, task: Task) -> None:
+        """Boto3's reader accepts every attribute: no empty set, no number of more than 38 digits."""
         for value in to_row(task).values():
             TypeDeserializer().deserialize(value)
 
-    def test_no_field_is_forgotten(self) -> None:
+    def test_every_field_is_stored(self) -> None:
         task = a_running_task(**LATER_FIELDS, attempts=a_running_task().fail(NOW, ERROR, KEEP).attempts)
         missing = {field.name for field in fields(Task)} - {"id", "owner"} - attributes(task).keys()
         assert not missing
@@ -84,17 +84,17 @@ class TestRoundTrip:
 
 
 class TestCompatibility:
-    """During a deploy old code reads new rows and new code old ones."""
+    """During a deployment old code reads new rows, and new code reads old ones."""
 
-    def test_a_row_without_newer_attributes_still_reads(self) -> None:
+    def test_a_row_without_newer_attributes_is_read(self) -> None:
         row = {name: value for name, value in to_row(a_task()).items() if name in {"pk", "sk", *NEEDED}}
         task = from_row(row)
         assert (task.version, task.lease, task.tags, task.attempts) == (1, 0, (), ())
 
-    def test_an_attribute_of_newer_code_is_passed_over(self) -> None:
+    def test_an_attribute_of_newer_code_is_ignored(self) -> None:
         assert from_row({**to_row(a_task()), "colour": {"S": "blue"}}) == a_task()
 
-    def test_a_number_may_come_as_dynamodb_likes_to_write_it(self) -> None:
+    def test_a_number_may_have_any_spelling_of_dynamodb(self) -> None:
         row = to_row(a_task())
         row["timeout_seconds"], row["run_at"] = {"N": "60"}, {"N": "1769860800.1"}
         task = from_row(row)
@@ -102,7 +102,7 @@ class TestCompatibility:
         assert task.run_at == NOW + timedelta(milliseconds=100)
 
     @pytest.mark.parametrize("name", sorted(NEEDED))
-    def test_a_row_that_lacks_what_is_needed_is_refused(self, name: str) -> None:
+    def test_a_row_without_a_required_attribute_is_refused(self, name: str) -> None:
         row = to_row(a_task())
         del row[name]
         with pytest.raises((KeyError, TypeError)):
@@ -114,7 +114,7 @@ class TestCompatibility:
 
 
 class TestKeys:
-    def test_the_id_alone_leads_to_the_row(self) -> None:
+    def test_the_key_of_a_row_follows_from_the_id(self) -> None:
         assert row_key("ada", TASK_ID) == {"pk": {"S": "task#ada#00"}, "sk": {"S": TASK_ID}}
 
     @pytest.mark.parametrize("owner", ["default", "with#hash", "#", "task#"])
@@ -124,13 +124,13 @@ class TestKeys:
     @pytest.mark.parametrize(
         ("key", "is_task"), [("task#a#00", True), ("key#a#f", False), ("dead#x", False), ("", False)]
     )
-    def test_the_tables_other_rows_are_told_apart(self, key: str, is_task: bool) -> None:
+    def test_other_rows_of_the_table_are_distinguished(self, key: str, is_task: bool) -> None:
         row: Row = {"pk": {"S": key}}
         assert is_task_row(row) is is_task
 
 
 class TestSparseness:
-    def test_absent_values_take_no_room(self) -> None:
+    def test_absent_values_are_not_stored(self) -> None:
         assert not {"result", "error", "tags", "cancel_requested", "expires_at"} & attributes(a_task()).keys()
 
     def test_the_counters_are_always_there_because_conditions_compare_them(self) -> None:
@@ -144,6 +144,6 @@ class TestSparseness:
         row = to_row(a_task(ttl=NOW + timedelta(milliseconds=1500)))
         assert row["ttl"] == {"N": str(milliseconds(NOW) // 1000 + 1)}
 
-    def test_moments_before_1970_keep_their_milliseconds(self) -> None:
+    def test_times_before_1970_keep_their_milliseconds(self) -> None:
         assert moment(-1) == moment(0) - timedelta(milliseconds=1)
         assert milliseconds(moment(-1)) == -1

@@ -1,4 +1,4 @@
-"""The registry: what it refuses at import, and how a payload meets its model."""
+"""The registry: refusals at import, and validation of payloads."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class TestRegistration:
         assert [each.name for each in types] == ["a", "b", "c.x"]
 
     @pytest.mark.parametrize("name", ["order", "shop.order", "a1.b_2", "x" * 100])
-    def test_good_names(self, types: TaskTypes, name: str) -> None:
+    def test_valid_names_are_accepted(self, types: TaskTypes, name: str) -> None:
         types.task_type(name, payload=Order)(handler)
         assert types.find(name) is not None
 
@@ -57,11 +57,11 @@ class TestRegistration:
         "name",
         ["", "Shop", "shop..order", ".order", "order.", "1st", "a b", "a-b", "é", "order\n", "x" * 101],
     )
-    def test_bad_names_are_refused(self, types: TaskTypes, name: str) -> None:
+    def test_invalid_names_are_refused(self, types: TaskTypes, name: str) -> None:
         with pytest.raises(ValueError, match="lower case words joined by dots"):
             types.task_type(name, payload=Order)
 
-    def test_a_name_is_taken_once(self, types: TaskTypes) -> None:
+    def test_a_name_is_registered_once(self, types: TaskTypes) -> None:
         types.task_type("shop.order", payload=Order)(handler)
         with pytest.raises(ValueError, match=r"'shop.order': it is registered twice; the other is .*handler"):
             types.task_type("shop.order", payload=Order)(handler)
@@ -95,14 +95,14 @@ class TestRegistration:
 
 
 class TestLookup:
-    def test_an_unknown_type_tells_which_are_known(self, types: TaskTypes) -> None:
+    def test_an_unknown_type_lists_the_known_ones(self, types: TaskTypes) -> None:
         types.task_type("a", payload=Order)(handler)
         types.task_type("b", payload=Order)(handler)
         with pytest.raises(Invalid) as refused:
             types.get("nope")
         assert "known are a, b" in refused.value.errors[0].message
 
-    def test_a_type_that_is_gone_has_the_fast_lane(self, types: TaskTypes) -> None:
+    def test_a_removed_type_has_the_fast_lane(self, types: TaskTypes) -> None:
         types.task_type("slow.one", payload=Order, lane="long")(handler)
         assert (types.lane_of("slow.one"), types.lane_of("gone")) == ("long", "fast")
 
@@ -112,7 +112,7 @@ class TestPayload:
     def order(self, types: TaskTypes) -> None:
         types.task_type("shop.order", payload=Order)(handler)
 
-    def test_it_comes_as_its_model(self, types: TaskTypes) -> None:
+    def test_a_payload_is_passed_as_its_model(self, types: TaskTypes) -> None:
         assert types.get("shop.order").parse({"items": [{"count": 1}]}) == Order(items=[Item(count=1)])
 
     @pytest.mark.parametrize(

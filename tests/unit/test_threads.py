@@ -1,4 +1,4 @@
-"""Jobs side by side, told as they end."""
+"""Concurrent jobs, returned as they end."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ def beside(
     return Threads(**options).beside(jobs, grace_seconds=5, end=end)
 
 
-def test_no_jobs_are_done_at_once() -> None:
+def test_without_jobs_nothing_is_returned() -> None:
     assert list(beside([])) == []
 
 
-def test_jobs_that_end_together_are_told_together() -> None:
+def test_jobs_that_end_together_are_returned_together() -> None:
     jobs = [job(lambda: None) for _ in range(10)]
     assert list(beside(jobs, gather_seconds=PATIENCE_SECONDS)) == [list(range(10))]
 
 
-def test_a_quick_job_is_told_while_a_slow_one_goes_on() -> None:
-    told = Event()
-    jobs = [job(lambda: told.wait(PATIENCE_SECONDS)), job(lambda: None)]
+def test_a_fast_job_is_returned_while_a_slow_one_runs() -> None:
+    release = Event()
+    jobs = [job(lambda: release.wait(PATIENCE_SECONDS)), job(lambda: None)]
     groups = beside(jobs)
     assert next(groups) == [1]
-    told.set()
+    release.set()
     assert list(groups) == [[0]]
 
 
-def test_a_job_whose_time_is_over_is_told_once_and_runs_on() -> None:
-    let_go, ended = Event(), Event()
+def test_a_job_past_its_deadline_is_returned_once_and_continues() -> None:
+    let_go, release = Event(), Event()
 
     def work() -> None:
         let_go.wait(PATIENCE_SECONDS)
-        ended.set()
+        release.set()
 
     left = [1.0]
     groups = beside([job(work, lambda: left[0]), job(lambda: None)])
@@ -55,18 +55,18 @@ def test_a_job_whose_time_is_over_is_told_once_and_runs_on() -> None:
     left[0] = 0
     assert next(groups) == [0]
     let_go.set()
-    assert ended.wait(PATIENCE_SECONDS)
+    assert release.wait(PATIENCE_SECONDS)
     assert list(groups) == []
 
 
-def test_a_job_far_past_its_time_is_the_end_while_somebody_deals_with_another() -> None:
-    """Nobody looks at the time of jobs meanwhile, but for this."""
-    let_go, ended = Event(), Event()
+def test_a_job_far_past_its_deadline_ends_the_process_during_other_work() -> None:
+    """Only this check sees the time of jobs during other work."""
+    let_go, release = Event(), Event()
     left = [PATIENCE_SECONDS]
     slow = job(lambda: let_go.wait(PATIENCE_SECONDS), lambda: left[0])
-    groups = beside([slow, job(lambda: None)], ended.set)
+    groups = beside([slow, job(lambda: None)], release.set)
     assert next(groups) == [1]
     left[0] = -5
-    assert ended.wait(PATIENCE_SECONDS)
+    assert release.wait(PATIENCE_SECONDS)
     let_go.set()
     assert list(groups) == [[0]]

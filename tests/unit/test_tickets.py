@@ -1,4 +1,4 @@
-"""Tickets as text: good for a minute, for what they say, and for nothing else."""
+"""Tickets as text: valid for a minute and for one owner and watch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ names = st.text(min_size=1, max_size=128).filter(is_owner)
 
 
 @given(names, names, st.sampled_from(["all", f"task:{TASK_ID}", "type:" + "\N{PILE OF POO}" * 195]))
-def test_a_ticket_comes_back_as_it_was(subject: str, owner: str, watch: str) -> None:
+def test_a_ticket_is_read_back(subject: str, owner: str, watch: str) -> None:
     ticket = replace(
         TICKET, subject=subject, owner=owner, watch=watch, session_until=NOW + timedelta(hours=1)
     )
@@ -38,12 +38,12 @@ def test_the_longest_ticket_is_read_and_fits_a_url() -> None:
     assert len(text) < 4096
 
 
-def test_nobody_needs_more_than_a_minute_to_connect() -> None:
+def test_a_ticket_is_valid_for_a_minute_at_most() -> None:
     assert LIFETIME.total_seconds() <= 60
 
 
 @pytest.mark.parametrize("late", [timedelta(0), timedelta(milliseconds=1), timedelta(days=1)])
-def test_a_late_ticket_is_refused(late: timedelta) -> None:
+def test_an_expired_ticket_is_refused(late: timedelta) -> None:
     with pytest.raises(Unauthorized):
         read_ticket(KEYS, TEXT, TICKET.connect_by + late)
 
@@ -57,20 +57,20 @@ def test_no_character_can_be_changed() -> None:
 @pytest.mark.parametrize(
     "text", ["", "nope", TEXT[:-1], TEXT + "A", TEXT + "=", " " + TEXT, TEXT + "\n", "é", "\ud800"]
 )
-def test_anything_else_is_refused(text: str) -> None:
+def test_other_text_is_refused(text: str) -> None:
     with pytest.raises(Unauthorized):
         read_ticket(KEYS, text, NOW)
 
 
-def test_a_cursor_is_no_ticket() -> None:
+def test_a_cursor_is_not_a_ticket() -> None:
     with pytest.raises(Unauthorized):
         read_ticket(KEYS, sign_cursor(KEYS, "acme", {}, TASK_ID), NOW)
 
 
 class TestRotation:
-    def test_tickets_of_the_older_key_stay_good(self) -> None:
+    def test_tickets_of_the_older_key_stay_valid(self) -> None:
         assert read_ticket([b"n" * 32, *KEYS], TEXT, NOW) == TICKET
 
-    def test_tickets_of_a_key_that_is_gone_are_refused(self) -> None:
+    def test_tickets_of_a_removed_key_are_refused(self) -> None:
         with pytest.raises(Unauthorized):
             read_ticket([b"n" * 32], TEXT, NOW)

@@ -40,7 +40,7 @@ WORKER: tuple[Callable[[Task], Task], ...] = (
 #: To a waiting task: the sweep and the monitor; and a claim, which is one write in `aws/task_table.py`.
 SWEEP: tuple[Callable[[Task], Task], ...] = (
     lambda task: task.expire(LATER, KEEP),
-    lambda task: task.look_again(LATER, LATER + GRACE),
+    lambda task: task.check_again(LATER, LATER + GRACE),
     lambda task: task.fail_as_poison(LATER, ERROR, KEEP),
     lambda task: replace(task, status=S.RUNNING),
 )

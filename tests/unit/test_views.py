@@ -1,4 +1,4 @@
-"""The public task: every field is always there, and nothing else."""
+"""The public task: it always has all fields and no others."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class TestShape:
         detail = ("payload", "result", "attempts")
         assert task_summary(task) == {k: v for k, v in task_view(task).items() if k not in detail}
 
-    def test_what_is_absent_is_null(self) -> None:
+    def test_an_absent_value_is_null(self) -> None:
         view = task_view(a_task())
         absent = {name for name, value in view.items() if value is None}
         assert absent == {
@@ -75,7 +75,7 @@ class TestShape:
             "dead_lettered_at",
         }
 
-    def test_what_is_the_services_own_stays_inside(self) -> None:
+    def test_internal_fields_are_not_public(self) -> None:
         text = json.dumps(task_view(a_task(owner="ada", correlation_id="trace", lease=77, ttl=NOW)))
         assert "ada" not in text
         assert "trace" not in text

@@ -1,4 +1,4 @@
-"""Modules become one script, in the order in which they need each other, and nothing is guessed."""
+"""The bundler writes modules as one script, in the order of their imports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def bundled(**modules: str) -> str:
     return bundle("main.js", {f"{name}.js": text for name, text in modules.items()}.__getitem__, PACKAGES)
 
 
-def test_what_is_needed_comes_first_and_once() -> None:
+def test_an_imported_module_comes_first_and_once() -> None:
     script = bundled(
         main='import { a } from "./a.js";\nimport { b } from "./b.js";\na(b);\n',
         a='import { b } from "./b.js";\nexport function a() {}\n',
@@ -24,7 +24,7 @@ def test_what_is_needed_comes_first_and_once() -> None:
     assert [line.split()[1] for line in order] == ["$b_js", "$a_js", "$main_js"]
 
 
-def test_names_stay_in_their_module_and_exports_leave_it() -> None:
+def test_names_stay_private_and_exports_are_public() -> None:
     script = bundled(
         main='import { one, two as three } from "./a.js";\none(three);\n',
         a="const hidden = 1;\nexport function one() {}\nexport async function four() {}\n"
@@ -44,7 +44,7 @@ def test_a_list_of_exports_may_take_several_lines() -> None:
     assert "return { one, two };" in script
 
 
-def test_packages_are_imported_once_from_where_they_are() -> None:
+def test_packages_are_imported_once_from_their_urls() -> None:
     script = bundled(
         main='import { h } from "preact";\nimport htm from "htm";\nimport { a } from "./a.js";\n',
         a='import { render as draw } from "preact";\nexport const a = draw;\n',
@@ -73,13 +73,13 @@ def test_the_word_import_in_a_text_is_left_alone() -> None:
         'export * from "./a.js";\n',
     ],
 )
-def test_what_is_beyond_it_is_refused(text: str) -> None:
+def test_unsupported_statements_are_refused(text: str) -> None:
     with pytest.raises(BundleError, match=r"main\.js"):
         bundled(main=text, a="export const a = 1;\n")
 
 
-def test_a_circle_is_refused() -> None:
-    with pytest.raises(BundleError, match=r"a\.js needs b\.js needs a\.js"):
+def test_an_import_cycle_is_refused() -> None:
+    with pytest.raises(BundleError, match=r"a\.js imports b\.js imports a\.js"):
         bundled(
             main='import { a } from "./a.js";\n',
             a='import { b } from "./b.js";\nexport const a = 1;\n',

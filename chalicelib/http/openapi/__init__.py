@@ -1,4 +1,4 @@
-"""The OpenAPI document and the table of operations that it is made from."""
+"""The table of operations, and the OpenAPI document that is generated from it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from types import ModuleType
 
 from chalicelib.cold_start import lazy_module
 
-#: Only a request for the document needs it.
+#: Imported by requests for the document.
 _LAZY = frozenset({"document"})
 
 

@@ -1,4 +1,4 @@
-"""Every operation of the HTTP API: the one table that its OpenAPI document is made from."""
+"""Every operation of the HTTP API, with its scope. The OpenAPI document is made from this table."""
 
 from __future__ import annotations
 
@@ -9,12 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from chalicelib.domain.caller import Scope
-from chalicelib.http.schemas import reports as reported
-from chalicelib.http.schemas import requests as asked
-from chalicelib.http.schemas import responses as answered
-
-#: Routes of pages for people, and of what only these need.
-PAGES = frozenset({"/", "/docs", "/assets/{name}", "/config"})
+from chalicelib.http.schemas import reports, requests, responses
 
 Model = type[BaseModel]
 TASK_ID = "01a20bfe-c050-726f-abb9-4a16f9a99701"
@@ -22,21 +17,21 @@ TASK_ID = "01a20bfe-c050-726f-abb9-4a16f9a99701"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Operation:
-    """A method on a route."""
+    """A method of a path."""
 
     method: str
     path: str
     name: str
     summary: str
-    answers: Mapping[int, Model | tuple[Model, ...] | None]
-    scope: Scope | None = None  #: None: open to everybody
+    responses: Mapping[int, Model | tuple[Model, ...] | None]
+    scope: Scope | None = None  #: None: no token is needed
     body: Model | None = None
-    body_needed: bool = True
+    body_required: bool = True
     query: Model | None = None
-    headers: tuple[str, ...] = ()  #: components of the document
-    sends: tuple[str, ...] = ()  #: headers of good answers, the same
-    problems: tuple[int, ...] = ()  #: besides those that follow from the rest
-    examples: Mapping[str, Any] = field(default_factory=dict)  #: of the body
+    request_headers: tuple[str, ...] = ()  #: keys of `document._REQUEST_HEADERS`
+    response_headers: tuple[str, ...] = ()  #: of successful responses; keys of `document._RESPONSE_HEADERS`
+    problems: tuple[int, ...] = ()  #: besides those that follow from scope, body and path
+    examples: Mapping[str, Any] = field(default_factory=dict)  #: bodies by their titles
 
 
 _TASK = {"type": "demo.sleep", "payload": {"seconds": 2}, "tags": ["demo"]}
@@ -49,10 +44,10 @@ OPERATIONS = (
         name="create_task",
         summary="Create a task",
         scope=_WRITE,
-        body=asked.TaskRequest,
-        headers=("IdempotencyKey", "Prefer", "CorrelationId"),
-        answers={201: answered.CreatedTask, 200: answered.CreatedTask},
-        sends=("ETag", "Location", "PreferenceApplied", "IdempotencyReplayed"),
+        body=requests.TaskRequest,
+        request_headers=("IdempotencyKey", "Prefer", "CorrelationId"),
+        responses={201: responses.CreatedTask, 200: responses.CreatedTask},
+        response_headers=("ETag", "Location", "PreferenceApplied", "IdempotencyReplayed"),
         problems=(409, 429),
         examples={
             "now": _TASK,
@@ -65,9 +60,9 @@ OPERATIONS = (
         name="create_tasks",
         summary="Create up to 100 tasks",
         scope=_WRITE,
-        body=asked.BatchRequest,
-        headers=("CorrelationId",),
-        answers={207: answered.BatchResults},
+        body=requests.BatchRequest,
+        request_headers=("CorrelationId",),
+        responses={207: responses.BatchResults},
         problems=(429,),
         examples={"two": {"tasks": [_TASK, {"type": "demo.fail", "payload": {"times": 1}}]}},
     ),
@@ -77,36 +72,36 @@ OPERATIONS = (
         name="list_tasks",
         summary="List tasks, newest first",
         scope=_READ,
-        query=asked.ListQuery,
-        answers={200: answered.TaskPage},
+        query=requests.ListQuery,
+        responses={200: responses.TaskPage},
         problems=(400,),
     ),
     Operation(
         method="get",
         path="/tasks/{task_id}",
         name="get_task",
-        summary="Get a task, at once or when there is news of it",
+        summary="Get a task, at once or when it changes",
         scope=_READ,
-        headers=("IfNoneMatch", "Prefer"),
-        answers={200: answered.FoundTask, 304: None},
-        sends=("ETag", "PreferenceApplied"),
+        request_headers=("IfNoneMatch", "Prefer"),
+        responses={200: responses.FoundTask, 304: None},
+        response_headers=("ETag", "PreferenceApplied"),
     ),
     Operation(
         method="delete",
         path="/tasks/{task_id}",
         name="delete_task",
-        summary="Remove a finished task",
+        summary="Delete a finished task",
         scope=_WRITE,
-        answers={204: None},
+        responses={204: None},
         problems=(409,),
     ),
     Operation(
         method="get",
         path="/tasks/{task_id}/explain",
         name="explain_task",
-        summary="Why is it not running yet?",
+        summary="Explain why a task is not running yet",
         scope=_READ,
-        answers={200: answered.Explanation},
+        responses={200: responses.Explanation},
     ),
     Operation(
         method="post",
@@ -114,48 +109,48 @@ OPERATIONS = (
         name="cancel_task",
         summary="Cancel a waiting task, or ask a running one to stop",
         scope=_WRITE,
-        answers={200: answered.Task},
-        sends=("ETag",),
+        responses={200: responses.Task},
+        response_headers=("ETag",),
         problems=(409,),
     ),
     Operation(
         method="post",
         path="/tasks/{task_id}/retry",
         name="retry_task",
-        summary="Give a failed, canceled or expired task a new life",
+        summary="Retry a failed, canceled or expired task",
         scope=_WRITE,
-        answers={200: answered.Task},
-        sends=("ETag",),
+        responses={200: responses.Task},
+        response_headers=("ETag",),
         problems=(409, 429),
     ),
     Operation(
         method="post",
         path="/tickets",
         name="create_ticket",
-        summary="Buy a ticket to the WebSocket API, good for one connection within a minute",
+        summary="Create a ticket for one WebSocket connection within a minute",
         scope=_READ,
-        body=asked.TicketRequest,
-        body_needed=False,
-        answers={201: answered.Ticket},
+        body=requests.TicketRequest,
+        body_required=False,
+        responses={201: responses.Ticket},
         examples={"all": {"watch": "all"}, "one task": {"watch": f"task:{TASK_ID}"}},
     ),
     Operation(
         method="get",
         path="/task-types",
         name="list_task_types",
-        summary="What tasks can be asked for",
+        summary="List task types",
         scope=_READ,
-        answers={200: answered.TaskTypes},
+        responses={200: responses.TaskTypes},
     ),
     Operation(
         method="post",
         path="/task-types/{name}/pause",
         name="pause_task_type",
-        summary="Start nothing of a type, until it is resumed",
+        summary="Pause a task type: none of its tasks starts",
         scope=_ADMIN,
-        body=asked.PauseRequest,
-        body_needed=False,
-        answers={200: answered.TaskType},
+        body=requests.PauseRequest,
+        body_required=False,
+        responses={200: responses.TaskType},
         problems=(409,),
         examples={"an outage": {"reason": "example.com answers 503"}},
     ),
@@ -163,29 +158,29 @@ OPERATIONS = (
         method="post",
         path="/task-types/{name}/resume",
         name="resume_task_type",
-        summary="Start what waited",
+        summary="Resume a task type",
         scope=_ADMIN,
-        answers={200: answered.TaskType},
+        responses={200: responses.TaskType},
     ),
     Operation(
         method="get",
         path="/dead-letters",
         name="list_dead_letters",
-        summary="What failed for good, by cause; or the deaths of one cause",
+        summary="List dead letters by cause, or those of one cause",
         scope=_ADMIN,
-        query=asked.DeadLetterQuery,
-        answers={200: (reported.DeathGroups, reported.DeadLetters)},
+        query=requests.DeadLetterQuery,
+        responses={200: (reports.DeadLetterGroups, reports.DeadLetters)},
         problems=(400,),
     ),
     Operation(
         method="post",
         path="/redrives",
         name="create_redrive",
-        summary="Retry or cancel all tasks that fit a filter",
+        summary="Retry or cancel all tasks that match a filter",
         scope=_WRITE,
-        body=asked.RedriveRequest,
-        answers={202: reported.Redrive, 200: reported.DryRun},
-        sends=("Location",),
+        body=requests.RedriveRequest,
+        responses={202: reports.Redrive, 200: reports.DryRun},
+        response_headers=("Location",),
         problems=(409,),
         examples={
             "try it out": {"filter": {"type": "http.request", "error_kind": "timeout"}, "dry_run": True},
@@ -198,50 +193,50 @@ OPERATIONS = (
         name="list_redrives",
         summary="List redrives, newest first",
         scope=_READ,
-        query=asked.PageQuery,
-        answers={200: reported.RedrivePage},
+        query=requests.PageQuery,
+        responses={200: reports.RedrivePage},
         problems=(400,),
     ),
     Operation(
         method="get",
         path="/redrives/{redrive_id}",
         name="get_redrive",
-        summary="How far a redrive has come",
+        summary="Get a redrive and its progress",
         scope=_READ,
-        answers={200: reported.Redrive},
+        responses={200: reports.Redrive},
     ),
     Operation(
         method="post",
         path="/redrives/{redrive_id}/abort",
         name="abort_redrive",
-        summary="Stop a redrive; what it did stays done",
+        summary="Abort a redrive; finished changes stay",
         scope=_WRITE,
-        answers={200: reported.Redrive},
+        responses={200: reports.Redrive},
         problems=(409,),
     ),
     Operation(
         method="get",
         path="/stats",
         name="get_stats",
-        summary="What happened lately, and what waits",
+        summary="Get recent counts and queue lengths",
         scope=_ADMIN,
-        query=asked.StatsQuery,
-        answers={200: reported.Stats},
+        query=requests.StatsQuery,
+        responses={200: reports.Stats},
     ),
     Operation(
         method="get",
         path="/health",
         name="get_health",
-        summary="Does the service answer?",
-        answers={200: reported.Health},
+        summary="Check that the service responds",
+        responses={200: reports.Health},
     ),
     Operation(
         method="get",
         path="/openapi.json",
         name="get_openapi",
-        summary="This document",
-        headers=("IfNoneMatch",),
-        answers={200: None, 304: None},
-        sends=("ETag",),
+        summary="Get this document",
+        request_headers=("IfNoneMatch",),
+        responses={200: None, 304: None},
+        response_headers=("ETag",),
     ),
 )

@@ -1,4 +1,4 @@
-"""The bodies and queries of the HTTP API as pydantic models."""
+"""The bodies and queries of the HTTP API, as pydantic models."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from types import ModuleType
 
 from chalicelib.cold_start import lazy_module
 
-#: Only requests with a body or a query need these.
+#: Imported by requests with a body or a query.
 _LAZY = frozenset({"requests"})
 
 

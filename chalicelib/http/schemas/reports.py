@@ -1,4 +1,4 @@
-"""Dead letters, redrives and statistics as the API answers them: models for its OpenAPI document."""
+"""Response bodies of dead letters, redrives and statistics: models for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from datetime import datetime
 from typing import Literal
 
 from chalicelib.domain.redrive import Action, RedriveStatus
-from chalicelib.http.schemas.requests import DeathKind
-from chalicelib.http.schemas.responses import Answer, TaskSummary
+from chalicelib.http.schemas.requests import DeadLetterKind
+from chalicelib.http.schemas.responses import ResponseModel, TaskSummary
 
 
-class DeadLetterGroup(Answer):
-    """Deaths of one cause."""
+class DeadLetterGroup(ResponseModel):
+    """Dead letters of one cause."""
 
     id: str
     type: str | None
-    kind: DeathKind
+    kind: DeadLetterKind
     error_type: str
     message: str
     count: int
@@ -24,21 +24,21 @@ class DeadLetterGroup(Answer):
     task_ids: list[str]
 
 
-class DeathGroups(Answer):
-    """Causes of the deaths in a stretch of the records: add up groups of one id over all pages."""
+class DeadLetterGroups(ResponseModel):
+    """A page of dead letters, grouped by cause. Groups of one id on several pages add up."""
 
     groups: list[DeadLetterGroup]
     next_cursor: str | None
 
 
-class DeadLetter(Answer):
-    """A death, or a message that is not ours."""
+class DeadLetter(ResponseModel):
+    """A task that failed for good, or a message that is not this service's."""
 
     key: str
     task_id: str | None
     redrive_count: int
     type: str | None
-    kind: DeathKind
+    kind: DeadLetterKind
     error_type: str
     message: str
     attempt: int
@@ -46,14 +46,14 @@ class DeadLetter(Answer):
     recorded_at: datetime
 
 
-class DeadLetters(Answer):
-    """The deaths of one group."""
+class DeadLetters(ResponseModel):
+    """A page of the dead letters of one group."""
 
     dead_letters: list[DeadLetter]
     next_cursor: str | None
 
 
-class Redrive(Answer):
+class Redrive(ResponseModel):
     """One action on many tasks."""
 
     id: str
@@ -72,23 +72,23 @@ class Redrive(Answer):
     by: str | None
 
 
-class DryRun(Answer):
-    """What a redrive would act on."""
+class DryRun(ResponseModel):
+    """The tasks that a redrive would change."""
 
     matched: int
     more: bool
     sample: list[TaskSummary]
 
 
-class RedrivePage(Answer):
+class RedrivePage(ResponseModel):
     """A page of redrives, newest first."""
 
     redrives: list[Redrive]
     next_cursor: str | None
 
 
-class Counts(Answer):
-    """What happened in a time; about."""
+class Counts(ResponseModel):
+    """Approximate counts of a period."""
 
     created: int
     started: int
@@ -102,21 +102,21 @@ class Counts(Answer):
 
 
 class Minute(Counts):
-    """What happened in a minute."""
+    """Approximate counts of one minute."""
 
     minute: datetime
 
 
-class Depth(Answer):
-    """About how many messages a queue has."""
+class Depth(ResponseModel):
+    """Approximate numbers of messages in a queue."""
 
     ready: int
     delayed: int
     in_flight: int
 
 
-class Stats(Answer):
-    """What happened lately, and what waits."""
+class Stats(ResponseModel):
+    """Recent counts, and the lengths of the queues."""
 
     approximate: Literal[True]
     totals: Counts
@@ -124,8 +124,8 @@ class Stats(Answer):
     queues: dict[str, Depth]
 
 
-class Health(Answer):
-    """The service answers."""
+class Health(ResponseModel):
+    """The service responds."""
 
     status: Literal["ok"]
     stage: str

@@ -1,4 +1,4 @@
-"""The bodies and queries that clients send. What is not named here is refused."""
+"""The bodies and queries that clients send. Unknown fields are refused."""
 
 from __future__ import annotations
 
@@ -21,10 +21,18 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.errors import FieldError, Invalid
-from chalicelib.domain.new_task import DELAY_LIMIT, NewTask
-from chalicelib.domain.redrive import ALLOWED, DEFAULT_RATE, MOST_RATE, Action, RedriveFilter, Wanted
+from chalicelib.domain.new_task import NewTask
+from chalicelib.domain.redrive import (
+    ALLOWED_STATUSES,
+    DEFAULT_RATE,
+    MAX_RATE,
+    Action,
+    NewRedrive,
+    RedriveFilter,
+)
 from chalicelib.domain.task import ErrorKind, TaskStatus
 from chalicelib.domain.task_types import MAX_ATTEMPTS, NAME_LIMIT_CHARACTERS, TIMEOUT_LIMIT_SECONDS
+from chalicelib.domain.timing import DELAY_LIMIT
 from chalicelib.domain.validation import field_errors
 
 BATCH_LIMIT = 100
@@ -38,17 +46,17 @@ _DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 M = TypeVar("M", bound=BaseModel)
 
 
-def validated(model: type[M], plain: Any) -> M:
-    """The model of what was sent. Raises: Invalid, with a pointer to each wrong field."""
+def validated(model: type[M], data: Any) -> M:
+    """`data` as a model. Raises: Invalid, with a pointer to each wrong field."""
     try:
-        return model.model_validate(plain)
+        return model.model_validate(data)
     except ValidationError as error:
-        found = field_errors(error, show_values=True)
-        raise Invalid(f"{len(found)} field{'s are' if len(found) > 1 else ' is'} not valid.", found) from None
+        wrong = field_errors(error, show_values=True)
+        raise Invalid(f"{len(wrong)} field{'s are' if len(wrong) > 1 else ' is'} not valid.", wrong) from None
 
 
 def _only_text(value: Any) -> Any:
-    """A time is written as RFC 3339 text; a bare number, even in quotes, would be guessed at."""
+    """Refuse all but RFC 3339 text: pydantic would guess the unit of a bare number, even in quotes."""
     if not isinstance(value, str) or not _DATE_AND_TIME.match(value):
         raise PydanticCustomError(
             "time_text", "a time is needed as RFC 3339 text, such as 2026-01-31T12:00:00Z"
@@ -57,7 +65,7 @@ def _only_text(value: Any) -> Any:
 
 
 def _in_utc(value: datetime) -> datetime:
-    """Rows and answers are in UTC: a time that only its own zone can hold could never be read again."""
+    """The time in UTC, as rows and responses have it. A time out of UTC's range is refused."""
     try:
         return value.astimezone(UTC)
     except OverflowError:
@@ -76,8 +84,8 @@ Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x
 Name = Annotated[str, Field(min_length=1, max_length=NAME_LIMIT_CHARACTERS)]
 
 
-#: What a dead letter can be of: a death of a task, or a message that is not ours.
-DeathKind = Literal["exception", "timeout", "crashed", "poison", "rejected", "quarantined"]
+#: The kind of a task's last error, or `quarantined` for a message that is not this service's.
+DeadLetterKind = Literal["exception", "timeout", "crashed", "poison", "rejected", "quarantined"]
 
 
 class _Request(BaseModel):
@@ -97,18 +105,18 @@ class TaskRequest(_Request):
     tags: tuple[Tag, ...] = Field((), max_length=TAGS_LIMIT)
 
     def new_task(self) -> NewTask:
-        """The same in the domain's words. Raises: Invalid for two starts."""
+        """The task to create. Raises: Invalid for two start times."""
         if self.delay_seconds is not None and self.run_at is not None:
             message = "delay_seconds and run_at exclude each other: send one of them"
             raise Invalid(
-                "The task has two starts.",
+                "The task has two start times.",
                 tuple(FieldError(pointer=each, message=message) for each in ("/delay_seconds", "/run_at")),
             )
         return NewTask(**{name: getattr(self, name) for name in type(self).model_fields})
 
 
 class BatchRequest(_Request):
-    """The body of `POST /tasks/batch`; its tasks are looked at one by one."""
+    """The body of `POST /tasks/batch`; each task is validated on its own."""
 
     tasks: list[Any] = Field(min_length=1, max_length=BATCH_LIMIT)
 
@@ -136,13 +144,13 @@ class ListQuery(_Request):
 
     @property
     def filters(self) -> dict[str, str]:
-        """The filters that were given."""
-        given = {"status": self.status and self.status.value, "type": self.type, "tag": self.tag}
-        return {name: value for name, value in given.items() if value is not None}
+        """The filters that the query sets."""
+        filters = {"status": self.status and self.status.value, "type": self.type, "tag": self.tag}
+        return {name: value for name, value in filters.items() if value is not None}
 
 
 class RedriveFilterRequest(_Request):
-    """Which tasks a redrive acts on."""
+    """The tasks that a redrive acts on."""
 
     status: TaskStatus | None = None
     type: Name | None = None
@@ -160,13 +168,13 @@ class RedriveRequest(_Request):
     action: Action = Action.RETRY
     filter: RedriveFilterRequest = RedriveFilterRequest()
     dry_run: StrictBool = False
-    rate: StrictInt = Field(DEFAULT_RATE, ge=1, le=MOST_RATE)
+    rate: StrictInt = Field(DEFAULT_RATE, ge=1, le=MAX_RATE)
 
     @model_validator(mode="after")
     def _no_accident(self) -> RedriveRequest:
         status = self.filter.status
-        if status is not None and status not in ALLOWED[self.action]:
-            allowed = ", ".join(sorted(each.value for each in ALLOWED[self.action]))
+        if status is not None and status not in ALLOWED_STATUSES[self.action]:
+            allowed = ", ".join(sorted(each.value for each in ALLOWED_STATUSES[self.action]))
             raise PydanticCustomError("wrong_status", f"{self.action} acts on tasks that are {allowed}")
         if not self.filter.model_fields_set:
             raise PydanticCustomError(
@@ -174,10 +182,10 @@ class RedriveRequest(_Request):
             )
         return self
 
-    def wanted(self) -> Wanted:
-        """The same in the domain's words."""
-        chosen = self.filter.model_dump(exclude={"all"})
-        return Wanted(action=self.action, filter=RedriveFilter(**chosen), rate=self.rate)
+    def new_redrive(self) -> NewRedrive:
+        """The redrive to start."""
+        filters = self.filter.model_dump(exclude={"all"})
+        return NewRedrive(action=self.action, filter=RedriveFilter(**filters), rate=self.rate)
 
 
 class PageQuery(_Request):
@@ -191,20 +199,20 @@ class DeadLetterQuery(_Request):
     """The query of `GET /dead-letters`."""
 
     type: Name | None = None
-    kind: DeathKind | None = None
+    kind: DeadLetterKind | None = None
     group: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     limit: int = Field(DEFAULT_PAGE, ge=1, le=PAGE_LIMIT)
     cursor: str | None = None
 
     @property
     def filters(self) -> dict[str, str]:
-        """The filters of the records that were given."""
-        given = {"type": self.type, "kind": self.kind}
-        return {name: value for name, value in given.items() if value is not None}
+        """The filters that the query sets."""
+        filters = {"type": self.type, "kind": self.kind}
+        return {name: value for name, value in filters.items() if value is not None}
 
     @property
     def list(self) -> dict[str, str]:
-        """What names this very list, for its cursors."""
+        """The identity of this list, to which its cursors are bound."""
         return {"list": "dead-letters", "group": self.group or "", **self.filters}
 
 

@@ -1,6 +1,7 @@
-"""Tasks and task types as the API answers them: models for its OpenAPI document.
+"""Response bodies of tasks and task types: models for the OpenAPI document.
 
-Answers are made by `responses`, without them; tests hold the two equal.
+`chalicelib.http.responses` writes responses without these models. A test validates its responses against
+them.
 """
 
 from __future__ import annotations
@@ -14,29 +15,29 @@ from chalicelib.domain.explanation import Reason
 from chalicelib.domain.task import ErrorKind, TaskStatus
 
 
-class Answer(BaseModel):
-    """What is answered has these fields and no others."""
+class ResponseModel(BaseModel):
+    """A response body has exactly these fields."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class TaskError(Answer):
-    """What went wrong."""
+class TaskError(ResponseModel):
+    """The error of a failed attempt."""
 
     kind: ErrorKind
     type: str
     message: str
 
 
-class Progress(Answer):
-    """How far a run has come, as it says itself."""
+class Progress(ResponseModel):
+    """The last progress that the run reported."""
 
     percent: float = Field(ge=0, le=100)
     message: str
 
 
-class Attempt(Answer):
-    """One run that was started."""
+class Attempt(ResponseModel):
+    """One run of a task."""
 
     number: int
     lease: int
@@ -47,13 +48,13 @@ class Attempt(Answer):
     next_wait_seconds: float | None
 
 
-class TaskSummary(Answer):
-    """A task as lists hold it."""
+class TaskSummary(ResponseModel):
+    """A task without its payload, result and attempts, as in lists."""
 
     id: str
     type: str
     status: TaskStatus
-    version: int = Field(description="Goes up with every change: keep the task with the highest one.")
+    version: int = Field(description="Grows with every change. Keep the copy with the highest version.")
     error: TaskError | None
     progress: Progress | None
     attempt: int
@@ -74,15 +75,15 @@ class TaskSummary(Answer):
 
 
 class Task(TaskSummary):
-    """A task."""
+    """A task with its payload, result and attempts."""
 
     payload: Any
     result: Any
     attempts: list[Attempt]
 
 
-class Audit(Answer):
-    """Who did what to a task."""
+class Audit(ResponseModel):
+    """The subjects who created, canceled and retried a task."""
 
     owner: str
     created_by: str | None
@@ -91,13 +92,13 @@ class Audit(Answer):
 
 
 class FoundTask(Task):
-    """A task, with its audit for administrators."""
+    """A task; for administrators, with its audit."""
 
     audit: Audit | None = None
 
 
-class Ticket(Answer):
-    """A ticket to the WebSocket API, and where to use it."""
+class Ticket(ResponseModel):
+    """A ticket for one WebSocket connection, and the URL that includes it."""
 
     ticket: str
     url: str
@@ -105,65 +106,65 @@ class Ticket(Answer):
 
 
 class CreatedTask(Task):
-    """A new task, and a ticket to watch it for those who may read."""
+    """A new task, with a ticket to watch it if the token has `tasks:read`."""
 
     stream: Ticket | None
 
 
-class FieldProblem(Answer):
-    """A wrong field."""
+class FieldProblem(ResponseModel):
+    """A field that is not valid."""
 
     pointer: str = Field(description="A JSON pointer (RFC 6901).")
     message: str
 
 
-class Problem(Answer):
+class Problem(ResponseModel):
     """A problem (RFC 9457)."""
 
     type: str
     title: str
     status: int
     detail: str
-    code: str = Field(description="For machines.")
+    code: str = Field(description="A stable code for programs.")
     errors: list[FieldProblem] = Field(default=[])
 
 
-class CreatedOne(Answer):
+class CreatedOne(ResponseModel):
     """A task of a batch that was created."""
 
     status: Literal[201]
     task: Task
 
 
-class RefusedOne(Answer):
-    """A task of a batch that was refused."""
+class RefusedOne(ResponseModel):
+    """A task of a batch that was not created."""
 
     status: int
     problem: Problem
 
 
-class BatchResults(Answer):
-    """What became of each task, in order."""
+class BatchResults(ResponseModel):
+    """The result of each task, in the order of the request."""
 
     results: list[CreatedOne | RefusedOne]
 
 
-class TaskPage(Answer):
-    """A page of tasks, newest first; only a null cursor ends the list."""
+class TaskPage(ResponseModel):
+    """A page of tasks, newest first. Only a null `next_cursor` ends the list."""
 
     tasks: list[TaskSummary]
     next_cursor: str | None
 
 
-class Ahead(Answer):
-    """About how many messages wait in the task's queue."""
+class Ahead(ResponseModel):
+    """Approximate number of messages in the task's queue."""
 
     count: int
     approximate: Literal[True]
 
 
-class Explanation(Answer):
-    """Where a task stands, why, and what happens next."""
+class Explanation(ResponseModel):
+    """Why a task is in its status, and what happens next."""
 
     task_id: str
     status: TaskStatus
@@ -174,22 +175,22 @@ class Explanation(Answer):
     next: str
 
 
-class Pause(Answer):
-    """Since when nothing of a type is started."""
+class Pause(ResponseModel):
+    """The pause of a task type: when, by whom and why."""
 
     at: datetime
     by: str | None
     reason: str | None
 
 
-class Defaults(Answer):
-    """What a task has that does not say otherwise."""
+class Defaults(ResponseModel):
+    """The values of a task that does not set its own."""
 
     max_attempts: int
     timeout_seconds: float
 
 
-class TaskType(Answer):
+class TaskType(ResponseModel):
     """A task type."""
 
     name: str
@@ -200,7 +201,7 @@ class TaskType(Answer):
     paused: Pause | None
 
 
-class TaskTypes(Answer):
-    """What tasks can be asked for."""
+class TaskTypes(ResponseModel):
+    """All task types."""
 
     task_types: list[TaskType]

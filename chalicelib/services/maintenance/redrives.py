@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.errors import AlreadyRunning, NotFound, TransitionNotAllowed, Unavailable
 from chalicelib.domain.ids import is_task_id, new_task_id
-from chalicelib.domain.redrive import Action, Redrive, RedriveStatus, Wanted
+from chalicelib.domain.redrive import Action, NewRedrive, Redrive, RedriveStatus
 from chalicelib.domain.task import Task
 from chalicelib.domain.timing import Timing
 from chalicelib.domain.views import task_summary
@@ -64,7 +64,7 @@ class Redrives:
 
     # --- What clients ask for -------------------------------------------------------------------
 
-    def start(self, owner: str, wanted: Wanted, *, by: str) -> Redrive:
+    def start(self, owner: str, wanted: NewRedrive, *, by: str) -> Redrive:
         """A new redrive: done already when it was small, else the sweep goes on with it.
 
         Raises: AlreadyRunning when one with the same filter runs; Unavailable.
@@ -83,7 +83,7 @@ class Redrives:
             stale = other or None
         raise Unavailable("Too many redrives with this filter at the same time: send it again.")
 
-    def dry_run(self, owner: str, wanted: Wanted) -> dict[str, Any]:
+    def dry_run(self, owner: str, wanted: NewRedrive) -> dict[str, Any]:
         """What a redrive would act on: a count, whether there may be more, and a few of the tasks."""
         redrive = self._new(owner, wanted, None)
         found: list[Task] = []
@@ -121,7 +121,7 @@ class Redrives:
             raise TransitionNotAllowed(f"The redrive is {redrive.status}: only a running one can be aborted.")
         return redrive
 
-    def _new(self, owner: str, wanted: Wanted, by: str | None) -> Redrive:
+    def _new(self, owner: str, wanted: NewRedrive, by: str | None) -> Redrive:
         now = self._clock()
         made = Redrive(
             id=new_task_id(now, self._random_bits(74), 1),

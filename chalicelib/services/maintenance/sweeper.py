@@ -24,7 +24,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.pauses import (
-    PARKED,
+    PARKED_CHECK_INTERVAL,
     RESUME_GRACE,
     parked,
     parking_bucket_of,
@@ -125,7 +125,7 @@ class Sweeper:
     def _empty(self, parking_bucket: int, task_type: str, stop_at: datetime) -> int:
         """Send the tasks of a type that are parked in a parking_bucket."""
         acted = 0
-        for names in self._due.until(parking_bucket, self._clock() + PARKED + RESUME_GRACE):
+        for names in self._due.until(parking_bucket, self._clock() + PARKED_CHECK_INTERVAL + RESUME_GRACE):
             if self._clock() >= stop_at:
                 break
             rows = read_many(self._tasks, names)
@@ -174,7 +174,7 @@ class Sweeper:
             if task.dead_letter_unsent:
                 self._dead_letter_publisher.publish(task)
             elif task.lease_until is not None and task.lease_until > now:  # guard: rescue.lease-over
-                self._write(task, task.look_again(now, task.lease_until))
+                self._write(task, task.check_again(now, task.lease_until))
             elif task.lease_until is not None:
                 return self._rescue(task, now)
         except Exception:
@@ -189,17 +189,17 @@ class Sweeper:
             return None
         wait = task.run_at - now
         if wait > self._timing.lookahead:
-            self._write(task, task.look_again(now, task.due(task.run_at - self._timing.lookahead)))
+            self._write(task, task.check_again(now, task.due(task.run_at - self._timing.lookahead)))
             return None
         if task.type in self._pauses.paused():
             self._tasks.replace_due(task, parked(task, now))
             return None
         if wait > timedelta(0):
             return self._sent(
-                self._write(task, task.look_again(now, task.due(task.run_at + self._timing.grace))), wait
+                self._write(task, task.check_again(now, task.due(task.run_at + self._timing.grace))), wait
             )
         due_at = task.due(now + self._timing.resend_after(-wait))
-        return self._sent(self._write(task, task.look_again(now, due_at)), timedelta(0))
+        return self._sent(self._write(task, task.check_again(now, due_at)), timedelta(0))
 
     def _rescue(self, task: Task, now: datetime) -> _Wake | None:
         """S4: the verdict on a worker that vanished."""
