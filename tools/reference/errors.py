@@ -14,10 +14,9 @@ from tools.reference.markdown import NOTICE, sentence, table
 
 def error_codes() -> str:
     """The codes and statuses of problem documents, and the kinds of errors of tasks."""
-    known = sorted(_errors(), key=lambda each: (status_of(each), each.code))
     rows = [
         (str(status_of(each)), TITLES[status_of(each)], f"`{each.code}`", sentence(each.__doc__ or ""))
-        for each in known
+        for each in _errors()
     ]
     rows.append(("500", TITLES[500], "`internal`", "The service failed. Its log has the cause."))
     kinds = comments(ErrorKind)
@@ -34,7 +33,7 @@ def error_codes() -> str:
             json.dumps(_EXAMPLE, indent=2),
             "```\n",
             "429 and 503 carry `Retry-After`. 429 also carries `RateLimit-Policy` and `RateLimit`.\n",
-            table(("status", "title", "code", "meaning"), rows),
+            table(("status", "title", "code", "meaning"), sorted(rows)),
             "## Errors of tasks\n",
             "A failed attempt has an `error` with a `kind`, a `type` (the class of the exception, or the",
             "kind) and a `message`.\n",

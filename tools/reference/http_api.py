@@ -10,7 +10,7 @@ from typing import Any
 from chalicelib import settings
 from chalicelib.http.openapi.document import document
 from tools.reference.markdown import NOTICE, codes, sentence, table
-from tools.reference.schemas import fields_table, type_of
+from tools.reference.schemas import default_of, fields_table, type_of
 
 
 def http_api() -> str:
@@ -48,10 +48,16 @@ def _operation(api: Mapping[str, Any], route: str, operation: Mapping[str, Any])
     parameters = [_resolved(api, each) for each in operation["parameters"]]
     if parameters:
         rows = (
-            (f"`{each['name']}`", each["in"], type_of(each["schema"]), each.get("description", ""))
+            (
+                f"`{each['name']}`",
+                each["in"],
+                type_of(each["schema"]),
+                default_of(each["schema"]),
+                each.get("description") or each["schema"].get("description", ""),
+            )
             for each in parameters
         )
-        parts.append(table(("parameter", "in", "value", "meaning"), rows))
+        parts.append(table(("parameter", "in", "value", "default", "meaning"), rows))
     if "requestBody" in operation:
         media = operation["requestBody"]["content"]["application/json"]
         optional = "" if operation["requestBody"]["required"] else " The body is optional."
@@ -81,7 +87,7 @@ def _schema(name: str, schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         parts.append(f"One of {codes(schema['enum'])}.\n")
     if "properties" in schema:
-        parts.append(fields_table("field", schema))
+        parts.append(fields_table("field", schema, sent=name.endswith("Request")))
     return "\n".join(parts)
 
 

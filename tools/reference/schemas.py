@@ -9,14 +9,14 @@ from typing import Any
 from tools.reference.markdown import codes, table
 
 
-def fields_table(head: str, schema: Mapping[str, Any]) -> str:
-    """The properties of an object, with their values, defaults and meanings."""
+def fields_table(head: str, schema: Mapping[str, Any], *, sent: bool = True) -> str:
+    """The properties of an object, with values and meanings; with defaults, if a client sends it."""
     required = schema.get("required", [])
     rows = (
         (
             f"`{name}`",
             type_of(each),
-            "required" if name in required else _default(each),
+            ("required" if name in required else default_of(each)) if sent else "",
             each.get("description", ""),
         )
         for name, each in schema["properties"].items()
@@ -24,7 +24,8 @@ def fields_table(head: str, schema: Mapping[str, Any]) -> str:
     return table((head, "value", "default", "meaning"), rows)
 
 
-def _default(schema: Mapping[str, Any]) -> str:
+def default_of(schema: Mapping[str, Any]) -> str:
+    """The default of a value as code, or nothing."""
     default = schema.get("default")
     return "" if default in (None, [], {}) else f"`{json.dumps(default)}`"
 
@@ -56,10 +57,10 @@ def _bounds(schema: Mapping[str, Any]) -> str:
     high = _first(schema, "maximum", "le", "maxItems", "maxLength")
     above = schema.get("exclusiveMinimum")
     limits = [
-        "" if above is None else f"above {above:,g}",
-        f"{low:,g} to {high:,g}" if low is not None and high is not None else "",
-        f"at least {low:,g}" if low is not None and high is None else "",
-        f"at most {high:,g}" if low is None and high is not None else "",
+        "" if above is None else f"above {above:,.15g}",
+        f"{low:,.15g} to {high:,.15g}" if low is not None and high is not None else "",
+        f"at least {low:,.15g}" if low is not None and high is None else "",
+        f"at most {high:,.15g}" if low is None and high is not None else "",
     ]
     unit = " characters" if "maxLength" in schema else ""
     text = ", ".join(filter(None, limits))
