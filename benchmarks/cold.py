@@ -52,7 +52,7 @@ VARIANTS: Final[dict[str, tuple[str, ...]]] = {
     "with all of botocore's roots": ("roots",),
     "with neither": ("sources", "roots"),
 }
-#: Why a target is missed, and the remedy (docs/performance.md has the profile).
+#: Why a target is missed, and the remedy (docs/explanation/performance.md has the profile).
 _NEAR: Final = "within the noise of its target"
 _REASONS: Final = {
     "websocket, connect by token": (

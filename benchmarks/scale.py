@@ -1,7 +1,7 @@
 """Models of the service under high load: `python -m benchmarks.scale` simulates them, seeded, in seconds.
 
 The inputs are AWS's limits and our measurements, the outputs are the settings that a stage needs. Each model
-asserts its numbers. docs/scale.md holds the printed tables, and a test compares the two.
+asserts its numbers. docs/explanation/scale.md holds the printed tables, and a test compares the two.
 """
 
 from __future__ import annotations
@@ -178,11 +178,11 @@ def fan_out_seconds(watchers: int, posts_per_second: int, chunk: int | None = No
     return -(-watchers // chunk) / INVOKES_PER_SECOND + HOP_SECONDS + min(chunk, watchers) / posts_per_second
 
 
-# --- The tables of docs/scale.md --------------------------------------------------------------------------
+# --- The tables of docs/explanation/scale.md --------------------------------------------------------------
 
 
 def tables() -> Iterator[str]:
-    """The table of each model, as in docs/scale.md, with its numbers asserted."""
+    """The table of each model, as in docs/explanation/scale.md, with its numbers asserted."""
     yield _heat_table()
     yield _rollup_table()
     yield _stream_table()

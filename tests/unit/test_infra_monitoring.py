@@ -21,7 +21,7 @@ from infra.stacks.templates import DATA, load, physical_name
 from tests.unit.test_infra_configuration import ROOT
 
 CHALICELIB = "\n".join(file.read_text() for file in (ROOT / "chalicelib").rglob("*.py"))
-OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+OPERATIONS = (ROOT / "docs" / "how-to" / "operate.md").read_text()
 #: CloudFormation's limit for one request.
 TEMPLATE_LIMIT_BYTES = 51_200
 
