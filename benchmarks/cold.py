@@ -51,6 +51,7 @@ VARIANTS: Final[dict[str, tuple[str, ...]]] = {
     "without bytecode": ("sources",),
     "with all of botocore's roots": ("roots",),
     "with neither": ("sources", "roots"),
+    "with AWS's own SDK": ("sdk",),
 }
 #: Why a target is missed, and the remedy (docs/explanation/performance.md has the profile).
 _NEAR: Final = "within the noise of its target"
@@ -137,6 +138,7 @@ class Lambda:
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "STAGE": "local",
+            "AWS_SDK": "boto3" if "sdk" in without else "own",
             "TABLE": TASKS,
             "QUEUE": TASKS.replace("tasks", "fast"),
         }

@@ -11,11 +11,14 @@ from statistics import median
 from typing import Any, Final
 
 from benchmarks.container import Container, silent
+from benchmarks.hooks import environment
 from benchmarks.rows import Row, table
 from benchmarks.sink import sink
 from benchmarks.stage import TASKS, bench_stage
+from chalicelib.aws.sdk.boto3_clients import Boto3Clients
 
 RUNS: Final = 60
+_SETTINGS: Final = {"posts_per_second": 10_000, "post_burst": 100_000}
 _POST: Final = {"type": "bench.noop", "payload": {}}
 
 
@@ -33,8 +36,9 @@ def measure() -> dict[str, float]:
     """CPU seconds of each handler, and of `put`."""
     with sink() as sockets, bench_stage() as stage, silent():
         stage.serve_sockets_at(sockets)
-        services = stage.services(settings={"posts_per_second": 10_000, "post_burst": 100_000})
-        container = Container(stage, services)
+        own = stage.services(settings=_SETTINGS)
+        boto3 = stage.services(Boto3Clients(environment(stage.endpoint)), settings=_SETTINGS)
+        container = Container(stage, own)
         client: Any = stage.emulator.client("dynamodb")
         item = {"pk": {"S": "put"}, "sk": {"S": "put"}, "text": {"S": "x" * 300}}
         task_id = container.call("POST", "/tasks", _POST)["id"]
@@ -54,6 +58,9 @@ def measure() -> dict[str, float]:
             seconds[f"push_updates, 100 changes, {watchers} watchers"] = cpu_seconds(
                 lambda: container.push_records(records), runs=3 if watchers == 100 else 15
             )
+        with_boto3 = Container(stage, boto3)
+        seconds["POST /tasks, with boto3"] = cpu_seconds(lambda: with_boto3.call("POST", "/tasks", _POST))
+        seconds["run_tasks, ten tasks, with boto3"] = _batch(with_boto3)
     return seconds
 
 

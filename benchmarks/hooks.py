@@ -9,9 +9,9 @@ from botocore.loaders import create_loader
 from botocore.session import Session
 
 from benchmarks.exchanges import Exchange, operation_of
-from chalicelib.aws.sdk.client import JsonClient
 from chalicelib.aws.sdk.clients import Clients
-from chalicelib.aws.sdk.transport import KeptConnections, Request, Response, Unreachable
+from chalicelib.aws.sdk.services import DynamoDBClient
+from chalicelib.aws.sdk.transport import PooledTransport, Request, Response, Unreachable
 from chalicelib.settings import AwsEnvironment
 
 REGION: Final = "us-east-1"
@@ -37,15 +37,15 @@ def environment(endpoint: str) -> AwsEnvironment:
     return AwsEnvironment(region=REGION, access_key="test", secret_key="test", endpoint_url=endpoint)  # noqa: S106 - an emulator checks none
 
 
-def emulator_transport() -> KeptConnections:
+def emulator_transport() -> PooledTransport:
     """Connections with the long timeout that the emulator needs."""
-    return KeptConnections(connect_seconds=2, read_seconds=_PATIENCE_SECONDS)
+    return PooledTransport(connect_seconds=2, read_seconds=_PATIENCE_SECONDS)
 
 
-class _CapacityClient(JsonClient):
+class _CapacityClient(DynamoDBClient):
     """Requests the consumed capacity of each operation."""
 
-    def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    def call(self, operation: str, parameters: dict[str, Any]) -> Any:
         if operation in _BILLED or operation in _BILLED_IN_PARTS:
             parameters = {**parameters, "ReturnConsumedCapacity": "INDEXES"}
         return super().call(operation, parameters)
@@ -54,11 +54,11 @@ class _CapacityClient(JsonClient):
 class RecordingClients(Clients):
     """Clients whose exchanges are recorded in the order of their responses. They retry nothing."""
 
-    json_client = _CapacityClient
+    dynamodb_client = _CapacityClient
 
     def __init__(self, endpoint: str) -> None:
         self.exchanges: list[Exchange] = []
-        self._pool = emulator_transport()
+        self._connections = emulator_transport()
         super().__init__(environment(endpoint), transport=self, attempts=1)
 
     def take(self) -> list[Exchange]:
@@ -68,13 +68,13 @@ class RecordingClients(Clients):
 
     def send(self, request: Request) -> Response:
         """The response, recorded."""
-        response = self._pool.send(request)
+        response = self._connections.send(request)
         self._record(request, response)
         return response
 
     def send_all(self, requests: Sequence[Request]) -> list[Response | Unreachable]:
         """The responses, recorded; a failed request has none, in the proxy neither."""
-        responses = self._pool.send_all(requests)
+        responses = self._connections.send_all(requests)
         for request, response in zip(requests, responses, strict=True):
             if isinstance(response, Response):
                 self._record(request, response)

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 from benchmarks.stage import TASKS, BenchStage
 from benchmarks.task_types import TYPES, payload_of
-from chalicelib.aws.dynamodb.task_row import Row, encode, row_key, to_row
+from chalicelib.aws.dynamodb.items import Row, moment
+from chalicelib.aws.dynamodb.task_row import row_key, to_row
 from chalicelib.bootstrap.services import timing_of
 from chalicelib.domain.documents import Document
 from chalicelib.domain.ids import due_bucket_of, new_task_id
@@ -58,7 +59,7 @@ def _rows(owners: Iterable[str], seed: int) -> Iterator[Row]:
         yield {
             **kinds[number % len(kinds)],
             **row_key(owner, task_id),
-            "created_at": encode("created_at", created),
+            "created_at": moment(created),
             "due_bucket": {"N": due_bucket},
         }
 

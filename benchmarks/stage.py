@@ -13,6 +13,7 @@ from typing import Any, Final
 from benchmarks.hooks import REGION, emulator_transport, environment
 from benchmarks.task_types import TYPES
 from chalicelib.aws.sdk.clients import Clients
+from chalicelib.aws.sdk.protocols import AwsClients
 from chalicelib.bootstrap.services import Services
 from chalicelib.domain.caller import Scope
 from chalicelib.domain.task_types import TaskTypes
@@ -43,7 +44,7 @@ class BenchStage:
 
     def services(
         self,
-        clients: Clients | None = None,
+        clients: AwsClients | None = None,
         settings: dict[str, Any] | None = None,
         task_types: TaskTypes | None = TYPES,
         runtime: Runtime | None = None,

@@ -14,7 +14,11 @@ APP_NAME = "task-service"
 VERSION = "0.1.0"
 LOCAL_STAGE = "local"
 #: The texts that a setting allows.
-CHOICES = {"LOG_LEVEL": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "AUTH": ("on", "off")}
+CHOICES = {
+    "LOG_LEVEL": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+    "AUTH": ("on", "off"),
+    "AWS_SDK": ("own", "boto3"),
+}
 #: The largest value of a number.
 MAXIMA = {
     "TASK_BUCKETS": 256,  # a partition is one byte of a task's id
@@ -43,6 +47,7 @@ class Settings:
 
     stage: str  #: the name of the stage, such as `local` or `prod`; each has its own resources
     log_level: str = "INFO"  #: the lowest level of the log lines that are written
+    aws_sdk: str = "own"  #: the AWS client: the service's own, or AWS's `boto3`
 
     task_buckets: int = 4  #: partitions of one owner's tasks; may be raised, never lowered
     due_buckets: int = 4  #: partitions of the due index; may be raised, never lowered

@@ -55,7 +55,7 @@ from chalicelib.services.runtime import Runtime
 from chalicelib.settings import Settings
 from infra.stacks.templates import DATA, load
 from local.tokens import mint_token
-from tests.support.aws_requests import REGION, MotoClients
+from tests.support.aws_requests import REGION, moto_clients
 
 #: The resources that the service uses. moto does not implement the others, such as log groups.
 USED = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SNS::Topic")
@@ -192,7 +192,11 @@ class Kit:
             "exit_process": self._note_exit,
         }
         runtime |= {name: options.pop(name) for name in _RUNTIME_FIELDS if name in options}
-        defaults = {"poll_seconds": 0, "task_types": self._task_types, "clients": MotoClients()}
+        defaults = {
+            "poll_seconds": 0,
+            "task_types": self._task_types,
+            "clients": moto_clients(self.settings.aws_sdk),
+        }
         return Services(self.settings, runtime=Runtime(**runtime), **(defaults | options))
 
     def _note_exit(self) -> None:

@@ -82,7 +82,7 @@ CATCH_ALL = {
     "websocket_connect.connected": "an exception in $connect would reach the client as a 502",
     "aws.dynamodb.document_table._put": "one batch of documents must not stop the others",
     "aws.dynamodb.task_table._loaded": "a payload that cannot be read must not stop the other tasks",
-    "aws.dynamodb.writes._attempt": "one write must not stop the others",
+    "aws.dynamodb.writes._alone": "one write must not stop the others",
     "aws.dynamodb.writes._batch": "one batch of writes must not stop the others",
     "services.maintenance.dead_letter_monitor._handle": "one dead letter must not stop the others",
     "services.live.counting._add_or_log": "updates must not come again for a chart",

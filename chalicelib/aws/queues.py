@@ -8,14 +8,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws.dynamodb.task_row import moment
+from chalicelib.aws.dynamodb.items import from_milliseconds
 from chalicelib.domain.dead_letters import DeadLetter, DeadMessage
 from chalicelib.domain.formats import to_json
 from chalicelib.domain.task import Task
 
 if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef, SendMessageBatchRequestEntryTypeDef
+
+    from chalicelib.aws.sdk.protocols import SQS
 
 #: The name of the dead letter queue, as `QueueUrls` knows it.
 DEAD_LETTERS = "dead-letters"
@@ -23,9 +24,9 @@ _BATCH = 10
 
 
 class QueueUrls:
-    """URLs of the stage's queues, each asked for once."""
+    """The URLs of the stage's queues, each read once."""
 
-    def __init__(self, client: SQSClient, names: Mapping[str, str]) -> None:
+    def __init__(self, client: SQS, names: Mapping[str, str]) -> None:
         self._client = client
         self._names = names
         self._urls: dict[str, str] = {}
@@ -37,14 +38,14 @@ class QueueUrls:
 
 
 class TaskQueue:
-    """Sends wake-up messages. Losing or doubling one delays a task at most: the row is the truth."""
+    """Sends task messages. A lost or doubled one only delays a task: the row decides."""
 
-    def __init__(self, client: SQSClient, urls: QueueUrls) -> None:
+    def __init__(self, client: SQS, urls: QueueUrls) -> None:
         self._client = client
         self._urls = urls
 
     def send(self, task: Task, lane: str, delay_seconds: float = 0) -> None:
-        """Wake a worker of `lane` for `task`, after `delay_seconds` (SQS takes SEND_AHEAD at most)."""
+        """Send a message for `task` to `lane`, delayed by `delay_seconds` (at most SEND_AHEAD)."""
         self._client.send_message(
             QueueUrl=self._urls[lane],
             MessageBody=_body(task),
@@ -52,10 +53,10 @@ class TaskQueue:
             DelaySeconds=_whole(delay_seconds),
         )
 
-    def send_many(self, wakes: Sequence[tuple[Task, str, float]]) -> int:
-        """Wake workers for many (task, lane, delay); how many messages could not be sent is answered."""
+    def send_many(self, messages: Sequence[tuple[Task, str, float]]) -> int:
+        """Send messages for (task, lane, delay in seconds). Returns the number that could not be sent."""
         lanes: defaultdict[str, list[SendMessageBatchRequestEntryTypeDef]] = defaultdict(list)
-        for number, (task, lane, delay) in enumerate(wakes):
+        for number, (task, lane, delay) in enumerate(messages):
             lanes[lane].append(
                 {
                     "Id": str(number),
@@ -74,26 +75,26 @@ class TaskQueue:
         return failed
 
     def show_again_in(self, lane: str, receipt_handle: str, seconds: float) -> None:
-        """Let the received message come back after `seconds`. A hint: the row decides whether it may run."""
+        """Let a received message return after `seconds`. The row decides whether the task may run."""
         self._client.change_message_visibility(
             QueueUrl=self._urls[lane], ReceiptHandle=receipt_handle, VisibilityTimeout=_whole(seconds)
         )
 
     def depth(self, lane: str) -> dict[str, int]:
-        """About how many messages are ready, delayed and being worked on."""
+        """The approximate numbers of messages that are ready, delayed and in flight."""
         return queue_depth(self._client, self._urls[lane])
 
 
 class DeadLetterQueue:
-    """Dead letters on their way to the monitor."""
+    """The queue of dead letters, which the monitor receives."""
 
-    def __init__(self, client: SQSClient, urls: QueueUrls, poll_seconds: int) -> None:
+    def __init__(self, client: SQS, urls: QueueUrls, poll_seconds: int) -> None:
         self._client = client
         self._urls = urls
         self._poll_seconds = poll_seconds
 
     def send(self, letter: DeadLetter) -> None:
-        """Report a death. Sending twice is harmless: the letter's key is the same."""
+        """Send a dead letter. Sending it twice is harmless: its key is the same."""
         self._client.send_message(
             QueueUrl=self._urls[DEAD_LETTERS],
             MessageBody=letter.body(),
@@ -105,7 +106,7 @@ class DeadLetterQueue:
         )
 
     def quarantine(self, body: str, message_id: str) -> None:
-        """Keep a message that is not ours, under the id it came with."""
+        """Quarantine a message that is not a task message, under its id."""
         self._client.send_message(
             QueueUrl=self._urls[DEAD_LETTERS],
             MessageBody=body,
@@ -113,12 +114,12 @@ class DeadLetterQueue:
         )
 
     def receive(self) -> Iterator[list[DeadMessage]]:
-        """Batches of what waits, until nothing does. A message stays until `delete`."""
+        """Batches of waiting messages, until none waits. A message stays until `delete`."""
         while True:
             answer = self._client.receive_message(
                 QueueUrl=self._urls[DEAD_LETTERS],
                 MaxNumberOfMessages=_BATCH,
-                # Without a wait SQS asks some of its servers only, and a few messages look like none.
+                # Without a wait SQS asks only some of its servers, and may miss a few messages.
                 WaitTimeSeconds=self._poll_seconds,
                 MessageAttributeNames=["All"],
                 MessageSystemAttributeNames=["SentTimestamp"],
@@ -131,14 +132,14 @@ class DeadLetterQueue:
                     message_id=message["MessageId"],
                     receipt_handle=message["ReceiptHandle"],
                     body=message["Body"],
-                    sent_at=moment(message["Attributes"]["SentTimestamp"]),
+                    sent_at=from_milliseconds(message["Attributes"]["SentTimestamp"]),
                     original_message_id=_original_id(message),
                 )
                 for message in messages
             ]
 
     def delete(self, messages: Sequence[DeadMessage]) -> int:
-        """Remove messages whose records are stored; how many could not be removed (they come again)."""
+        """Delete messages whose records are stored. Returns the number that failed (they come again)."""
         failed = 0
         for start in range(0, len(messages), _BATCH):
             answer = self._client.delete_message_batch(
@@ -152,12 +153,12 @@ class DeadLetterQueue:
         return failed
 
     def depth(self) -> dict[str, int]:
-        """About how many dead letters wait for the monitor."""
+        """The approximate numbers of dead letters that are ready, delayed and in flight."""
         return queue_depth(self._client, self._urls[DEAD_LETTERS])
 
 
-def queue_depth(client: SQSClient, url: str) -> dict[str, int]:
-    """About how many messages of a queue are ready, delayed and in flight."""
+def queue_depth(client: SQS, url: str) -> dict[str, int]:
+    """The approximate numbers of messages that are ready, delayed and in flight."""
     names: dict[str, Any] = {
         "ready": "ApproximateNumberOfMessages",
         "delayed": "ApproximateNumberOfMessagesDelayed",
@@ -175,15 +176,15 @@ def _body(task: Task) -> str:
 
 
 def _group(task: Task) -> str:
-    """Names the owner to a fair queue: one with many messages does not keep the others waiting.
+    """The message group of the owner: a fair queue serves owners in turns.
 
-    A hash, because a group's name has fewer characters to choose from than an owner's.
+    It is a hash, because a group name allows fewer characters than an owner's name.
     """
     return hashlib.sha256(task.owner.encode()).hexdigest()[:32]
 
 
 def _whole(seconds: float) -> int:
-    """SQS counts whole seconds; rounding up keeps a message from coming before its row allows the start."""
+    """SQS counts whole seconds. Rounded up, a message does not arrive before its task may start."""
     return max(0, math.ceil(seconds))
 
 

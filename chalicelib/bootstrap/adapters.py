@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from chalicelib.aws.sdk.clients import Clients
+from chalicelib.aws.sdk import new_clients
 from chalicelib.settings import AwsEnvironment, Settings
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.dynamodb.task_list import TaskList
     from chalicelib.aws.dynamodb.task_table import TaskTable
     from chalicelib.aws.queues import DeadLetterQueue, QueueUrls, TaskQueue
+    from chalicelib.aws.sdk.protocols import AwsClients
     from chalicelib.aws.sns import Alerts
     from chalicelib.aws.ssm.parameters import Parameters
     from chalicelib.aws.ssm.secrets import Secrets
@@ -39,13 +40,13 @@ class Adapters:
         settings: Settings,
         runtime: Runtime,
         *,
-        clients: Clients | None = None,
+        clients: AwsClients | None = None,
         keep: timedelta,
         poll_seconds: int = 1,
     ) -> None:
         """`keep` is the lifetime of dead letters and redrives, `poll_seconds` the wait of an SQS receive."""
         self.settings = settings
-        self.clients = clients or Clients(AwsEnvironment.current())
+        self.clients = clients or new_clients(AwsEnvironment.current(), settings.aws_sdk)
         self._runtime = runtime
         self._keep = keep
         self._poll_seconds = poll_seconds
@@ -189,4 +190,4 @@ class Adapters:
     def sockets(self) -> Sockets:
         from chalicelib.aws.websocket import Sockets
 
-        return Sockets(self.clients.websocket, lambda: self.parameters.websocket_endpoint)
+        return Sockets(self.clients.connections, lambda: self.parameters.websocket_endpoint)

@@ -21,7 +21,7 @@ from chalicelib.settings import Settings
 if TYPE_CHECKING:
     from chalicelib.auth.tickets import TicketIssuer
     from chalicelib.auth.tokens import Tokens
-    from chalicelib.aws.sdk.clients import Clients
+    from chalicelib.aws.sdk.protocols import AwsClients
     from chalicelib.domain.task_types import TaskTypes
     from chalicelib.services.dead_letter_browser import DeadLetterBrowser
     from chalicelib.services.dead_letter_publisher import DeadLetterPublisher
@@ -66,7 +66,7 @@ class Services:
         *,
         runtime: Runtime | None = None,
         task_types: TaskTypes | None = None,
-        clients: Clients | None = None,
+        clients: AwsClients | None = None,
         poll_seconds: int = 1,
     ) -> None:
         """`task_types` are by default those of `chalicelib/task_types`."""

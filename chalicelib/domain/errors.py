@@ -16,7 +16,7 @@
     └── Unavailable              send it again: a dependency failed, or other writers interfered
 
 `chalicelib/http/problems.py` maps them to HTTP statuses. `outcomes.py` has those
-that a *task type* raises.
+that a *task type* raises. Outage is not one of them: an AWS service does not answer. Its response is a 503.
 """
 
 from __future__ import annotations
@@ -134,3 +134,7 @@ class Unavailable(TaskServiceError):
         super().__init__(detail)
         if inside is not None:
             self.args = (inside,)
+
+
+class Outage(Exception):
+    """AWS did not answer, or was too busy, after all attempts: trying again later may help."""

@@ -12,9 +12,8 @@ from typing import Any, ParamSpec
 
 from chalice.app import Response
 
-from chalicelib.aws.sdk.client import is_outage
 from chalicelib.domain import errors
-from chalicelib.domain.errors import Invalid, TaskServiceError, TooMany
+from chalicelib.domain.errors import Invalid, Outage, TaskServiceError, TooMany
 from chalicelib.observability import log
 
 P = ParamSpec("P")
@@ -93,7 +92,7 @@ def problem(error: TaskServiceError, prefix: str = "") -> dict[str, Any]:
 
 def unexpected(error: Exception) -> dict[str, Any]:
     """Log an unexpected exception and return its problem document: 503 if AWS failed, else 500."""
-    if is_outage(error):
+    if isinstance(error, Outage):
         log.exception("AWS request failed", action="aws_refused")
         return problem(errors.Unavailable("A dependency did not respond: try again in a moment."))
     log.exception("Request failed", action="request_failed")

@@ -19,7 +19,8 @@ from infra.deployer import bytecode
 from infra.errors import BadInput
 
 #: Existing bytecode would be stale: the package changes the time of every file. New bytecode replaces it.
-LEFT_OUT: Final = frozenset({"__pycache__"})
+#: No function reads a README.
+LEFT_OUT: Final = frozenset({"__pycache__", "README.md"})
 
 _original_walk: Final = OSUtils.walk
 _original_package: Final = LambdaDeploymentPackager.create_deployment_package
@@ -29,7 +30,7 @@ def walk(self: OSUtils, path: str, followlinks: bool = False) -> Iterator[tuple[
     """Replaces OSUtils.walk: yields the files below `path` in the same order on every machine."""
     for directory, folders, files in _original_walk(self, path, followlinks):
         folders[:] = sorted(set(folders) - LEFT_OUT)
-        yield directory, folders, sorted(files)
+        yield directory, folders, sorted(set(files) - LEFT_OUT)
 
 
 def import_modules() -> None:

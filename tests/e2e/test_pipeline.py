@@ -65,6 +65,39 @@ class TestAFirstTask:
         assert done["started_at"] >= done["run_at"]
 
 
+@pytest.fixture
+def with_boto3(service: Service) -> Iterator[None]:
+    """The functions use AWS's own SDK until the test ends."""
+    lambdas = service.client("lambda")
+    before = {
+        each["FunctionName"]: each["Environment"]["Variables"]
+        for each in lambdas.list_functions()["Functions"]
+        if each["FunctionName"].startswith("task-service-local-")
+    }
+    for name, variables in before.items():
+        lambdas.update_function_configuration(
+            FunctionName=name, Environment={"Variables": {**variables, "AWS_SDK": "boto3"}}
+        )
+    yield
+    for name, variables in before.items():
+        lambdas.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+
+
+class TestAwssOwnSdk:
+    def test_a_task_succeeds_and_another_one_is_alerted(
+        self, service: Service, alerts: Alerts, with_boto3: None
+    ) -> None:
+        with service.watch() as socket, HttpServer(Answer(500)) as server:
+            task = service.post("csv.profile", {"csv": ORDERS})
+            seen = list(frames(socket, task["id"]))
+            dead = service.post("http.request", {"url": server.url("/hook")}, max_attempts=1)
+            service.wait_for(dead["id"], "failed")
+        assert (seen[0]["status"], seen[-1]["status"]) == ("queued", "succeeded")
+        await_value(lambda: service.get(dead["id"])["dead_lettered_at"])
+        invoke(service, "watch_dead_letters")
+        assert alerts.count(f"{dead['id']}#0") == 1
+
+
 class TestRetries:
     def test_a_webhook_that_recovers_is_called_until_it_does(self, service: Service) -> None:
         with HttpServer(Answer(503), Answer(503), Answer(200, b"fine")) as server:

@@ -23,6 +23,10 @@ from tests.support.scripted_types import Script
 from tests.support.sockets import SocketServer
 
 ROOT = Path(__file__).parents[2]
+#: Modules whose tests run once more with AWS's own SDK: each kind of request is in one of them.
+WITH_EACH_SDK = frozenset(
+    {"test_idempotency", "test_push_updates", "test_tickets", "test_worker_batches", "test_worker_outcomes"}
+)
 
 
 @pytest.fixture
@@ -38,9 +42,20 @@ def task_types(request: pytest.FixtureRequest) -> TaskTypes | None:
     return None if script is None else script.types
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.module.__name__.rpartition(".")[2] in WITH_EACH_SDK and "kit" in metafunc.fixturenames:
+        metafunc.parametrize("aws_sdk", ["own", "boto3"])
+
+
 @pytest.fixture
-def kit(task_types: TaskTypes | None, calls: Calls) -> Iterator[Kit]:
-    with open_kit(calls, task_types) as kit:
+def aws_sdk() -> str:
+    """The setting AWS_SDK."""
+    return "own"
+
+
+@pytest.fixture
+def kit(task_types: TaskTypes | None, calls: Calls, aws_sdk: str) -> Iterator[Kit]:
+    with open_kit(calls, task_types, aws_sdk=aws_sdk) as kit:
         yield kit
 
 
@@ -48,7 +63,7 @@ def kit(task_types: TaskTypes | None, calls: Calls) -> Iterator[Kit]:
 def open_kit(calls: Calls, task_types: TaskTypes | None = None, **settings: Any) -> Iterator[Kit]:
     """A kit whose services the handlers use, and whose calls to AWS are recorded."""
     with Kit(task_types, **settings) as kit:
-        kit.services = kit.new_services(clients=calls.clients())
+        kit.services = kit.new_services(clients=calls.clients(kit.settings.aws_sdk))
         bootstrap.install(kit.services)
         yield kit
 

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.outcomes import Cancel, NonRetryable, Snooze
-from chalicelib.domain.task import Task
 from chalicelib.domain.task_types import TaskContext
 from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
-from tests.support.aws_state import row
+from tests.support.aws_state import claim, row
 from tests.support.aws_wire import Wire
 from tests.support.scripted_types import Script
 
@@ -138,13 +137,7 @@ class TestRaces:
         wire = Wire(kit.services)
         other = kit.new_services()
 
-        def claim() -> None:
-            claimed = other.adapters.task_table.claim(
-                kit.owner, task["id"], now=kit.clock(), margin=kit.services.timing.lease_margin, claim_id="x"
-            )
-            assert isinstance(claimed, Task)
-
-        wire.before("UpdateItem", claim)
+        wire.before("UpdateItem", lambda: claim(other, kit, task["id"]))
         canceled = cancel(http, task)
         assert (canceled["status"], canceled["cancel_requested"]) == ("running", True)
 

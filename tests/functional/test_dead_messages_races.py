@@ -9,7 +9,7 @@ from datetime import timedelta
 from chalicelib.domain.task import ErrorKind, TaskError
 from testing.kit import Kit
 from tests.functional.conftest import Handlers
-from tests.support.aws_state import row, send_message
+from tests.support.aws_state import claim, row, send_message
 from tests.support.aws_wire import Wire
 from tests.support.scripted_types import Script
 
@@ -19,15 +19,12 @@ class TestConcurrentChange:
         self, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
         task = kit.create("test.fast")
-        table, error = kit.new_services().adapters.task_table, TaskError.of(ErrorKind.EXCEPTION, "oops")
+        other, error = kit.new_services(), TaskError.of(ErrorKind.EXCEPTION, "oops")
 
         def fail_once() -> None:
-            claimed = table.claim(
-                kit.owner, task["id"], now=kit.clock(), margin=timedelta(seconds=15), claim_id="other"
-            )
-            assert claimed is not None
+            claimed = claim(other, kit, task["id"])
             after = claimed.retry_later(kit.clock(), error, timedelta(seconds=1), timedelta(seconds=120))
-            table.finish(claimed, after, unless_cancel_requested=True)
+            other.adapters.task_table.finish_many([(claimed, after, True)])
 
         self._bounce(kit, handlers, task["id"], fail_once)
         assert row(kit, task["id"]).status == "retrying"

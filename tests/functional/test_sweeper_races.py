@@ -41,12 +41,8 @@ class TestConcurrentChange:
         kill_worker(kit, task)
         running = row(kit, task["id"])
         done = running.stop(kit.clock(), timedelta(days=1))
-        self._sweep(
-            kit,
-            handlers,
-            120,
-            lambda: other.adapters.task_table.finish(running, done, unless_cancel_requested=False),
-        )
+        finish = other.adapters.task_table.finish_many
+        self._sweep(kit, handlers, 120, lambda: finish([(running, done, False)]))
         assert kit.get(task["id"])["status"] == "canceled"
         assert row(kit, task["id"]).due_at is None
 

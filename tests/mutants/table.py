@@ -32,7 +32,7 @@ _EDITS: dict[str, Edit | tuple[Edit, ...]] = {
     "write.due-with-status": replaced("before.status is not after.status", "False"),
     "due.not-after-expires-at": returns("moment"),
     "batch.own-condition": lambda line: followed(_REFUSE_ALL)(line.replace("return ", "done = ")),
-    "batch.failed-statement-again": returns("Answer(None, refused=True)"),
+    "batch.failed-statement-again": returns("WriteResult(None, refused=True)"),
     "batch.create-only-if-absent": preceded(_PUT_ALL_ITEMS),
     "documents.unprocessed-again": replaced("self._table", "''"),
     # --- API --------------------------------------------------------------------------------------

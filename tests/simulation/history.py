@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.aws.dynamodb.task_row import from_row, is_task_row, moment_of
+from chalicelib.aws.dynamodb.items import read_moment
+from chalicelib.aws.dynamodb.task_row import from_row, is_task_row
 from chalicelib.domain.pauses import PARKED_CHECK_INTERVAL, parking_bucket_of
 from chalicelib.domain.task import TRANSITIONS, Task, TaskStatus
 from chalicelib.domain.timing import RESEND_LAST
@@ -101,7 +102,7 @@ class History:
         if any("resumed_at" in pause for pause in self.pauses.values()):
             return moment(self._now())
         return min(
-            (moment_of(redrive["due_at"]) for redrive in self.redrives.values() if "due_at" in redrive),
+            (read_moment(redrive["due_at"]) for redrive in self.redrives.values() if "due_at" in redrive),
             default=None,
         )
 

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from io import BytesIO
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from botocore.awsrequest import AWSRequest
+from boto3.session import Session as Boto3Session
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.config import Config
+from botocore.exceptions import EndpointConnectionError
 from botocore.session import Session
 from botocore.validate import validate_parameters
 from moto.core.models import botocore_stubber
 
+from chalicelib.aws.sdk.boto3_clients import Boto3Clients
+from chalicelib.aws.sdk.client import ATTEMPTS
 from chalicelib.aws.sdk.clients import Clients
-from chalicelib.aws.sdk.transport import KeptConnections, Request, Response, Transport, Unreachable
+from chalicelib.aws.sdk.transport import PooledTransport, Request, Response, Transport, Unreachable
 from chalicelib.settings import AwsEnvironment
 from tests.support.partiql import answered
 
@@ -76,7 +83,7 @@ class Moto(OneByOne):
     """Validates requests by botocore's models and sends them to moto, or to a server on this machine."""
 
     def __init__(self) -> None:
-        self._here = KeptConnections(connect_seconds=1, read_seconds=2)
+        self._here = PooledTransport(connect_seconds=1, read_seconds=2)
 
     def send_all(self, requests: Sequence[Request]) -> list[Response | Unreachable]:
         """The responses in order."""
@@ -138,6 +145,56 @@ class MotoClients(Clients):
     def __init__(self) -> None:
         self.line = Line(Moto())
         super().__init__(ENVIRONMENT, transport=self.line, wait=lambda seconds: None)
+
+
+class MotoBoto3Clients(Boto3Clients):
+    """boto3's clients of moto, on a line of their own."""
+
+    def __init__(self, attempts: int = ATTEMPTS) -> None:
+        self.line = Line(Moto())
+        super().__init__(ENVIRONMENT, session=_boto3_session(), attempts=attempts)
+
+    def client(self, service: str, url: str | None, config: Config) -> Any:
+        """A client of boto3 that sends its requests on the line."""
+        client = super().client(service, url, config)
+        client.meta.events.unregister("before-send", botocore_stubber)  # which would answer, too
+        client.meta.events.register("before-send", self._send)
+        return client
+
+    def _send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        parts = urlsplit(request.url)
+        headers = {name.lower(): _text(value) for name, value in request.headers.items()}
+        body = request.body or b""
+        assert isinstance(body, bytes | str)
+        encoded = body if isinstance(body, bytes) else body.encode()
+        origin = f"{parts.scheme}://{parts.netloc}"
+        try:
+            response = self.line.send(Request(request.method, origin, parts.path, headers, encoded))
+        except Unreachable as error:
+            raise EndpointConnectionError(endpoint_url=request.url) from error
+        return AWSResponse(request.url, response.status, HTTPHeaders(), _Raw(response.body))
+
+
+class _Raw(BytesIO):
+    """The body of a response, as botocore reads it."""
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode()
+
+
+@cache
+def _boto3_session() -> Boto3Session:
+    """One session for all: reading the models of the services takes longer than a test."""
+    return Boto3Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+
+
+def moto_clients(sdk: str) -> MotoClients | MotoBoto3Clients:
+    """Clients of moto, of the SDK that AWS_SDK names."""
+    return MotoBoto3Clients() if sdk == "boto3" else MotoClients()
 
 
 def _is_here(request: Request) -> bool:

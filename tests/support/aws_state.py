@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.aws.dynamodb.task_row import from_row, row_key
+from chalicelib.bootstrap import Services
 from chalicelib.domain.task import Task
 from testing.kit import Kit
 from tests.support.aws_wire import Wire
@@ -75,10 +76,16 @@ def send_messages(kit: Kit, queue: str, bodies: Sequence[str]) -> None:
 
 def kill_worker(kit: Kit, task: dict[str, Any]) -> None:
     """Claim a task and do nothing more, as a killed worker does."""
-    claimed = kit.services.adapters.task_table.claim(
-        kit.owner, task["id"], now=kit.clock(), margin=kit.services.timing.lease_margin, claim_id="killed"
+    claim(kit.services, kit, task["id"])
+
+
+def claim(container: Services, kit: Kit, task_id: str) -> Task:
+    """Claim a task as a worker in `container` does."""
+    (claimed,) = container.adapters.task_table.claim_many(
+        [(kit.owner, task_id, "another worker")], now=kit.clock(), margin=container.timing.lease_margin
     )
     assert isinstance(claimed, Task)
+    return claimed
 
 
 def break_row(kit: Kit, task_id: str) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
-from chalicelib.aws.sdk.client import error_type
 from chalicelib.aws.sdk.transport import Request, Response, Unreachable
 from chalicelib.bootstrap.services import Services
-from tests.support.aws_requests import AwsCall, MotoClients, Send, parsed_call
+from chalicelib.domain.errors import Outage
+from tests.support.aws_requests import AwsCall, MotoBoto3Clients, MotoClients, Send, parsed_call
 from tests.support.partiql import OPERATION, failing
 
 Parameters = Mapping[str, Any]
@@ -34,7 +34,7 @@ class Wire:
         self._losses: list[str] = []
         self._failures: list[tuple[str, Callable[[Parameters], bool]]] = []
         self.receipts: list[str] = []  #: of the messages that were received
-        assert isinstance(services.adapters.clients, MotoClients)
+        assert isinstance(services.adapters.clients, MotoClients | MotoBoto3Clients)
         services.adapters.clients.line.taps.append(self._pass)
 
     # --- Injections -------------------------------------------------------------------------------
@@ -52,8 +52,7 @@ class Wire:
 
     def refuse(self, operation: str, when: Callable[[Parameters], bool] = lambda _: True) -> None:
         """Make AWS answer the next `operation` with an error, after all retries."""
-        code = "InternalServerError"
-        self.before(operation, _raiser(error_type(code)(operation, code, 500, {})), when)
+        self.before(operation, _raiser(Outage(operation)), when)
 
     def lose_reply(self, operation: str) -> None:
         """Execute the next `operation` and lose its reply: the SDK sends the request again."""

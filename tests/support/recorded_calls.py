@@ -22,7 +22,7 @@ from chalicelib.aws.sdk.transport import Request, Response
 from chalicelib.settings import APP_NAME
 from infra.iam.policies import CALLS_FILE, recorded_calls
 from testing.kit import STAGE
-from tests.support.aws_requests import AwsCall, MotoClients, Send, parsed_call
+from tests.support.aws_requests import AwsCall, MotoBoto3Clients, MotoClients, Send, moto_clients, parsed_call
 
 #: (function, service, method, resource)
 Call = tuple[str, str, str, str]
@@ -41,9 +41,9 @@ class Calls:
         self._running: list[str] = []
         self._lock = Lock()
 
-    def clients(self) -> MotoClients:
-        """Clients whose calls are recorded."""
-        clients = MotoClients()
+    def clients(self, sdk: str = "own") -> MotoClients | MotoBoto3Clients:
+        """Clients of an SDK, whose calls are recorded."""
+        clients = moto_clients(sdk)
         clients.line.taps.append(self._note)
         return clients
 

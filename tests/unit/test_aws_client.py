@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.sdk.client import ServiceError, error_type
+from chalicelib.aws.sdk.client import Endpoint, ServiceError, error_type
 from chalicelib.aws.sdk.clients import Clients
+from chalicelib.aws.sdk.credentials import AwsSession
 from chalicelib.aws.sdk.transport import Request, Response, Unreachable
 from chalicelib.aws.sns import Alerts
+from chalicelib.domain.errors import Outage
 from tests.support.aws_requests import ENVIRONMENT, OneByOne
 
 Reply = Response | Unreachable
@@ -59,6 +61,8 @@ LOST = Unreachable("lost")
         refusal(500, "InternalServerError"),
         refusal(400, "ThrottlingException"),
         refusal(400, "ProvisionedThroughputExceededException"),
+        refusal(400, "RequestLimitExceeded"),
+        refusal(400, "TransactionConflictException"),
     ],
     ids=repr,
 )
@@ -70,23 +74,40 @@ def test_what_may_be_over_soon_is_tried_again(trouble: Reply) -> None:
     assert transport.sent[0].body == transport.sent[3].body
 
 
-def test_after_four_attempts_the_failure_is_told() -> None:
-    act, transport, _ = put(*[LOST] * 4)
-    with pytest.raises(Unreachable):
-        act()
-    act, transport, _ = put(*[refusal(500, "InternalServerError")] * 4)
-    with pytest.raises(error_type("InternalServerError")):
+@pytest.mark.parametrize(
+    ("trouble", "reason"), [(LOST, "lost"), (refusal(500, "InternalServerError"), "InternalServerError")]
+)
+def test_after_four_attempts_it_is_an_outage(trouble: Reply, reason: str) -> None:
+    act, transport, _ = put(*[trouble] * 4)
+    with pytest.raises(Outage, match=reason):
         act()
     assert not transport.replies
 
 
-def test_it_waits_longer_each_time_and_longest_for_who_is_throttled() -> None:
+@pytest.mark.parametrize(
+    "code", ["ValidationException", "AccessDeniedException", "ResourceNotFoundException"]
+)
+def test_a_refusal_that_would_come_again_is_no_outage(code: str) -> None:
+    act, transport, _ = put(refusal(400, code))
+    with pytest.raises(error_type(code)):
+        act()
+    assert not transport.replies
+
+
+def test_it_waits_longer_each_time_and_longest_when_throttled() -> None:
     longest = []
     for trouble in (LOST, refusal(400, "ThrottlingException")):
         transport, waits = Scripted(*[trouble] * 3, FINE), list[float]()
-        endpoint = Clients(ENVIRONMENT, transport=transport, wait=waits.append).sns
-        object.__setattr__(endpoint, "draw", lambda: 1.0)
-        endpoint.answer("Publish", {}, b"", json.loads)
+        session = AwsSession.of(ENVIRONMENT)
+        endpoint = Endpoint(
+            service="sns",
+            origin="https://sns.test",
+            session=session,
+            transport=transport,
+            wait=waits.append,
+            draw=lambda: 1.0,
+        )
+        endpoint.call("Publish", {}, b"", json.loads)
         longest.append(waits)
     assert longest == [[0.1, 0.2, 0.4], [0.5, 1.0, 2.0]]
 

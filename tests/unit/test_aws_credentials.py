@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.aws.sdk.credentials import Identity
-from chalicelib.aws.sdk.sigv4 import Credentials
+from chalicelib.aws.sdk.credentials import AwsSession, Credentials
 from chalicelib.settings import AwsEnvironment
 
 VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_PROFILE")
@@ -30,27 +29,27 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_environment_says_it_all_on_lambda(machine: Path) -> None:
     said = AwsEnvironment(region="us-west-2", access_key="key", secret_key="secret", session_token="token")
-    identity = Identity.of(said)
-    assert identity.region == "us-west-2"
-    assert identity.credentials() == Credentials("key", "secret", "token")
+    session = AwsSession.of(said)
+    assert session.region == "us-west-2"
+    assert session.credentials() == Credentials("key", "secret", "token")
 
 
 def test_where_it_does_not_the_profile_of_the_machine_counts(machine: Path) -> None:
-    identity = Identity.of(AwsEnvironment())
-    assert (identity.region, identity.credentials()) == ("eu-west-1", Credentials("mine", "hush", None))
+    session = AwsSession.of(AwsEnvironment())
+    assert (session.region, session.credentials()) == ("eu-west-1", Credentials("mine", "hush", None))
 
 
 def test_a_region_of_the_environment_goes_before_the_profiles(machine: Path) -> None:
-    assert Identity.of(AwsEnvironment(region="us-west-2")).region == "us-west-2"
+    assert AwsSession.of(AwsEnvironment(region="us-west-2")).region == "us-west-2"
 
 
 def test_what_is_missing_is_named(machine: Path) -> None:
     (machine / "config").write_text("")
     with pytest.raises(LookupError, match=r"region \(AWS_REGION\)"):
-        Identity.of(AwsEnvironment())
+        AwsSession.of(AwsEnvironment())
     (machine / "credentials").write_text("")
     with pytest.raises(LookupError, match="credentials"):
-        Identity.of(AwsEnvironment(region="us-west-2"))
+        AwsSession.of(AwsEnvironment(region="us-west-2"))
 
 
 def test_no_secret_is_shown() -> None:

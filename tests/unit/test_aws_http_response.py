@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.aws.sdk.http_response import Answer, BadAnswer, read_answer
+from chalicelib.aws.sdk.http_response import BadResponse, ParsedResponse, read_response
 
 NAMES = st.sampled_from(["Server", "x-amzn-RequestId", "Date", "Content-Type", "x-amz-crc32"])
 VALUES = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=30)
@@ -58,13 +58,13 @@ def receiving(sent: bytes, most: int = 65_536) -> Callable[[int], bytes]:
 def test_every_answer_is_the_one_that_http_client_reads(sent: bytes, most: int) -> None:
     theirs = HTTPResponse(cast("Any", _Socket(sent)), method="POST")
     theirs.begin()
-    expected = Answer(theirs.status, theirs.read(), theirs.will_close)
-    assert read_answer(receiving(sent, most)) == expected
+    expected = ParsedResponse(theirs.status, theirs.read(), theirs.will_close)
+    assert read_response(receiving(sent, most)) == expected
 
 
 def test_what_comes_after_the_answer_is_not_part_of_it() -> None:
     sent = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}rest"
-    assert read_answer(receiving(sent)).body == b"{}"
+    assert read_response(receiving(sent)).body == b"{}"
 
 
 @pytest.mark.parametrize(
@@ -85,5 +85,5 @@ def test_what_comes_after_the_answer_is_not_part_of_it() -> None:
     ids=lambda sent: repr(sent[:60]),
 )
 def test_what_is_no_whole_answer_is_refused(sent: bytes) -> None:
-    with pytest.raises(BadAnswer):
-        read_answer(receiving(sent))
+    with pytest.raises(BadResponse):
+        read_response(receiving(sent))

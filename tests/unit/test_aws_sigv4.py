@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.aws.sdk.clients import Clients
-from chalicelib.aws.sdk.sigv4 import Credentials, Signer
+from chalicelib.aws.sdk.credentials import Credentials
+from chalicelib.aws.sdk.sigv4 import Signer
 from chalicelib.aws.sdk.transport import Request, Response
 from chalicelib.aws.sns import Alerts
 from chalicelib.aws.websocket import Sockets
@@ -144,7 +145,7 @@ def test_an_operation_is_asked_for_as_botocore_asks(
 def test_frames_are_posted_as_botocore_posts_them() -> None:
     transport = _Kept(b"")
     clients = Clients(ENVIRONMENT, transport=transport)
-    sockets = Sockets(clients.websocket, lambda: "https://api.example/prod")
+    sockets = Sockets(clients.connections, lambda: "https://api.example/prod")
     sockets.send("L0SM9cOFvHcCIhw=", "{}")
     sockets.close("L0SM9cOFvHcCIhw=")
     client: Any = shared_session().create_client("apigatewaymanagementapi", "us-east-1")

@@ -17,8 +17,8 @@ from benchmarks.certificates import Certificates, make_certificates
 from chalicelib.aws.sdk.transport import (
     AMAZONS_ROOTS,
     WINDOW,
-    KeptConnections,
     NoConnection,
+    PooledTransport,
     Request,
     Response,
     Unreachable,
@@ -29,8 +29,8 @@ FINE = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 PATIENCE = 20
 
 
-def transport(read_seconds: float = 5, roots: str | None = None) -> KeptConnections:
-    return KeptConnections(connect_seconds=2, read_seconds=read_seconds, roots=roots)
+def transport(read_seconds: float = 5, roots: str | None = None) -> PooledTransport:
+    return PooledTransport(connect_seconds=2, read_seconds=read_seconds, roots=roots)
 
 
 def post(origin: str, body: bytes = b"{}", path: str = "/") -> Request:
@@ -191,7 +191,7 @@ def test_threads_may_find_kept_connections_dead_at_once() -> None:
         wire.close()
 
 
-class Answered(KeptConnections):
+class Answered(PooledTransport):
     """Each new connection has its answer already; kept ones have none."""
 
     def __init__(self) -> None:
@@ -205,7 +205,7 @@ class Answered(KeptConnections):
             other.close()
         self._idle.setdefault(origin, deque()).append((mine, time.time()))
 
-    def _connected(self, _: str) -> socket:
+    def _connect(self, _: str) -> socket:
         mine, other = self._pair()
         other.sendall(FINE)
         return mine
@@ -221,19 +221,19 @@ class Answered(KeptConnections):
             end.close()
 
 
-class Conflict(KeptConnections):
+class RefusingTransport(PooledTransport):
     """Counts the connections that are tried; none can be made."""
 
     tried = 0
 
-    def _connected(self, _: str) -> socket:
+    def _connect(self, _: str) -> socket:
         self.tried += 1
         raise ConnectionRefusedError
 
 
 class TestMany:
     def test_where_no_connection_can_be_made_one_is_tried(self) -> None:
-        wire = Conflict(connect_seconds=5, read_seconds=5)
+        wire = RefusingTransport(connect_seconds=5, read_seconds=5)
         found = wire.send_all([post("http://127.0.0.1:9")] * 10)
         assert [type(each) for each in found] == [NoConnection] * 10
         assert wire.tried == 1
@@ -251,7 +251,7 @@ class TestMany:
             windows = [[type(each) for each in wire.send_all(requests)] for _ in range(2)]
             # Whatever time the last answer of a window had left, the next request has its own.
             assert wire.send(requests[0]).status == 200
-            wire._drop_idle(origin_of(server))  # an error's traceback may hold the wire for a while
+            wire._discard_idle(origin_of(server))  # an error's traceback may hold the wire for a while
         assert windows == [[Response, Response, Unreachable]] * 2
         assert connections.count == 4
 
@@ -319,8 +319,8 @@ class TestTls:
             assert [wire.send(post(origin)).status for _ in range(2)] == [200, 200]
 
     def test_amazons_own_roots_vouch_for_aws_and_for_nobody_else(self, certificates: Certificates) -> None:
-        def roots(wire: KeptConnections, host: str) -> list[bytes]:
-            return wire.tls(host).get_ca_certs(binary_form=True)
+        def roots(wire: PooledTransport, host: str) -> list[bytes]:
+            return wire.ssl_context(host).get_ca_certs(binary_form=True)
 
         amazons = ssl.create_default_context(cafile=AMAZONS_ROOTS).get_ca_certs(binary_form=True)
         assert amazons

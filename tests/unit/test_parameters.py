@@ -10,6 +10,7 @@ from moto import mock_aws
 from chalicelib.aws.sdk.transport import Request, Response, Unreachable
 from chalicelib.aws.ssm.parameters import KEPT_SECONDS, Parameters
 from chalicelib.domain.errors import Unavailable
+from testing.kit import shared_session
 from tests.support.aws_requests import MotoClients, Send, parsed_call
 
 OLD, NEW = "o" * 32, "n" * 32
@@ -20,10 +21,10 @@ class Stage:
 
     def __init__(self) -> None:
         clients = MotoClients()
-        self.line, self.ssm = clients.line, clients.ssm
+        self.line = clients.line
         self.now = 1000.0
         self.reads = 0
-        self.parameters = Parameters(self.ssm, lambda name: f"/task-service/test/{name}", lambda: self.now)
+        self.parameters = Parameters(clients.ssm, lambda name: f"/task-service/test/{name}", lambda: self.now)
         self.line.taps.append(self._count)
 
     def _count(self, request: Request, send: Send) -> Response:
@@ -31,7 +32,7 @@ class Stage:
         return send(request)
 
     def put(self, name: str, value: str) -> None:
-        self.ssm.put_parameter(
+        shared_session().create_client("ssm").put_parameter(
             Name=f"/task-service/test/{name}", Value=value, Type="SecureString", Overwrite=True
         )
 

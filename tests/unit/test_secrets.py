@@ -14,6 +14,7 @@ from chalicelib.aws.sdk.transport import Request, Response
 from chalicelib.aws.ssm.secrets import KEPT_SECONDS, Secrets
 from chalicelib.domain.outcomes import Rejected
 from chalicelib.settings import Settings
+from testing.kit import shared_session
 from tests.support.aws_requests import MotoClients, Send, parsed_call
 
 SETTINGS = Settings(stage="test")
@@ -40,7 +41,9 @@ class Stage:
     def store(self, level: str, value: Any) -> None:
         text = value if isinstance(value, str) else json.dumps(value)
         name = f"/task-service/test/secrets/{level}"
-        self.clients.ssm.put_parameter(Name=name, Value=text, Type="SecureString", Overwrite=True)
+        shared_session().create_client("ssm").put_parameter(
+            Name=name, Value=text, Type="SecureString", Overwrite=True
+        )
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.dynamodb.task_row import Row, to_row
+from chalicelib.aws.dynamodb.items import Row
+from chalicelib.aws.dynamodb.task_row import to_row
 from chalicelib.domain.task import Task
 from chalicelib.lambda_events import changes
 from tests.support.examples import a_running_task, a_task

@@ -10,13 +10,11 @@ import pytest
 from boto3.dynamodb.types import TypeDeserializer
 from hypothesis import given
 
+from chalicelib.aws.dynamodb.items import Row, from_milliseconds, milliseconds
 from chalicelib.aws.dynamodb.task_row import (
-    Row,
     attributes,
     from_row,
     is_task_row,
-    milliseconds,
-    moment,
     owner_of,
     row_key,
     to_row,
@@ -145,5 +143,5 @@ class TestSparseness:
         assert row["ttl"] == {"N": str(milliseconds(NOW) // 1000 + 1)}
 
     def test_times_before_1970_keep_their_milliseconds(self) -> None:
-        assert moment(-1) == moment(0) - timedelta(milliseconds=1)
-        assert milliseconds(moment(-1)) == -1
+        assert from_milliseconds(-1) == from_milliseconds(0) - timedelta(milliseconds=1)
+        assert milliseconds(from_milliseconds(-1)) == -1

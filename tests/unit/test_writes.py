@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from chalicelib.aws.dynamodb.document_table import DocumentTable
-from chalicelib.aws.dynamodb.writes import Answer, Writes
+from chalicelib.aws.dynamodb.writes import WriteResult, Writes
 from chalicelib.aws.sdk.client import error_type
-from chalicelib.aws.sdk.transport import Unreachable
+from chalicelib.domain.errors import Outage
 from tests.support.examples import a_task
 
 Refusal = error_type("ConditionalCheckFailedException")
@@ -31,7 +31,7 @@ class FakeDynamoDB:
         self.batches.append(len(Statements))
         keys = [each["Parameters"][1]["S"] for each in Statements]
         if "broken" in keys:
-            raise Unreachable
+            raise Outage
         if "odd" in keys:
             raise error_type("ValidationException")("BatchExecuteStatement", "", 400, {})
         return {"Responses": [self.answers.get(key, {"Item": {"n": {"S": key}}}) for key in keys]}
@@ -66,7 +66,7 @@ def update(key: str) -> dict[str, Any]:
     }
 
 
-def many(client: Any, *keys: str) -> list[Answer | Exception]:
+def many(client: Any, *keys: str) -> list[WriteResult | Exception]:
     with ThreadPoolExecutor(2) as threads:
         return Writes(client, threads).many([update(key) for key in keys])
 
@@ -74,7 +74,7 @@ def many(client: Any, *keys: str) -> list[Answer | Exception]:
 class TestBatches:
     def test_one_write_is_no_batch(self) -> None:
         client = FakeDynamoDB()
-        assert many(client, "a") == [Answer({"n": {"S": "alone"}})]
+        assert many(client, "a") == [WriteResult({"n": {"S": "alone"}})]
         assert client.batches == []
 
     def test_no_write_is_no_request(self) -> None:
@@ -85,25 +85,25 @@ class TestBatches:
     def test_25_are_the_most(self) -> None:
         client = FakeDynamoDB()
         answers = many(client, *map(str, range(52)))
-        assert [each.row for each in answers if isinstance(each, Answer) and each.row] == [
+        assert [each.row for each in answers if isinstance(each, WriteResult) and each.row] == [
             {"n": {"S": str(number)}} for number in range(52)
         ]
         assert client.batches == [25, 25, 2]
 
     def test_an_item_that_is_there_is_an_answer(self) -> None:
         client = FakeDynamoDB(a={"Error": {"Code": "DuplicateItem"}})
-        assert many(client, "a", "b") == [Answer(None, refused=True), Answer({"n": {"S": "b"}})]
+        assert many(client, "a", "b") == [WriteResult(None, refused=True), WriteResult({"n": {"S": "b"}})]
         assert client.alone == []
 
     def test_what_is_left_open_beside_it_is_asked_by_itself(self) -> None:
         client = FakeDynamoDB(
             a={"Error": {"Code": "DuplicateItem"}}, b={"Error": {"Code": "ThrottlingError"}}
         )
-        assert many(client, "a", "b") == [Answer(None, refused=True), Answer({"n": {"S": "alone"}})]
+        assert many(client, "a", "b") == [WriteResult(None, refused=True), WriteResult({"n": {"S": "alone"}})]
 
     def test_a_refusal_counts_only_as_a_plain_write_says_it(self) -> None:
         client = FakeDynamoDB(a={"Error": {"Code": "ConditionalCheckFailed"}})
-        assert many(client, "a", "b")[0] == Answer({"n": {"S": "alone"}})
+        assert many(client, "a", "b")[0] == WriteResult({"n": {"S": "alone"}})
 
     @pytest.mark.parametrize(
         "code",
@@ -119,9 +119,9 @@ class TestBatches:
     def test_what_is_left_open_is_asked_by_itself(self, code: str) -> None:
         client = FakeDynamoDB(refused={"Error": {"Code": code}}, failing={"Error": {"Code": code}})
         answers = many(client, "a", "refused", "b", "failing")
-        assert answers[1] == Answer({"n": {"S": "as it was"}}, refused=True)
+        assert answers[1] == WriteResult({"n": {"S": "as it was"}}, refused=True)
         assert isinstance(answers[3], ConnectionError)
-        assert [answer.row for answer in answers[::2] if isinstance(answer, Answer)] == [
+        assert [answer.row for answer in answers[::2] if isinstance(answer, WriteResult)] == [
             {"n": {"S": "a"}},
             {"n": {"S": "b"}},
         ]
@@ -130,16 +130,16 @@ class TestBatches:
     def test_a_batch_that_fails_is_the_error_of_its_own_writes(self) -> None:
         keys = ["broken", *map(str, range(30))]
         answers = many(FakeDynamoDB(), *keys)
-        assert [isinstance(each, Unreachable) for each in answers] == [True] * 25 + [False] * 6
+        assert [isinstance(each, Outage) for each in answers] == [True] * 25 + [False] * 6
 
     def test_a_batch_that_is_refused_is_done_one_by_one(self) -> None:
         client = FakeDynamoDB()
-        assert many(client, "a", "odd") == [Answer({"n": {"S": "alone"}})] * 2
+        assert many(client, "a", "odd") == [WriteResult({"n": {"S": "alone"}})] * 2
         assert sorted(client.alone) == ["a", "odd"]
 
     def test_an_update_that_shows_no_row_is_asked_by_itself(self) -> None:
         client = FakeDynamoDB(a={})
-        assert many(client, "a", "b") == [Answer({"n": {"S": "alone"}}), Answer({"n": {"S": "b"}})]
+        assert many(client, "a", "b") == [WriteResult({"n": {"S": "alone"}}), WriteResult({"n": {"S": "b"}})]
 
 
 class TestDocuments:

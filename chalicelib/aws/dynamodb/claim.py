@@ -1,4 +1,4 @@
-"""A claim (T1): the one write that takes a task's lease."""
+"""The claim: the write that takes a task's lease."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from chalicelib.aws.dynamodb.items import names
-from chalicelib.aws.dynamodb.task_row import Row, encode, from_row
-from chalicelib.aws.dynamodb.writes import Answer
+from chalicelib.aws.dynamodb.items import Row, moment, names, number, text
+from chalicelib.aws.dynamodb.task_row import from_row
+from chalicelib.aws.dynamodb.writes import WriteResult
 from chalicelib.domain.task import Conflict, Task
 
-#: The statuses that can be claimed, as rows have them.
+#: The statuses of tasks that can be claimed.
 WAITING = ("queued", "scheduled", "retrying")
 
 
 def claim_request(
     table: str, key: Row, *, now: datetime, until: datetime, claim_id: str, paused: Sequence[str]
 ) -> dict[str, Any]:
-    """The update that takes a task's lease, which ends at `until` and the task's own timeout."""
-    types = {f":paused{index}": {"S": name} for index, name in enumerate(paused)}
+    """The update that claims a task. The lease ends at `until` plus the task's own timeout."""
+    types = {f":paused{index}": text(name) for index, name in enumerate(paused)}
     attributes = ("status", "version", "lease", "attempt", "progress", *(("type",) if types else ()))
     return {
         "TableName": table,
@@ -41,20 +41,23 @@ def claim_request(
         "ExpressionAttributeNames": names(*attributes),
         "ExpressionAttributeValues": {
             **types,
-            **{f":{status}": {"S": status} for status in (*WAITING, "running")},
-            ":one": {"N": "1"},
-            ":now": encode("updated_at", now),
-            ":until": encode("lease_until", until),
-            ":claim": {"S": claim_id},
+            **{f":{status}": text(status) for status in (*WAITING, "running")},
+            ":one": number(1),
+            ":now": moment(now),
+            ":until": moment(until),
+            ":claim": text(claim_id),
         },
     }
 
 
-def claimed_by(answer: Answer, claim_id: str, paused: Collection[str]) -> Task | Conflict:
-    """What came of a claim; the row may have been claimed by a first copy of it, whose answer was lost."""
-    row = answer.row or {}
-    mine = row.get("claim_id") == {"S": claim_id} and row["status"] == {"S": "running"}
-    if mine or not answer.refused:
+def claimed_by(result: WriteResult, claim_id: str, paused: Collection[str]) -> Task | Conflict:
+    """The claimed task, or the conflict. Shows the current task in a conflict only when its type is paused.
+
+    A row with this claim id is ours: the first copy of the claim arrived, and its response was lost.
+    """
+    row = result.row or {}
+    mine = row.get("claim_id") == text(claim_id) and row["status"] == text("running")
+    if mine or not result.refused:
         return from_row(row)
     held = row.get("type", {}).get("S") in paused
     return Conflict(current=from_row(row) if held else None)

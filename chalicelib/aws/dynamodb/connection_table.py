@@ -1,7 +1,7 @@
-"""The connections table: who is connected and what they watch.
+"""The connections table: WebSocket connections and what they watch.
 
-A connection lies under its owner, so that one consistent query finds all watchers of an owner; a second
-small item leads from the connection's id to the owner, for messages that carry only the id.
+The partition of a connection is its owner, so one consistent query finds all watchers of an owner. A second,
+small item maps the connection's id to the owner, for messages that carry only the id.
 """
 
 from __future__ import annotations
@@ -11,45 +11,44 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws.dynamodb.items import pages
-from chalicelib.aws.dynamodb.task_row import Row, encode, moment_of
+from chalicelib.aws.dynamodb.items import Row, moment, number, pages, read_moment, text, ttl
 from chalicelib.domain.connection import Connection, Watch
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
-#: API Gateway cuts a connection after two hours; ten minutes later its rows may go.
+#: API Gateway closes a connection after two hours. Its rows are deleted ten minutes later.
 KEPT = timedelta(hours=2, minutes=10)
-#: Why a ticket could not be spent: it was, or somebody else does so at this moment.
+#: The ticket was spent, or another connection spends it at this moment.
 _SPENT = ("ConditionalCheckFailed", "TransactionConflict")
 
 
 class ConnectionTable:
     """Connections by id and by owner."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
+    def __init__(self, client: DynamoDB, table: str) -> None:
         self._client = client
         self._table = table
 
     def add(self, connection: Connection, now: datetime, *, ticket_id: str | None = None) -> bool:
-        """Remember a connection; with `ticket_id`, spend that ticket. False when it was spent before."""
-        ttl = encode("ttl", now + KEPT)
-        pointer: Row = {**_pointer_key(connection.id), "owner": {"S": connection.owner}, "ttl": ttl}
+        """Store a connection, and spend its ticket if it has one. False when the ticket was spent before."""
+        expires = ttl(now + KEPT)
+        pointer: Row = {**_pointer_key(connection.id), "owner": text(connection.owner), "ttl": expires}
         item: Row = {
             **_key(connection.owner, connection.id),
-            "watch": {"S": str(connection.watch)},
+            "watch": text(str(connection.watch)),
             "batch": {"BOOL": connection.batch},
             "restricted": {"BOOL": connection.restricted},
-            "subject": {"S": connection.subject},
-            "ttl": ttl,
+            "subject": text(connection.subject),
+            "ttl": expires,
         }
         if connection.until is not None:
-            item["until"] = encode("expires_at", connection.until)
+            item["until"] = moment(connection.until)
         if ticket_id is not None:
             return self._add_once(ticket_id, pointer, item)
-        # The pointer first: whatever can be pushed to can also be found and removed.
+        # The pointer first: a connection that receives frames can also be found by its id and removed.
         self._client.put_item(TableName=self._table, Item=pointer)
-        # A connection's id is fresh: a refusal is our own first copy, which may have subscriptions by now.
+        # The id is fresh, so a refusal is our own first copy, which may have subscriptions by now.
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.put_item(
                 TableName=self._table,
@@ -60,8 +59,8 @@ class ConnectionTable:
 
     def _add_once(self, ticket_id: str, pointer: Row, item: Row) -> bool:
         spent: Row = {
-            "pk": {"S": f"ticket#{ticket_id}"},
-            "sk": {"S": "ticket"},
+            "pk": text(f"ticket#{ticket_id}"),
+            "sk": text("ticket"),
             "connection": item["sk"],
             "ttl": item["ttl"],
         }
@@ -72,7 +71,7 @@ class ConnectionTable:
                         "Put": {
                             "TableName": self._table,
                             "Item": spent,
-                            # The SDK may send twice: the same connection is no second use.
+                            # The SDK may send the request twice: the same connection is no second use.
                             "ConditionExpression": "attribute_not_exists(pk) OR #connection = :connection",
                             "ExpressionAttributeNames": {"#connection": "connection"},
                             "ExpressionAttributeValues": {":connection": item["sk"]},
@@ -90,7 +89,7 @@ class ConnectionTable:
         return True
 
     def count(self, owner: str, now: datetime, at_most: int) -> int:
-        """How many connections the owner has, counted up to about `at_most`."""
+        """The number of the owner's connections, counted up to about `at_most`."""
         query = {**self._live(owner, now), "Select": "COUNT", "Limit": at_most}
         count = 0
         while True:
@@ -101,7 +100,7 @@ class ConnectionTable:
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def get(self, connection_id: str) -> Connection | None:
-        """The connection as it is now; None when it is not known (any more)."""
+        """The current connection, or None."""
         owner = self._owner_of(connection_id)
         if owner is None:
             return None
@@ -111,25 +110,25 @@ class ConnectionTable:
         return _connection(owner, answer["Item"]) if "Item" in answer else None
 
     def watchers(self, owner: str, now: datetime) -> list[Connection]:
-        """Every connection of `owner`, read consistently from the table itself."""
+        """All connections of `owner`, read consistently."""
         # guard: updates.watchers-consistent
         found = pages(self._client, **self._live(owner, now), ConsistentRead=True)
         return [_connection(owner, row) for rows in found for row in rows]
 
     def subscribe(self, connection: Connection, task_id: str) -> bool:
-        """Add a task to what the connection watches; False when the connection is gone."""
+        """Subscribe the connection to a task. False when the connection is gone."""
         return self._update(connection, "ADD subscriptions :value", {":value": {"SS": [task_id]}})
 
     def unsubscribe(self, connection: Connection, task_id: str) -> bool:
-        """Take a task from what the connection watches; False when the connection is gone."""
+        """Unsubscribe the connection from a task. False when the connection is gone."""
         return self._update(connection, "DELETE subscriptions :value", {":value": {"SS": [task_id]}})
 
     def set_failures(self, connection: Connection, failures: int) -> bool:
-        """Note how many batches in a row could not be delivered; False when the connection is gone."""
-        return self._update(connection, "SET failures = :value", {":value": {"N": str(failures)}})
+        """Store the number of failed batches in a row. False when the connection is gone."""
+        return self._update(connection, "SET failures = :value", {":value": number(failures)})
 
     def remove(self, connection_id: str) -> None:
-        """Forget a connection. Doing it twice changes nothing."""
+        """Delete a connection. Deleting it twice changes nothing."""
         owner = self._owner_of(connection_id)
         if owner is None:
             return
@@ -137,13 +136,13 @@ class ConnectionTable:
         self._client.delete_item(TableName=self._table, Key=_pointer_key(connection_id))
 
     def _live(self, owner: str, now: datetime) -> dict[str, Any]:
-        """A query for the owner's connections; TTL removes late, so the dead ones are left out."""
+        """A query for the owner's connections. TTL deletes late, so expired ones are filtered out."""
         return {
             "TableName": self._table,
             "KeyConditionExpression": "pk = :owner",
             "FilterExpression": "#ttl > :now",
             "ExpressionAttributeNames": {"#ttl": "ttl"},
-            "ExpressionAttributeValues": {":owner": _key(owner, "")["pk"], ":now": encode("ttl", now)},
+            "ExpressionAttributeValues": {":owner": _key(owner, "")["pk"], ":now": ttl(now)},
         }
 
     def _owner_of(self, connection_id: str) -> str | None:
@@ -168,11 +167,11 @@ class ConnectionTable:
 
 
 def _key(owner: str, connection_id: str) -> Row:
-    return {"pk": {"S": f"owner#{owner}"}, "sk": {"S": connection_id}}
+    return {"pk": text(f"owner#{owner}"), "sk": text(connection_id)}
 
 
 def _pointer_key(connection_id: str) -> Row:
-    return {"pk": {"S": f"connection#{connection_id}"}, "sk": {"S": "owner"}}
+    return {"pk": text(f"connection#{connection_id}"), "sk": text("owner")}
 
 
 def _connection(owner: str, row: Mapping[str, Any]) -> Connection:
@@ -180,11 +179,11 @@ def _connection(owner: str, row: Mapping[str, Any]) -> Connection:
         id=row["sk"]["S"],
         owner=owner,
         watch=Watch.parse(row["watch"]["S"]),
-        subject=row.get("subject", {"S": ""})["S"],
-        until=moment_of(row["until"]) if "until" in row else None,
+        subject=row.get("subject", text(""))["S"],
+        until=read_moment(row["until"]) if "until" in row else None,
         restricted=row.get("restricted", {"BOOL": False})["BOOL"],
         batch=row["batch"]["BOOL"],
         subscriptions=frozenset(row.get("subscriptions", {}).get("SS", ())),
-        failures=int(row.get("failures", {"N": "0"})["N"]),
-        known_since=moment_of(row["ttl"]) - KEPT,
+        failures=int(row.get("failures", number(0))["N"]),
+        known_since=read_moment(row["ttl"]) - KEPT,
     )

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws.dynamodb.dead_letter_records import partitions
-from chalicelib.aws.dynamodb.task_row import moment_of
+from chalicelib.aws.dynamodb.items import read_moment, text
 from chalicelib.domain.dead_letters import DeadLetterRecord
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
 #: Records that are examined for a page, whatever it holds in the end.
 EXAMINED = 400
@@ -29,7 +29,7 @@ class RecordPage:
 class DeadLetterList:
     """The recorded dead letters, page by page."""
 
-    def __init__(self, client: DynamoDBClient, table: str, threads: Executor) -> None:
+    def __init__(self, client: DynamoDB, table: str, threads: Executor) -> None:
         self._client = client
         self._table = table
         self._threads = threads
@@ -52,17 +52,17 @@ class DeadLetterList:
         query: dict[str, Any] = {
             "TableName": self._table,
             "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": {":pk": {"S": key}},
+            "ExpressionAttributeValues": {":pk": text(key)},
             "ScanIndexForward": False,
             "Limit": limit,
         }
         if before is not None:
             query["KeyConditionExpression"] += " AND sk < :before"
-            query["ExpressionAttributeValues"][":before"] = {"S": before}
+            query["ExpressionAttributeValues"][":before"] = text(before)
         if filters:
             query["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in filters)
             query["ExpressionAttributeNames"] = {f"#{name}": name for name in filters}
-            query["ExpressionAttributeValues"] |= {f":{name}": {"S": filters[name]} for name in filters}
+            query["ExpressionAttributeValues"] |= {f":{name}": text(filters[name]) for name in filters}
         answer = self._client.query(**query)
         last = answer.get("LastEvaluatedKey")
         return RecordPage(
@@ -76,5 +76,5 @@ def _from_item(item: Mapping[str, Any]) -> DeadLetterRecord:
         key=item["sk"]["S"],
         **{name: item[name]["S"] for name in ("kind", "type", "error_type", "message", "failed_at", "owner")},
         attempt=int(item["attempt"]["N"]),
-        recorded_at=moment_of(item["recorded_at"]),
+        recorded_at=read_moment(item["recorded_at"]),
     )

@@ -1,7 +1,7 @@
 """Payloads and results that are too big for a task's row, one item each.
 
-A payload lies at (task id, "payload"), a result at (task id, "result#" + lease): a worker that lost its
-lease cannot overwrite the result of the one that has it.
+The key of a payload is (task id, "payload"), that of a result (task id, "result#" + lease): a worker that
+lost its lease cannot overwrite the result of the worker that holds it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws.dynamodb.items import batch_get
-from chalicelib.aws.dynamodb.task_row import Row, encode
+from chalicelib.aws.dynamodb.items import Row, batch_get, text, ttl
 from chalicelib.domain.task import Task
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
 _PAYLOAD = "payload"
 #: BatchWriteItem takes at most this many items.
@@ -26,41 +25,41 @@ _LIMIT = 25
 class DocumentTable:
     """The documents table."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
+    def __init__(self, client: DynamoDB, table: str) -> None:
         self._client = client
         self._table = table
 
     def put_payloads(self, tasks: Sequence[Task]) -> dict[str, Exception]:
-        """Store the payloads of tasks about to be created, before the rows that need them; errors by task id.
+        """Store the payloads of new tasks, before their rows. Returns errors by task id.
 
-        An item has the task's fresh id: nothing but a copy of this very write can be there already.
+        The ids are fresh, so an existing item is a copy of this write.
         """
         return self._put({task.id: _item(task.id, _PAYLOAD, task.payload.text) for task in tasks})
 
     def put_results(self, tasks: Sequence[Task]) -> dict[str, Exception]:
-        """Store the results of tasks about to succeed, before the rows that name them; errors by task id."""
+        """Store the results of tasks about to succeed, before their rows. Returns errors by task id."""
         results = [(task, task.result) for task in tasks if task.result is not None]
         return self._put(
             {task.id: _item(task.id, _result_name(task), result.text, task.ttl) for task, result in results}
         )
 
     def put_payload(self, task: Task) -> None:
-        """Store the payload of one task about to be created."""
+        """Store the payload of one new task."""
         for error in self.put_payloads([task]).values():
             raise error
 
     def delete(self, task: Task) -> None:
-        """Remove what belongs to a task that is gone. Doing it twice changes nothing."""
+        """Delete the documents of a deleted task. Deleting them twice changes nothing."""
         for name in self._names(task, missing_only=False):
             self._client.delete_item(TableName=self._table, Key=_key(task.id, name))
 
     def load(self, tasks: Iterable[Task]) -> list[Task]:
-        """The same tasks with their documents' texts; a text that is gone, with its task, stays missing."""
+        """The same tasks with the texts of their documents. A deleted text stays missing."""
         tasks = list(tasks)
-        wanted = [(task.id, name) for task in tasks for name in self._names(task, missing_only=True)]
-        if not wanted:
+        missing = [(task.id, name) for task in tasks for name in self._names(task, missing_only=True)]
+        if not missing:
             return tasks
-        texts = self._get(list(dict.fromkeys(wanted)))
+        texts = self._get(list(dict.fromkeys(missing)))
         return [_with_texts(task, texts) for task in tasks]
 
     @staticmethod
@@ -73,44 +72,44 @@ class DocumentTable:
         ]
 
     def _put(self, items: Mapping[str, Row]) -> dict[str, Exception]:
-        """Put items, each of one task; the errors of those that are not stored, by task id."""
+        """Put items, by task id. Returns the errors of those that are not stored."""
         failed: dict[str, Exception] = {}
         ids = list(items)
         for start in range(0, len(ids), _LIMIT):
             batch = ids[start : start + _LIMIT]
             try:
                 self._put_all([items[task_id] for task_id in batch])
-            except Exception as error:  # it is the error of these, and not of other batches
+            except Exception as error:  # the other batches go on
                 failed |= dict.fromkeys(batch, error)
         return failed
 
     def _put_all(self, items: Sequence[Row]) -> None:
-        """Put at most 25 items; what DynamoDB was too busy for is put by itself, with the SDK's retries."""
+        """Put at most 25 items. Unprocessed ones are put alone, with the client's retries."""
         left: Sequence[Row] = items
         if len(items) > 1:
-            wanted: Any = {self._table: [{"PutRequest": {"Item": item}} for item in items]}
-            answer: Any = self._client.batch_write_item(RequestItems=wanted)
+            puts: Any = {self._table: [{"PutRequest": {"Item": item}} for item in items]}
+            answer: Any = self._client.batch_write_item(RequestItems=puts)
             # guard: documents.unprocessed-again
             left = [each["PutRequest"]["Item"] for each in answer["UnprocessedItems"].get(self._table, [])]
         for item in left:
             self._client.put_item(TableName=self._table, Item=item)
 
-    def _get(self, wanted: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
-        keys = [_key(*each) for each in wanted]
+    def _get(self, names: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        keys = [_key(*each) for each in names]
         items = batch_get(self._client, self._table, keys)
         return {(item["pk"]["S"], item["sk"]["S"]): item["text"]["S"] for item in items}
 
 
-def _item(task_id: str, name: str, text: str | None, ttl: datetime | None = None) -> Row:
-    assert text is not None, "a document is stored with its text"
-    item = {**_key(task_id, name), "text": {"S": text}}
-    if ttl is not None:
-        item["ttl"] = encode("ttl", ttl)
+def _item(task_id: str, name: str, document: str | None, delete_at: datetime | None = None) -> Row:
+    assert document is not None, "a document is stored with its text"
+    item = {**_key(task_id, name), "text": text(document)}
+    if delete_at is not None:
+        item["ttl"] = ttl(delete_at)
     return item
 
 
 def _key(task_id: str, name: str) -> Row:
-    return {"pk": {"S": task_id}, "sk": {"S": name}}
+    return {"pk": text(task_id), "sk": text(name)}
 
 
 def _result_name(task: Task) -> str:

@@ -1,4 +1,4 @@
-"""The sparse index of everything that the sweep must look at: live tasks and deaths not yet announced."""
+"""The due index: live tasks, and failed ones whose dead letter is not sent yet. The sweep reads it."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chalicelib.aws.dynamodb.items import pages
-from chalicelib.aws.dynamodb.task_row import encode, owner_of
+from chalicelib.aws.dynamodb.items import moment, number, pages
+from chalicelib.aws.dynamodb.task_row import owner_of
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
-#: Rows read at once.
+#: Rows of a page.
 PAGE = 100
 
 
 class DueIndex:
-    """Keys of due tasks, soonest first. An index lags: the caller reads each row again, consistently."""
+    """The keys of due tasks, the soonest first. An index lags, so the sweep reads each row again."""
 
-    def __init__(self, client: DynamoDBClient, table: str, index: str = "due") -> None:
+    def __init__(self, client: DynamoDB, table: str, index: str = "due") -> None:
         self._client = client
         self._table = table
         self._index = index
 
-    def until(self, bucket: int, moment: datetime) -> Iterator[list[tuple[str, str]]]:
-        """Pages of (owner, task id) of one bucket with `due_at` up to `moment`."""
+    def until(self, bucket: int, latest: datetime) -> Iterator[list[tuple[str, str]]]:
+        """Pages of (owner, task id) of one bucket with `due_at` up to `latest`."""
         found = pages(
             self._client,
             TableName=self._table,
             IndexName=self._index,
             KeyConditionExpression="due_bucket = :bucket AND due_at <= :moment",
             ExpressionAttributeValues={
-                ":bucket": {"N": str(bucket)},
-                ":moment": encode("due_at", moment),
+                ":bucket": number(bucket),
+                ":moment": moment(latest),
             },
             Limit=PAGE,
         )

@@ -1,4 +1,4 @@
-"""Idempotency keys: one transaction stores a key and the task that it makes, or neither."""
+"""Idempotency keys. One transaction stores a key and its task, or neither."""
 
 from __future__ import annotations
 
@@ -9,34 +9,35 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib.aws.dynamodb.document_table import DocumentTable
-from chalicelib.aws.dynamodb.task_row import Row, encode, to_row
+from chalicelib.aws.dynamodb.items import Row, text, ttl
+from chalicelib.aws.dynamodb.task_row import to_row
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.task import Task
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
-#: How long a key is remembered.
+#: Keys expire after this.
 KEPT = timedelta(hours=24)
-#: Posts of one key at the same moment conflict; each try waits a little longer.
+#: Simultaneous posts of one key conflict; they retry with growing waits.
 _TRIES = 8
 _FIRST_WAIT_SECONDS = 0.02
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyUse:
-    """What a key was used for."""
+    """The first use of a key."""
 
     task_id: str
-    fingerprint: str  #: hash of the body
+    fingerprint: str  #: a hash of the body
 
 
 class IdempotencyKeys:
-    """The keys of all owners; they lie in the tasks table, where a transaction reaches both."""
+    """The keys of all owners, in the tasks table."""
 
     def __init__(
         self,
-        client: DynamoDBClient,
+        client: DynamoDB,
         table: str,
         documents: DocumentTable,
         wait: Callable[[float], None],
@@ -49,9 +50,9 @@ class IdempotencyKeys:
         self._draw = draw
 
     def create(self, task: Task, key: str, fingerprint: str, now: datetime) -> KeyUse | None:
-        """Store `task` under `key`; or answer what the key was used for before, and store nothing.
+        """Store `task` under `key`. Returns the earlier use of the key, if any; then nothing is stored.
 
-        Raises: Unavailable when too many posts of the same key met.
+        Raises: Unavailable when too many posts of the key conflict.
         """
         if task.payload.stored_apart:
             self._documents.put_payload(task)
@@ -65,7 +66,7 @@ class IdempotencyKeys:
                     and (used := self.find(task.owner, key, now)) is not None
                 ):
                     return self._settle(task, used)
-                # Two transactions met on the key: the other one is about to be readable.
+                # Another transaction holds the key. Its result is readable in a moment.
                 self._wait(_FIRST_WAIT_SECONDS * 2**number * (0.5 + self._draw()))
             else:
                 return None
@@ -73,7 +74,7 @@ class IdempotencyKeys:
         raise Unavailable("Too many requests with this Idempotency-Key at the same time: send it again.")
 
     def find(self, owner: str, key: str, now: datetime) -> KeyUse | None:
-        """What the key was used for in the last 24 hours."""
+        """The use of the key in the last 24 hours; None when there is none."""
         answer = self._client.get_item(TableName=self._table, Key=_key_of(owner, key), ConsistentRead=True)
         item = answer.get("Item")
         if item is None or int(item["ttl"]["N"]) <= now.timestamp():
@@ -82,16 +83,16 @@ class IdempotencyKeys:
 
     def _settle(self, task: Task, used: KeyUse) -> KeyUse | None:
         if used.task_id == task.id:
-            return None  # our own first copy, whose answer was lost
+            return None  # our own first copy, whose response was lost
         self._documents.delete(task)
         return used
 
     def _store(self, task: Task, key: str, fingerprint: str, now: datetime) -> None:
         item = {
             **_key_of(task.owner, key),
-            "task_id": {"S": task.id},
-            "fingerprint": {"S": fingerprint},
-            "ttl": encode("ttl", now + KEPT),
+            "task_id": text(task.id),
+            "fingerprint": text(fingerprint),
+            "ttl": ttl(now + KEPT),
         }
         self._client.transact_write_items(  # guard: idempotency-key.one-transaction
             ClientRequestToken=task.id,
@@ -100,11 +101,11 @@ class IdempotencyKeys:
                     "Put": {
                         "TableName": self._table,
                         "Item": item,
-                        # TTL removes late: a key past its time counts as absent.
+                        # TTL deletes late: an expired key counts as absent.
                         # guard: idempotency-key.one-transaction, idempotency-key.only-if-absent
                         "ConditionExpression": "attribute_not_exists(pk) OR #ttl <= :now",
                         "ExpressionAttributeNames": {"#ttl": "ttl"},
-                        "ExpressionAttributeValues": {":now": encode("ttl", now)},
+                        "ExpressionAttributeValues": {":now": ttl(now)},
                     }
                 },
                 {
@@ -120,4 +121,4 @@ class IdempotencyKeys:
 
 def _key_of(owner: str, key: str) -> Row:
     digest = hashlib.sha256(key.encode()).hexdigest()
-    return {"pk": {"S": f"key#{owner}#{digest}"}, "sk": {"S": "key"}}
+    return {"pk": text(f"key#{owner}#{digest}"), "sk": text("key")}

@@ -1,8 +1,9 @@
-"""What an owner has used of its limits: one small item an owner, beside its rollups.
+"""Rate limits and open tasks of an owner: one small item beside the owner's rollups.
 
-The rate is a bucket kept as one number (the generic cell rate algorithm, ITU-T I.371): `full_at` is when
-the bucket will be full again. Taking n tokens moves it n intervals on, and is refused when it would lie
-further ahead than the whole bucket is deep. So a take is one conditional write, or two, and needs no read.
+The rate is a token bucket stored as one number (the generic cell rate algorithm, ITU-T I.371): `full_at` is
+the time when the bucket is full again. Taking n tokens adds n intervals to it. A take is refused when
+`full_at` would be further ahead than the bucket is deep. So a take needs one or two conditional writes, and
+no read.
 """
 
 from __future__ import annotations
@@ -12,15 +13,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from chalicelib.aws.dynamodb.items import refused_row
-from chalicelib.aws.dynamodb.task_row import Row
+from chalicelib.aws.dynamodb.items import Row, number, refused_row, text
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
 #: Sorts before every minute of the rollups.
 LIMITS_KEY = "#limits"
-#: The bucket of waiting time is an item of its own.
+#: The sort key of the bucket of waiting time.
 WAITS_KEY = "#waits"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -28,16 +28,16 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """What the item says after a take, or instead of one."""
+    """The item after a take, granted or not."""
 
     full_at: datetime
-    open_tasks: int  #: about; the stream handler counts
+    open_tasks: int  #: approximate: the stream handler counts them
 
 
 class LimitTable:
     """Buckets and counts by owner."""
 
-    def __init__(self, client: DynamoDBClient, table: str, key: str = LIMITS_KEY) -> None:
+    def __init__(self, client: DynamoDB, table: str, key: str = LIMITS_KEY) -> None:
         self._client = client
         self._table = table
         self._key = key
@@ -45,12 +45,12 @@ class LimitTable:
     def take(
         self, owner: str, now: datetime, cost: timedelta, depth: timedelta, *, in_use: bool = False
     ) -> tuple[bool, Usage]:
-        """Take `cost` from a bucket that is `depth` deep; was it granted, and the usage as it is now.
+        """Take `cost` from a bucket that is `depth` deep. Returns whether it was granted, and the usage.
 
-        A full bucket gives everybody one take, even of more than it holds, and is in debt until it is paid.
-        One request is enough for a bucket that is `in_use` as the caller thinks, and for a full one if not.
+        A full bucket grants any take, also one larger than the bucket; then it is in debt until it refills.
+        One request is enough if `in_use` is right about the bucket: False for a full one, True otherwise.
         """
-        # Not full: on from where it is, by DynamoDB's own arithmetic, so that takers need not take turns.
+        # DynamoDB adds to the stored value, so simultaneous takes do not conflict.
         values = {":cost": cost // _MICROSECOND, ":latest": _microseconds(now + depth - cost)}
         further, fits = "SET full_at = full_at + :cost", "full_at <= :latest"
         if in_use:
@@ -67,7 +67,7 @@ class LimitTable:
         return (True, usage) if granted else self._write(owner, further, fits, values)
 
     def give_back(self, owner: str, cost: timedelta) -> None:
-        """Put back what was taken and not used."""
+        """Return tokens that were not used."""
         self._write(
             owner,
             "SET full_at = full_at - :cost",
@@ -81,10 +81,10 @@ class LimitTable:
         try:
             answer = self._client.update_item(
                 TableName=self._table,
-                Key={"pk": {"S": owner}, "sk": {"S": self._key}},
+                Key={"pk": text(owner), "sk": text(self._key)},
                 UpdateExpression=expression,
                 ConditionExpression=condition,
-                ExpressionAttributeValues={name: {"N": str(value)} for name, value in values.items()},
+                ExpressionAttributeValues={name: number(value) for name, value in values.items()},
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -94,7 +94,7 @@ class LimitTable:
 
 
 def _usage(row: Row) -> Usage:
-    full_at, open_tasks = (int(row.get(name, {"N": "0"})["N"]) for name in ("full_at", "open_tasks"))
+    full_at, open_tasks = (int(row.get(name, number(0))["N"]) for name in ("full_at", "open_tasks"))
     return Usage(full_at=_EPOCH + full_at * _MICROSECOND, open_tasks=open_tasks)
 
 

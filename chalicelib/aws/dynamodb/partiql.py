@@ -1,7 +1,8 @@
-"""Requests of UpdateItem and PutItem, said in PartiQL: no other batch has a condition for each item.
+"""Translates UpdateItem and PutItem requests into PartiQL statements.
 
-A write is worded once, as its request; its statement is made of that, so that no condition exists twice. An
-expression may say what the writes of this service need, and nothing else: ValueError tells the rest.
+BatchExecuteStatement is DynamoDB's only batch with a condition for each item. The code writes each request
+once, as UpdateItem or PutItem, so no condition exists twice. The translator accepts the expressions that this
+service uses, and raises ValueError for others.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import BatchStatementRequestTypeDef
 
-#: The condition under which a new item is put, which INSERT has by itself.
+#: The condition of a new item, which INSERT implies.
 ABSENT = "attribute_not_exists(pk)"
 
 _CLAUSE = re.compile(r"(SET|REMOVE) (.+?)(?= REMOVE |$)")
@@ -33,10 +34,9 @@ _TOKEN = re.compile(
 
 
 def statement(request: Mapping[str, Any]) -> BatchStatementRequestTypeDef:
-    """The statement that writes what `request` does, under its condition.
+    """The statement with the effect and the condition of `request`. An UPDATE returns the new row.
 
-    An UPDATE answers the row as it is then. Raises: ValueError when PartiQL has no such write, or this
-    module does not know its words.
+    Raises: ValueError for a request that cannot be translated.
     """
     if "Item" in request:
         if request["ConditionExpression"] != ABSENT:
@@ -44,10 +44,10 @@ def statement(request: Mapping[str, Any]) -> BatchStatementRequestTypeDef:
         item = request["Item"]
         return {"Statement": _insert(request["TableName"], tuple(item)), "Parameters": list(item.values())}
     text, values = _update(request["TableName"], request["UpdateExpression"], request["ConditionExpression"])
-    given = {**request["ExpressionAttributeValues"], **{f":{k}": v for k, v in request["Key"].items()}}
+    parameters = {**request["ExpressionAttributeValues"], **{f":{k}": v for k, v in request["Key"].items()}}
     return {
         "Statement": text,
-        "Parameters": [given[f":{name}"] for name in values],
+        "Parameters": [parameters[f":{name}"] for name in values],
     }
 
 
@@ -58,44 +58,44 @@ def _insert(table: str, names: tuple[str, ...]) -> str:
 
 @lru_cache(maxsize=256)
 def _update(table: str, update: str, condition: str) -> tuple[str, tuple[str, ...]]:
-    """The statement's text, and the names of its parameters in order."""
+    """The text of the statement, and the names of its parameters in order."""
     clauses = [f"{verb} {each}" for verb, parts in _CLAUSE.findall(update) for each in parts.split(", ")]
     if not clauses:
-        raise ValueError(f"not known in PartiQL: {update}")
+        raise ValueError(f"cannot be translated into PartiQL: {update}")
     values: list[str] = []
-    changes, where = (_said(each, values) for each in (" ".join(clauses), condition))
+    changes, where = (_translated(each, values) for each in (" ".join(clauses), condition))
     keys = "".join(f'"{name}" = ? AND ' for name in ("pk", "sk"))
     order = (*values[: changes.count("?")], "pk", "sk", *values[changes.count("?") :])
     return f'UPDATE "{table}" {changes} WHERE {keys}({where}) RETURNING ALL NEW *', order
 
 
-def _said(expression: str, values: list[str]) -> str:
-    """An expression in PartiQL; the names of its values are added to `values`, in order."""
-    said, at = [], 0
+def _translated(expression: str, values: list[str]) -> str:
+    """The expression in PartiQL. Appends the names of its values to `values`, in order."""
+    words, at = [], 0
     while at < len(expression):
         token = _TOKEN.match(expression, at)
         if token is None:
-            raise ValueError(f"not known in PartiQL: {expression[at:]}")
+            raise ValueError(f"cannot be translated into PartiQL: {expression[at:]}")
         at = token.end()
-        said.append(_word(token, values))
-    return "".join(said)
+        words.append(_word(token, values))
+    return "".join(words)
 
 
 def _word(token: re.Match[str], values: list[str]) -> str:
-    found: str = token[token.lastgroup or ""]
+    word: str = token[token.lastgroup or ""]
     match token.lastgroup:
         case "missing":
-            return f'"{found}" IS MISSING'
+            return f'"{word}" IS MISSING'
         case "there":
-            return f'"{found}" IS NOT MISSING'
+            return f'"{word}" IS NOT MISSING'
         case "options":
-            options = found.split(", ")
+            options = word.split(", ")
             values += [name[1:] for name in options]
             return f"IN [{', '.join('?' for _ in options)}]"
         case "value":
-            values.append(found)
+            values.append(word)
             return "?"
         case "name":
-            return f'"{found}"'
+            return f'"{word}"'
         case _:
-            return found
+            return word

@@ -1,29 +1,28 @@
-"""Which task types are paused: one item each, in one partition of the tasks table."""
+"""Paused task types, one item each, in one partition of the tasks table."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws.dynamodb.items import pages
-from chalicelib.aws.dynamodb.task_row import Row, encode, moment_of
+from chalicelib.aws.dynamodb.items import Row, moment, pages, read_moment, text
 from chalicelib.domain.pauses import Pause
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
-_PARTITION = {"S": "pauses"}
+_PARTITION = text("pauses")
 
 
 class PauseTable:
     """The pauses of a stage."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
+    def __init__(self, client: DynamoDB, table: str) -> None:
         self._client = client
         self._table = table
 
     def all(self) -> list[Pause]:
-        """Every pause, and those that ended a moment ago; read consistently."""
+        """All pauses, also those that ended a moment ago. Read consistently."""
         found = pages(
             self._client,
             TableName=self._table,
@@ -34,12 +33,12 @@ class PauseTable:
         return [_from_item(item) for items in found for item in items]
 
     def put(self, pause: Pause) -> bool:
-        """Store a pause; False when its type is paused already, and stays as it is.
+        """Store a pause. False when the type is paused already.
 
-        A late copy of this write does not bring back a pause that has ended since.
+        A late copy of this write does not restore a pause that has ended.
         """
-        item: Row = {**_key(pause.task_type), "paused_at": encode("updated_at", pause.at)}
-        item |= {name: {"S": value} for name, value in (("by", pause.by), ("reason", pause.reason)) if value}
+        item: Row = {**_key(pause.task_type), "paused_at": moment(pause.at)}
+        item |= {name: text(value) for name, value in (("by", pause.by), ("reason", pause.reason)) if value}
         try:
             self._client.put_item(
                 TableName=self._table,
@@ -55,7 +54,7 @@ class PauseTable:
         return True
 
     def end(self, pause: Pause, now: datetime) -> bool:
-        """Note that a pause ended; False when it has, or its type has another one by now."""
+        """End a pause. False when it ended before, or the type has a newer pause."""
         try:
             self._client.update_item(
                 TableName=self._table,
@@ -66,8 +65,8 @@ class PauseTable:
                     " AND attribute_not_exists(resumed_at)"
                 ),
                 ExpressionAttributeValues={
-                    ":seen": encode("updated_at", pause.at),
-                    ":now": encode("updated_at", now),
+                    ":seen": moment(pause.at),
+                    ":now": moment(now),
                 },
             )
         except self._client.exceptions.ConditionalCheckFailedException:
@@ -75,28 +74,28 @@ class PauseTable:
         return True
 
     def forget(self, ended: Pause) -> None:
-        """Remove a pause that ended, unless its type was paused again."""
+        """Delete an ended pause, unless the type was paused again."""
         assert ended.resumed_at is not None
         try:
             self._client.delete_item(
                 TableName=self._table,
                 Key=_key(ended.task_type),
                 ConditionExpression="attribute_not_exists(pk) OR resumed_at = :seen",
-                ExpressionAttributeValues={":seen": encode("updated_at", ended.resumed_at)},
+                ExpressionAttributeValues={":seen": moment(ended.resumed_at)},
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return
 
 
 def _key(task_type: str) -> Row:
-    return {"pk": _PARTITION, "sk": {"S": task_type}}
+    return {"pk": _PARTITION, "sk": text(task_type)}
 
 
 def _from_item(item: dict[str, Any]) -> Pause:
     return Pause(
         task_type=item["sk"]["S"],
-        at=moment_of(item["paused_at"]),
+        at=read_moment(item["paused_at"]),
         by=item["by"]["S"] if "by" in item else None,
         reason=item["reason"]["S"] if "reason" in item else None,
-        resumed_at=moment_of(item["resumed_at"]) if "resumed_at" in item else None,
+        resumed_at=read_moment(item["resumed_at"]) if "resumed_at" in item else None,
     )

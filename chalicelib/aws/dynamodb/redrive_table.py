@@ -1,7 +1,7 @@
-"""Redrives: one row each in the tasks table, and one for each filter that was used.
+"""Redrives in the tasks table: one row a redrive, and one for each filter in use.
 
-A running redrive lies in the due index, in a bucket of its own. Its `due_at` is the end of the lease of the
-function that works on it: whoever finds it due takes it on, under the next fencing number.
+A running redrive is in the due index, in a bucket of its own. Its `due_at` is the end of the lease of the
+function that works on it. A sweep that finds it due takes it over with the next lease number.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws.dynamodb.items import number, refused_row
-from chalicelib.aws.dynamodb.task_row import Row, encode, moment_of
+from chalicelib.aws.dynamodb.items import Row, moment, number, read_moment, refused_row, text, ttl
 from chalicelib.domain.redrive import (
     Action,
     Counts,
@@ -22,33 +21,33 @@ from chalicelib.domain.redrive import (
 )
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
 #: No bucket of tasks has this number.
 _BUCKET = 1_000_000
 _PREFIX = "redrive#"
 _COUNTS = tuple(each.name for each in fields(Counts))
-_RUNNING = {":running": {"S": RedriveStatus.RUNNING.value}}
-#: A function takes on at most so many at a time.
+_RUNNING = {":running": text(RedriveStatus.RUNNING.value)}
+#: The most redrives that a function takes over at a time.
 _TAKEN = 4
 
 
 class RedriveTable:
     """The redrives of all owners."""
 
-    def __init__(self, client: DynamoDBClient, table: str, keep: timedelta) -> None:
+    def __init__(self, client: DynamoDB, table: str, keep: timedelta) -> None:
         self._client = client
         self._table = table
         self._keep = keep
 
-    # --- For those who ask ------------------------------------------------------------------------
+    # --- Requests of users ------------------------------------------------------------------------
 
     def create(self, new: Redrive, lease_until: datetime, stale: str | None) -> str | None:
-        """Store a new redrive, unless one with the same filter is there: the id of that one.
+        """Store a new redrive. Returns the id of another one with the same filter, if any; then it is not.
 
-        One called `stale` does not count: it is over.
+        The redrive `stale`, which has ended, does not count.
         """
-        names = {**_guard_key(new), "redrive_id": {"S": new.id}, "ttl": encode("ttl", self._ttl(new))}
+        names = {**_guard_key(new), "redrive_id": text(new.id), "ttl": ttl(self._ttl(new))}
         try:
             self._client.transact_write_items(
                 ClientRequestToken=new.id,
@@ -59,7 +58,7 @@ class RedriveTable:
                             "Item": names,
                             # guard: bulk-redrive.one-per-filter
                             "ConditionExpression": "attribute_not_exists(pk) OR redrive_id = :stale",
-                            "ExpressionAttributeValues": {":stale": {"S": stale or new.id}},
+                            "ExpressionAttributeValues": {":stale": text(stale or new.id)},
                         }
                     },
                     {"Put": {"TableName": self._table, "Item": _to_item(new, lease_until)}},
@@ -71,49 +70,49 @@ class RedriveTable:
         return None
 
     def get(self, owner: str, redrive_id: str) -> Redrive | None:
-        """The redrive as it is now."""
+        """The current redrive, or None."""
         answer = self._client.get_item(
             TableName=self._table, Key=_key(owner, redrive_id), ConsistentRead=True
         )
         return _from_item(answer["Item"]) if "Item" in answer else None
 
     def newest(self, owner: str, before: str | None, limit: int) -> tuple[list[Redrive], str | None]:
-        """A page of the owner's redrives, newest first, and the id where the next one goes on."""
+        """A page of the owner's redrives, newest first, and the id where the next page starts."""
         query: dict[str, Any] = {
             "TableName": self._table,
             "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": {":pk": {"S": f"{_PREFIX}{owner}"}},
+            "ExpressionAttributeValues": {":pk": text(f"{_PREFIX}{owner}")},
             "ScanIndexForward": False,
             "ConsistentRead": True,
             "Limit": limit,
         }
         if before is not None:
             query["KeyConditionExpression"] += " AND sk < :before"
-            query["ExpressionAttributeValues"][":before"] = {"S": before}
+            query["ExpressionAttributeValues"][":before"] = text(before)
         answer = self._client.query(**query)
         last = answer.get("LastEvaluatedKey")
         return [_from_item(item) for item in answer["Items"]], last["sk"]["S"] if last else None
 
     def abort(self, owner: str, redrive_id: str, now: datetime) -> bool:
-        """Stop a redrive; False when it does not run."""
+        """Stop a redrive. False when it does not run."""
         end = _End(RedriveStatus.ABORTED, now, now + self._keep)
         return self._write(_key(owner, redrive_id), end.sets, end.removes, "#status = :running", _RUNNING)
 
-    # --- For the function that works on one -------------------------------------------------------
+    # --- The function that works on a redrive -----------------------------------------------------
 
     def due(self, now: datetime) -> list[tuple[str, str]]:
-        """(owner, id) of some running redrives that nobody works on, those that wait longest first."""
+        """(owner, id) of some running redrives whose leases have ended, the oldest lease first."""
         answer = self._client.query(
             TableName=self._table,
             IndexName="due",
             KeyConditionExpression="due_bucket = :bucket AND due_at <= :now",
-            ExpressionAttributeValues={":bucket": number(_BUCKET), ":now": encode("due_at", now)},
+            ExpressionAttributeValues={":bucket": number(_BUCKET), ":now": moment(now)},
             Limit=_TAKEN,
         )
         return [(item["pk"]["S"].removeprefix(_PREFIX), item["sk"]["S"]) for item in answer["Items"]]
 
     def take(self, owner: str, redrive_id: str, now: datetime, lease_until: datetime) -> Redrive | None:
-        """Take a redrive on until `lease_until`; None when somebody else did, or it is over."""
+        """Take a redrive over until `lease_until`. None when another function did, or it has ended."""
         try:
             answer = self._client.update_item(
                 TableName=self._table,
@@ -128,8 +127,8 @@ class RedriveTable:
                 ExpressionAttributeNames={"#lease": "lease", "#status": "status"},
                 ExpressionAttributeValues={
                     **_RUNNING,
-                    ":until": encode("due_at", lease_until),
-                    ":now": encode("due_at", now),
+                    ":until": moment(lease_until),
+                    ":now": moment(now),
                     ":one": number(1),
                 },
                 ReturnValues="ALL_NEW",
@@ -139,18 +138,18 @@ class RedriveTable:
         return _from_item(answer["Attributes"])
 
     def save(self, redrive: Redrive, due_at: datetime) -> bool:
-        """Store how far it has come, and when it is due again; False when it is not ours any more.
+        """Store progress and the next due time. False when the lease was lost.
 
-        What was done before an abort is counted all the same.
+        Progress before an abort is stored, too.
         """
         sets = _progress(redrive)
-        if self._write_mine(redrive, {**sets, "due_at": encode("due_at", due_at)}, (), running=True):
+        if self._write_mine(redrive, {**sets, "due_at": moment(due_at)}, (), running=True):
             return True
         self._write_mine(redrive, sets, (), running=False)
         return False
 
     def finish(self, redrive: Redrive, status: RedriveStatus, now: datetime) -> bool:
-        """Store its end; False when it is not ours any more."""
+        """Store the end of a redrive. False when the lease was lost."""
         end = _End(status, now, now + self._keep)
         return self._write_mine(redrive, {**_progress(redrive), **end.sets}, end.removes, running=True)
 
@@ -179,7 +178,7 @@ class RedriveTable:
                 },
             )
         except self._client.exceptions.ConditionalCheckFailedException as refusal:
-            # Our own first copy, whose answer was lost, has left what we wanted.
+            # Our own first copy, whose response was lost, may have stored the same end.
             row = refused_row(refusal) or {}
             return "status" in sets and row.get("status") == sets["status"]
         return True
@@ -189,35 +188,35 @@ class RedriveTable:
 
 
 class _End:
-    """What a row gets and loses when its redrive is over."""
+    """The changes of a row when its redrive ends."""
 
     removes = ("due_at", "due_bucket")
 
-    def __init__(self, status: RedriveStatus, now: datetime, ttl: datetime) -> None:
+    def __init__(self, status: RedriveStatus, now: datetime, delete_at: datetime) -> None:
         self.sets: Row = {
-            "status": {"S": status.value},
-            "finished_at": encode("finished_at", now),
-            "updated_at": encode("updated_at", now),
-            "ttl": encode("ttl", ttl),
+            "status": text(status.value),
+            "finished_at": moment(now),
+            "updated_at": moment(now),
+            "ttl": ttl(delete_at),
         }
 
 
 def _key(owner: str, redrive_id: str) -> Row:
-    return {"pk": {"S": f"{_PREFIX}{owner}"}, "sk": {"S": redrive_id}}
+    return {"pk": text(f"{_PREFIX}{owner}"), "sk": text(redrive_id)}
 
 
 def _guard_key(redrive: Redrive) -> Row:
-    return {"pk": {"S": f"redrive-filter#{redrive.owner}"}, "sk": {"S": redrive.fingerprint}}
+    return {"pk": text(f"redrive-filter#{redrive.owner}"), "sk": text(redrive.fingerprint)}
 
 
 def _progress(redrive: Redrive) -> Row:
-    position: Row = {} if redrive.position is None else {"position": {"S": redrive.position}}
+    position: Row = {} if redrive.position is None else {"position": text(redrive.position)}
     counts = {name: number(count) for name, count in asdict(redrive.counts).items()}
     return {
         **counts,
         **position,
         "errors": number(redrive.errors),
-        "updated_at": encode("updated_at", redrive.updated_at),
+        "updated_at": moment(redrive.updated_at),
     }
 
 
@@ -225,15 +224,15 @@ def _to_item(new: Redrive, lease_until: datetime) -> Row:
     return {
         **_key(new.owner, new.id),
         **_progress(new),
-        "action": {"S": new.action.value},
-        "filter": {"S": filter_to_json(new.filter)},
+        "action": text(new.action.value),
+        "filter": text(filter_to_json(new.filter)),
         "rate": number(new.rate),
-        "status": {"S": new.status.value},
+        "status": text(new.status.value),
         "lease": number(new.lease),
-        "created_at": encode("created_at", new.created_at),
-        **({} if new.by is None else {"by": {"S": new.by}}),
+        "created_at": moment(new.created_at),
+        **({} if new.by is None else {"by": text(new.by)}),
         "due_bucket": number(_BUCKET),
-        "due_at": encode("due_at", lease_until),
+        "due_at": moment(lease_until),
     }
 
 
@@ -244,13 +243,13 @@ def _from_item(item: Row) -> Redrive:
         action=Action(item["action"]["S"]),
         filter=filter_from_json(item["filter"]["S"]),
         rate=int(item["rate"]["N"]),
-        created_at=moment_of(item["created_at"]),
-        updated_at=moment_of(item["updated_at"]),
+        created_at=read_moment(item["created_at"]),
+        updated_at=read_moment(item["updated_at"]),
         by=item["by"]["S"] if "by" in item else None,
         status=RedriveStatus(item["status"]["S"]),
         counts=Counts(**{name: int(item[name]["N"]) for name in _COUNTS}),
         position=item["position"]["S"] if "position" in item else None,
-        finished_at=moment_of(item["finished_at"]) if "finished_at" in item else None,
+        finished_at=read_moment(item["finished_at"]) if "finished_at" in item else None,
         lease=int(item["lease"]["N"]),
         errors=int(item["errors"]["N"]),
     )

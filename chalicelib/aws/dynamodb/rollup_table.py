@@ -1,9 +1,8 @@
-"""What the stream handler adds up: counts per owner and minute, and each owner's open tasks.
+"""The sums of the stream handler: counts per owner and minute, and each owner's open tasks.
 
-Each item remembers the last batch in each of 16 places, so a copy of a batch is not added again, and an
-addition may be sent again whose answer was lost. A function that dies after it added and before it ended,
-which has nothing left to do, is another matter: Lambda then delivers the batch in halves. So the counts are
-approximate.
+Each item stores the id of the last batch in each of 16 slots, so a repeated batch is not added again, and an
+addition whose response was lost can be retried. The counts are approximate: when a function dies after an
+addition, Lambda delivers the batch again in halves, under other ids.
 """
 
 from __future__ import annotations
@@ -14,40 +13,39 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from chalicelib.aws.dynamodb.items import names, pages
+from chalicelib.aws.dynamodb.items import Row, names, number, pages, text, ttl
 from chalicelib.aws.dynamodb.limit_table import LIMITS_KEY
-from chalicelib.aws.dynamodb.task_row import Row, encode
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chalicelib.aws.sdk.protocols import DynamoDB
 
 KEPT = timedelta(days=7)
 
 
 class RollupTable:
-    """The rollups table. Minutes have a partition of their own, apart from the limits that each POST asks."""
+    """The rollups table. Minutes have a partition apart from the limits, which each POST uses."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
+    def __init__(self, client: DynamoDB, table: str) -> None:
         self._client = client
         self._table = table
 
     def add(self, owner: str, minute: datetime, counts: Mapping[str, int], batch_id: str) -> None:
-        """Add what a batch counts to the owner's minute."""
-        key = {"pk": {"S": _minutes_of(owner)}, "sk": {"S": _minute(minute)}}
-        self._add(key, counts, batch_id, {"ttl": encode("ttl", minute + KEPT)})
+        """Add the counts of a batch to the owner's minute."""
+        key = {"pk": text(_minutes_of(owner)), "sk": text(_minute(minute))}
+        self._add(key, counts, batch_id, {"ttl": ttl(minute + KEPT)})
 
     def add_open(self, owner: str, opened: int, batch_id: str) -> None:
-        """Add what a batch opened, less what it closed, to the owner's open tasks."""
-        self._add({"pk": {"S": owner}, "sk": {"S": LIMITS_KEY}}, {"open_tasks": opened}, batch_id, {})
+        """Add the tasks that a batch opened, less those that it closed, to the owner's open tasks."""
+        self._add({"pk": text(owner), "sk": text(LIMITS_KEY)}, {"open_tasks": opened}, batch_id, {})
 
     def _add(self, key: Row, counts: Mapping[str, int], batch_id: str, beside: Row) -> None:
         digest = hashlib.sha256(batch_id.encode()).hexdigest()[:16]
         place = f"batch_{digest[0]}"
-        put = {**beside, place: {"S": digest}}
-        added = {name: {"N": str(count)} for name, count in counts.items()}
+        put = {**beside, place: text(digest)}
+        added = {name: number(count) for name, count in counts.items()}
         sets = ", ".join(f"#{name} = :{name}" for name in put)
         adds = ", ".join(f"#{name} :{name}" for name in added)
-        with suppress(self._client.exceptions.ConditionalCheckFailedException):  # it was added before
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):  # the batch was added before
             self._client.update_item(
                 TableName=self._table,
                 Key=key,
@@ -59,15 +57,15 @@ class RollupTable:
             )
 
     def since(self, owner: str, minute: datetime) -> dict[str, dict[str, int]]:
-        """The owner's counts by minute (RFC 3339), from `minute` on; minutes without any are left out."""
+        """The owner's counts by minute (RFC 3339), from `minute` on. Empty minutes are left out."""
         found: dict[str, dict[str, int]] = {}
         rows = pages(
             self._client,
             TableName=self._table,
             KeyConditionExpression="pk = :owner AND sk >= :minute",
             ExpressionAttributeValues={
-                ":owner": {"S": _minutes_of(owner)},
-                ":minute": {"S": _minute(minute)},
+                ":owner": text(_minutes_of(owner)),
+                ":minute": text(_minute(minute)),
             },
         )
         for page in rows:

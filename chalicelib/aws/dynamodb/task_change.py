@@ -1,19 +1,19 @@
-"""The request that makes one state of a task into another: their difference, under a condition."""
+"""The conditional update from one state of a task to another."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from chalicelib.aws.dynamodb.items import names
-from chalicelib.aws.dynamodb.task_row import Row, attributes, row_key
+from chalicelib.aws.dynamodb.items import Row, names, number
+from chalicelib.aws.dynamodb.task_row import attributes, row_key
 from chalicelib.domain.task import Task
 
 _PLACEHOLDER = re.compile(r"#(\w+)")
 
 
 def change_request(table: str, before: Task, after: Task, condition: str, values: Row) -> dict[str, Any]:
-    """Write the difference of two tasks, if `condition` holds, whose `values` are given.
+    """The update that writes the difference of two tasks if `condition`, with these `values`, holds.
 
     `due_at` is written whenever the status changes: the sweep may have moved it meanwhile.
     """
@@ -26,7 +26,7 @@ def change_request(table: str, before: Task, after: Task, condition: str, values
     values = {**values, **{f":new_{name}": new[name] for name in changed if name in new}}
     if public - {"due_at", "due_bucket"}:  # guard: write.counts-version
         sets.append("#version = #version + :one")
-        values[":one"] = {"N": "1"}
+        values[":one"] = number(1)
     expression = ("SET " + ", ".join(sets) if sets else "") + (
         " REMOVE " + ", ".join(removes) if removes else ""
     )

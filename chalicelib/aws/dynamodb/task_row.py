@@ -1,8 +1,7 @@
-"""A task as a DynamoDB row, and back.
+"""Encodes a task as a DynamoDB row, and decodes it.
 
-An attribute is left out when it has its field's default, but for the counters of the protocol. Times are
-epoch seconds to the millisecond, so that conditions can compare them and a claim can add a timeout to one.
-A document is its JSON text (S), or its size (N) when the text lies in an item of its own.
+Attributes with their default are left out, except the counters that conditions compare. A document is its
+JSON text (S), or its size (N) when the text has an item of its own.
 """
 
 from __future__ import annotations
@@ -10,26 +9,30 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from chalicelib.aws.dynamodb.items import (
+    Row,
+    from_milliseconds,
+    milliseconds,
+    moment,
+    number,
+    read_moment,
+    text,
+    ttl,
+)
 from chalicelib.domain.documents import Document
 from chalicelib.domain.formats import to_json
 from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.task import Attempt, ErrorKind, Progress, Task, TaskError, TaskStatus
 
-#: Attribute name to attribute value, as DynamoDB writes it: {"status": {"S": "queued"}}.
-Row = dict[str, Any]
-
-#: Version of this layout. Rows of other versions must stay readable while old and new code run together.
+#: The version of this layout. During a deploy, old and new code read each other's rows.
 SCHEMA = 1
 KEY_PREFIX = "task#"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 def partition_key(owner: str, bucket: int) -> str:
-    """The partition of one owner's tasks in one bucket."""
+    """The partition key of one owner's tasks in one bucket."""
     return f"{KEY_PREFIX}{owner}#{bucket:02x}"
 
 
@@ -39,33 +42,13 @@ def row_key(owner: str, task_id: str) -> Row:
 
 
 def owner_of(row: Mapping[str, Any]) -> str:
-    """The owner in a row's or a stream record's key."""
+    """The owner in the key of a row or a stream record."""
     return str(row["pk"]["S"])[len(KEY_PREFIX) :].rpartition("#")[0]
 
 
 def is_task_row(row: Mapping[str, Any]) -> bool:
-    """Is it a task, and not one of the table's other items?"""
+    """Is it a task, not another item of the table?"""
     return str(row["pk"]["S"]).startswith(KEY_PREFIX)
-
-
-def milliseconds(moment: datetime) -> int:
-    """Epoch milliseconds."""
-    return (moment - _EPOCH) // _MILLISECOND
-
-
-def moment(value: str | int) -> datetime:
-    """The moment of epoch milliseconds."""
-    return _EPOCH + int(value) * _MILLISECOND
-
-
-def _epoch_seconds(moment: datetime) -> str:
-    whole, rest = divmod(milliseconds(moment), 1000)
-    return f"{whole}.{rest:03d}"
-
-
-def moment_of(attribute: Mapping[str, str]) -> datetime:
-    """The moment in an attribute of epoch seconds."""
-    return moment(round(float(attribute["N"]) * 1000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +71,14 @@ def _decode_document(value: Mapping[str, str]) -> Document:
     return Document(value["S"], len(value["S"].encode()))
 
 
-def _error_to_plain(error: TaskError | None) -> dict[str, str] | None:
+def _error_to_json(error: TaskError | None) -> dict[str, str] | None:
     return None if error is None else {"kind": error.kind.value, "type": error.type, "message": error.message}
 
 
-def _error_from_plain(plain: Mapping[str, str] | None) -> TaskError | None:
-    if plain is None:
+def _error_from_json(data: Mapping[str, str] | None) -> TaskError | None:
+    if data is None:
         return None
-    return TaskError(kind=ErrorKind(plain["kind"]), type=plain["type"], message=plain["message"])
+    return TaskError(kind=ErrorKind(data["kind"]), type=data["type"], message=data["message"])
 
 
 def _attempts_to_json(attempts: tuple[Attempt, ...]) -> str:
@@ -107,7 +90,7 @@ def _attempts_to_json(attempts: tuple[Attempt, ...]) -> str:
                 milliseconds(entry.started_at),
                 None if entry.finished_at is None else milliseconds(entry.finished_at),
                 entry.outcome,
-                _error_to_plain(entry.error),
+                _error_to_json(entry.error),
                 entry.next_wait_seconds,
             ]
             for entry in attempts
@@ -120,32 +103,31 @@ def _attempts_from_json(text: str) -> tuple[Attempt, ...]:
         Attempt(
             number=number,
             lease=lease,
-            started_at=moment(started),
-            finished_at=None if finished is None else moment(finished),
+            started_at=from_milliseconds(started),
+            finished_at=None if finished is None else from_milliseconds(finished),
             outcome=outcome,
-            error=_error_from_plain(error),
+            error=_error_from_json(error),
             next_wait_seconds=wait,
         )
         for number, lease, started, finished, outcome, error, wait in json.loads(text)
     )
 
 
-_TEXT = _Codec(lambda v: {"S": v}, lambda a: a["S"])
-_COUNT = _Codec(lambda v: {"N": str(v)}, lambda a: int(a["N"]), keep_default=True)
-_NUMBER = _Codec(lambda v: {"N": repr(v)}, lambda a: float(a["N"]))
+_TEXT = _Codec(text, lambda a: a["S"])
+_COUNT = _Codec(number, lambda a: int(a["N"]), keep_default=True)
+_NUMBER = _Codec(number, lambda a: float(a["N"]))
 _FLAG = _Codec(lambda v: {"BOOL": v}, lambda a: a["BOOL"])
-_MOMENT = _Codec(lambda v: {"N": _epoch_seconds(v)}, moment_of)
-#: DynamoDB's TTL wants whole seconds.
-_WHOLE_SECONDS = _Codec(lambda v: {"N": str(milliseconds(v) // 1000)}, lambda a: moment(int(a["N"]) * 1000))
+_MOMENT = _Codec(moment, read_moment)
+_TTL = _Codec(ttl, read_moment)
 _TEXTS = _Codec(lambda v: {"L": [{"S": t} for t in v]}, lambda a: tuple(t["S"] for t in a["L"]))
 _DOCUMENT = _Codec(_encode_document, _decode_document)
-_ERROR = _Codec(lambda v: {"S": to_json(_error_to_plain(v))}, lambda a: _error_from_plain(json.loads(a["S"])))
+_ERROR = _Codec(lambda v: {"S": to_json(_error_to_json(v))}, lambda a: _error_from_json(json.loads(a["S"])))
 _PROGRESS = _Codec(
     lambda v: {"S": to_json([v.percent, v.message])},
     lambda a: Progress(percent=json.loads(a["S"])[0], message=json.loads(a["S"])[1]),
 )
 
-#: Every attribute but the key, with the default that is left out.
+#: The codec of each attribute except the key.
 _ATTRIBUTES: dict[str, _Codec] = {
     "type": _TEXT,
     "status": _Codec(lambda v: {"S": v.value}, lambda a: TaskStatus(a["S"])),
@@ -172,7 +154,7 @@ _ATTRIBUTES: dict[str, _Codec] = {
     "lease_until": _MOMENT,
     "dead_lettered_at": _MOMENT,
     "due_at": _MOMENT,
-    "ttl": _WHOLE_SECONDS,
+    "ttl": _TTL,
     "cancel_requested": _FLAG,
     "correlation_id": _TEXT,
     "created_by": _TEXT,
@@ -183,13 +165,13 @@ _ABSENT: tuple[Any, ...] = (None, False, ())
 
 
 def encode(name: str, value: Any) -> dict[str, Any]:
-    """The attribute `name` with this value."""
+    """The value of a task's attribute `name`, encoded."""
     encoded: dict[str, Any] = _ATTRIBUTES[name].encode(value)
     return encoded
 
 
 def to_row(task: Task) -> Row:
-    """The whole row of `task`."""
+    """The row of `task`."""
     return {**row_key(task.owner, task.id), "schema": {"N": str(SCHEMA)}, **attributes(task)}
 
 
@@ -203,13 +185,13 @@ def attributes(task: Task) -> Row:
     return row
 
 
-def is_same_write(stored: Task, wanted: Task) -> bool:
-    """Was `stored` left by the write that wants `wanted`? Any other moved the task elsewhere, or later."""
-    there, here = attributes(stored), attributes(wanted)
-    return all(there.get(name) == here.get(name) for name in ("status", "lease", "attempts", "updated_at"))
+def is_same_write(stored: Task, intended: Task) -> bool:
+    """Did the write of `intended` leave `stored`? Any other write changes one of these attributes."""
+    left, right = attributes(stored), attributes(intended)
+    return all(left.get(name) == right.get(name) for name in ("status", "lease", "attempts", "updated_at"))
 
 
 def from_row(row: Mapping[str, Any]) -> Task:
-    """The task of a row or a stream image. Raises: KeyError or ValueError when it is not one."""
+    """The task of a row or a stream image. Raises: KeyError, ValueError."""
     values = {name: codec.decode(row[name]) for name, codec in _ATTRIBUTES.items() if name in row}
     return Task(id=row["sk"]["S"], owner=owner_of(row), **values)

@@ -1,8 +1,8 @@
-"""A client of AWS that is small and quick to load, and is called as botocore's clients are.
+"""A small AWS client with botocore's call shapes.
 
-It speaks the protocol of services whose requests and answers are JSON as it is on the wire: DynamoDB, SQS
-and SSM. Arguments and answers are botocore's, and have its types for the type checker; a test holds each
-request against botocore's own. What it leaves out: validation, paginators, waiters, timestamps, bytes.
+It speaks AWS's JSON protocol, which DynamoDB, SQS and SSM share. Arguments and results are botocore's,
+without `ResponseMetadata`. It leaves out validation, paginators, waiters, timestamps and bytes. A test
+compares each request with botocore's.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from chalicelib.aws.sdk.credentials import Identity
+from chalicelib.aws.sdk.credentials import AwsSession
 from chalicelib.aws.sdk.sigv4 import Signer
 from chalicelib.aws.sdk.transport import Request, Response, Transport, Unreachable
+from chalicelib.domain.errors import Outage
 
-#: A request is sent this often before its failure is told.
+#: A request is sent at most this often.
 ATTEMPTS = 4
-#: The most seconds before the second attempt; twice as many before each next one (full jitter).
+#: The longest wait before the second attempt. It doubles with each further one (full jitter).
 _BACKOFF_SECONDS = 0.1
 _THROTTLED_SECONDS = 0.5
-#: Errors of status 400 that say "later".
+#: Error codes of status 400 that mean "later".
 _THROTTLED = frozenset(
     {
         "LimitExceededException",
@@ -41,34 +42,29 @@ _THROTTLED = frozenset(
 
 
 class ServiceError(Exception):
-    """A service refused a request. Its classes are named after AWS's codes: see `error_type`."""
+    """An AWS service refused a request. Each error code has its own class: see `error_type`."""
 
     def __init__(self, operation: str, code: str, status: int, response: dict[str, Any]) -> None:
-        told = response.get("message") or response.get("Message") or ""
-        super().__init__(f"{operation}: {code} ({status}) {told}".rstrip())
+        message = response.get("message") or response.get("Message") or ""
+        super().__init__(f"{operation}: {code} ({status}) {message}".rstrip())
         self.code = code
         self.status = status
-        self.response = response  #: what the service says besides: Item, CancellationReasons
+        self.response = response  #: further fields, such as Item and CancellationReasons
 
     @property
     def temporary(self) -> bool:
-        """May the same request be served later? A success that cannot be read says as little as a failure."""
+        """May the same request succeed later? An unreadable 2xx is treated as retryable."""
         return not 300 <= self.status < 500 or self.status in (408, 429) or self.code in _THROTTLED
 
 
 @cache
 def error_type(code: str) -> type[ServiceError]:
-    """The class of the errors with this code of AWS."""
+    """The class of the errors with this AWS error code."""
     return type(code, (ServiceError,), {})
 
 
-def is_outage(error: Exception) -> bool:
-    """Is it AWS that failed, after all attempts, so that trying later may help?"""
-    return isinstance(error, Unreachable) or (isinstance(error, ServiceError) and error.temporary)
-
-
-class _Errors:
-    """The classes of errors by their codes, as `client.exceptions` of botocore has them."""
+class Errors:
+    """Error classes by code, like `client.exceptions` of botocore."""
 
     def __getattr__(self, code: str) -> type[ServiceError]:
         return error_type(code)
@@ -80,11 +76,11 @@ def _utc() -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """One service where it listens: signs requests to it, sends them, and tries again."""
+    """The endpoint of one service: signs requests, sends them and retries them."""
 
-    service: str  #: as it is signed for
+    service: str  #: its name in the signature
     origin: str
-    identity: Identity
+    session: AwsSession
     transport: Transport
     attempts: int = ATTEMPTS
     wait: Callable[[float], None] = time.sleep
@@ -93,87 +89,88 @@ class Endpoint:
     _signer: Signer = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_signer", Signer(self.service, self.identity.region))
+        object.__setattr__(self, "_signer", Signer(self.service, self.session.region))
 
     def request(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Request:
         """A signed request."""
-        named = {"host": self.origin.partition("://")[2], **headers}
+        unsigned = {"host": self.origin.partition("://")[2], **headers}
         signed = self._signer.signed(
-            method, path, named, body, credentials=self.identity.credentials(), now=self.clock()
+            method, path, unsigned, body, credentials=self.session.credentials(), now=self.clock()
         )
         return Request(method, self.origin, path, signed, body)
 
-    def answer(
-        self, operation: str, headers: dict[str, str], body: bytes, read: Callable[[bytes], dict[str, Any]]
+    def call(
+        self, operation: str, headers: dict[str, str], body: bytes, parse: Callable[[bytes], dict[str, Any]]
     ) -> dict[str, Any]:
-        """The answer to a POST, as `read` reads it. Raises: ServiceError, Unreachable."""
+        """POST a request. Returns the body of the response, parsed.
+
+        Raises: ServiceError when AWS refuses the request; Outage when no attempt gets a response, or each is
+        told to come again.
+        """
         for attempt in range(1, self.attempts + 1):
-            last = attempt == self.attempts
+            longest_wait = _BACKOFF_SECONDS
+            failure: Exception
             try:
                 response = self.transport.send(self.request("POST", "/", headers, body))
-            except Unreachable:
-                if last:
-                    raise
-                self._back_off(attempt, _BACKOFF_SECONDS)
-                continue
-            told = _told(response, read)
-            if response.status < 300 and told is not None:
-                return told
-            error = _error(operation, response.status, told or {})
-            if last or not error.temporary:
-                raise error
-            self._back_off(attempt, _THROTTLED_SECONDS if 400 <= response.status < 500 else _BACKOFF_SECONDS)
-        raise AssertionError("no attempts were allowed")
+            except Unreachable as error:
+                failure = error
+            else:
+                parsed = _parsed(response, parse)
+                if response.status < 300 and parsed is not None:
+                    return parsed
+                failure = _service_error(operation, response.status, parsed or {})
+                if not failure.temporary:
+                    raise failure
+                if 400 <= response.status < 500:
+                    longest_wait = _THROTTLED_SECONDS
+            if attempt < self.attempts:
+                self.wait(self.draw() * longest_wait * 2 ** (attempt - 1))
+        raise Outage(str(failure)) from failure
 
-    def answers(self, requests: Sequence[Request]) -> list[Response | Unreachable]:
-        """The answers to requests that are sent once, side by side."""
+    def send_all(self, requests: Sequence[Request]) -> list[Response | Unreachable]:
+        """Send requests once, side by side. Returns a response or an error for each, in order."""
         return self.transport.send_all(requests)
 
-    def _back_off(self, attempt: int, seconds: float) -> None:
-        self.wait(self.draw() * seconds * 2 ** (attempt - 1))
 
-
-def _told(response: Response, read: Callable[[bytes], dict[str, Any]]) -> dict[str, Any] | None:
-    """What a response says; None when it is not the service's: a gateway has words of its own."""
+def _parsed(response: Response, parse: Callable[[bytes], dict[str, Any]]) -> dict[str, Any] | None:
+    """The body of a response; None when the service did not write it: gateways have pages of their own."""
     try:
-        told = read(response.body)
+        parsed = parse(response.body)
     except ValueError:
         return None
-    return told if isinstance(told, dict) else None
+    return parsed if isinstance(parsed, dict) else None
 
 
-def _error(operation: str, status: int, told: dict[str, Any]) -> ServiceError:
-    code = str(told.get("__type") or told.get("Code") or "Unknown").rpartition("#")[2]
-    return error_type(code)(operation, code, status, told)
+def _service_error(operation: str, status: int, body: dict[str, Any]) -> ServiceError:
+    code = str(body.get("__type") or body.get("Code") or "Unknown").rpartition("#")[2]
+    return error_type(code)(operation, code, status, body)
 
 
 class JsonClient:
-    """A client of one service: `client.put_item(TableName=...)` asks for its operation PutItem."""
+    """A client of one service with JSON operations."""
 
     def __init__(self, endpoint: Endpoint, target: str, version: str = "1.0") -> None:
-        """`target` is what the service calls its API, `version` that of the protocol."""
-        self.exceptions = _Errors()
+        """`target` is the name of the service's API, `version` that of the protocol."""
+        self.exceptions = Errors()
         self._endpoint = endpoint
         self._target = target
         self._content_type = f"application/x-amz-json-{version}"
 
-    def __getattr__(self, method: str) -> Callable[..., dict[str, Any]]:
-        if method.startswith("_"):
-            raise AttributeError(method)
-        operation = method.title().replace("_", "")
-
-        def call(**parameters: Any) -> dict[str, Any]:
-            return self.call(operation, parameters)
-
-        setattr(self, method, call)
-        return call
-
-    def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        """What the operation answers. Raises: ServiceError, Unreachable."""
+    def call(self, operation: str, parameters: dict[str, Any]) -> Any:
+        """Call an operation. Returns its result. Raises: ServiceError, Outage."""
         headers = {"content-type": self._content_type, "x-amz-target": f"{self._target}.{operation}"}
-        return self._endpoint.answer(operation, headers, json.dumps(parameters).encode(), _read_json)
+        return self._endpoint.call(operation, headers, json.dumps(parameters).encode(), _parse_json)
 
 
-def _read_json(body: bytes) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(body) if body else {}
-    return found
+def _parse_json(body: bytes) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(body) if body else {}
+    return parsed
+
+
+def operation(name: str) -> Callable[..., Any]:
+    """A method that calls the operation with its keyword arguments."""
+
+    def method(client: JsonClient, **parameters: Any) -> Any:
+        return client.call(name, parameters)
+
+    return method

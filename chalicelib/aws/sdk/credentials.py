@@ -1,36 +1,46 @@
-"""As whom the service speaks to AWS, and in which region."""
+"""The region and the credentials of the service's requests to AWS."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-from chalicelib.aws.sdk.sigv4 import Credentials
 
 if TYPE_CHECKING:
     from chalicelib.settings import AwsEnvironment
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """A region, and the credentials that are good now."""
+class Credentials:
+    """The keys of an AWS principal."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AwsSession:
+    """A region, and a function that returns the credentials that are valid now."""
 
     region: str
     credentials: Callable[[], Credentials]
 
     @classmethod
-    def of(cls, environment: AwsEnvironment) -> Identity:
-        """What the environment says, as on Lambda; where it does not, what botocore finds on the machine."""
+    def of(cls, environment: AwsEnvironment) -> AwsSession:
+        """The session of the environment variables, as on Lambda; without them, the one that botocore finds.
+
+        Raises: LookupError.
+        """
         if environment.region and environment.access_key and environment.secret_key:
-            known = Credentials(environment.access_key, environment.secret_key, environment.session_token)
-            return cls(environment.region, lambda: known)
-        return _of_the_machine(environment.region)
+            fixed = Credentials(environment.access_key, environment.secret_key, environment.session_token)
+            return cls(environment.region, lambda: fixed)
+        return _from_botocore(environment.region)
 
 
-def _of_the_machine(region: str | None) -> Identity:
-    """From the files, roles and sign-ins that the AWS command line uses, too. Raises: LookupError."""
-    from botocore.session import Session  # noqa: PLC0415 - takes ten times as long as all else to import
+def _from_botocore(region: str | None) -> AwsSession:
+    """From the same files, roles and sign-ins as the AWS command line."""
+    from botocore.session import Session  # noqa: PLC0415 - takes ten times as long to import as all else
 
     session = Session()
     found = session.get_credentials()
@@ -40,7 +50,7 @@ def _of_the_machine(region: str | None) -> Identity:
         raise LookupError(f"AWS needs to know your {missing}: run `aws configure`")
 
     def credentials() -> Credentials:
-        frozen = found.get_frozen_credentials()  # fresh ones when the old ones are about to end
+        frozen = found.get_frozen_credentials()  # fresh ones when the old ones are about to expire
         return Credentials(frozen.access_key or "", frozen.secret_key or "", frozen.token)
 
-    return Identity(region, credentials)
+    return AwsSession(region, credentials)

@@ -1,7 +1,7 @@
-"""Reading an HTTP answer (RFC 9112), as much of it as AWS uses.
+"""Parses HTTP/1.1 responses (RFC 9112), as far as AWS uses them.
 
-http.client does it, too: it takes five times as long for each answer, and as long to import as all else that
-a request to AWS needs. A test holds every answer against it.
+http.client parses them, too. It takes five times as long for each response, and as long to import as
+everything else that a request to AWS needs. A test compares the results with http.client's.
 """
 
 from __future__ import annotations
@@ -9,74 +9,77 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_MOST_OF_A_HEAD = 65_536
-_PIECE = 65_536
+_LONGEST_HEAD = 65_536
+_CHUNK = 65_536
 _WITHOUT_BODY = (204, 304)
 
 
-class BadAnswer(Exception):
-    """What came is no whole HTTP answer."""
+class BadResponse(Exception):
+    """The bytes are not a complete HTTP response."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer."""
+class ParsedResponse:
+    """A complete response."""
 
     status: int
     body: bytes
-    last: bool  #: the connection takes no further request
+    closes: bool  #: the server closes the connection after it
 
 
-def read_answer(receive: Callable[[int], bytes]) -> Answer:
-    """The answer that `receive` brings, so many bytes at most at a time. Raises: BadAnswer."""
+def read_response(receive: Callable[[int], bytes]) -> ParsedResponse:
+    """Read one response. `receive` returns at most so many bytes, and none at the end.
+
+    Raises: BadResponse.
+    """
     reader = _Reader(receive)
     lines = reader.until(b"\r\n\r\n").decode("latin-1").split("\r\n")
     version, _, rest = lines[0].partition(" ")
     if version not in ("HTTP/1.1", "HTTP/1.0") or not rest[:3].isdecimal() or int(rest[:3]) < 200:
-        raise BadAnswer(f"not an answer: {lines[0][:100]!r}")
+        raise BadResponse(f"not a status line: {lines[0][:100]!r}")
     status = int(rest[:3])
     headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in lines[1:])}
-    last = version == "HTTP/1.0" or headers.get("connection", "").lower() == "close"
+    closes = version == "HTTP/1.0" or headers.get("connection", "").lower() == "close"
     if status in _WITHOUT_BODY:
-        return Answer(status, b"", last)
+        return ParsedResponse(status, b"", closes)
     if headers.get("transfer-encoding", "").lower() == "chunked":
-        return Answer(status, reader.chunks(), last)
+        return ParsedResponse(status, reader.chunks(), closes)
     length = headers.get("content-length")
     if length is None:
-        return Answer(status, reader.rest(), last=True)
-    return Answer(status, reader.exactly(_number(length)), last)
+        return ParsedResponse(status, reader.rest(), closes=True)
+    return ParsedResponse(status, reader.exactly(_size(length)), closes)
 
 
 class _Reader:
-    """Bytes in order."""
+    """Reads bytes in order."""
 
     def __init__(self, receive: Callable[[int], bytes]) -> None:
         self._receive = receive
-        self._come = b""
+        self._buffer = b""
 
     def until(self, end: bytes) -> bytes:
-        """Everything before `end`, which is taken, too."""
-        while end not in self._come:
-            if len(self._come) > _MOST_OF_A_HEAD:
-                raise BadAnswer("the head does not end")
-            self._more()
-        found, _, self._come = self._come.partition(end)
-        return found
+        """The bytes before `end`, which is consumed."""
+        while end not in self._buffer:
+            if len(self._buffer) > _LONGEST_HEAD:
+                raise BadResponse("the head does not end")
+            self._buffer += self._chunk()
+        head, _, self._buffer = self._buffer.partition(end)
+        return head
 
     def exactly(self, count: int) -> bytes:
         """The next `count` bytes."""
-        pieces, missing = [self._come], count - len(self._come)
+        parts, missing = [self._buffer], count - len(self._buffer)
         while missing > 0:
-            pieces.append(self._piece())
-            missing -= len(pieces[-1])
-        whole = b"".join(pieces)
-        self._come = whole[count:]
-        return whole[:count]
+            parts.append(self._chunk())
+            missing -= len(parts[-1])
+        joined = b"".join(parts)
+        self._buffer = joined[count:]
+        return joined[:count]
 
     def chunks(self) -> bytes:
-        """A body that comes in chunks, the trailer dropped."""
+        """A body in chunks, without its trailer."""
         chunks: list[bytes] = []
-        while size := _number(self.until(b"\r\n").partition(b";")[0].decode("latin-1"), base=16):
+        while size := _size(self.until(b"\r\n").partition(b";")[0].decode("latin-1"), base=16):
             chunks.append(self.exactly(size))
             self.exactly(2)
         while self.until(b"\r\n"):
@@ -84,27 +87,24 @@ class _Reader:
         return b"".join(chunks)
 
     def rest(self) -> bytes:
-        """Everything until the connection ends."""
-        pieces = [self._come]
-        while piece := self._receive(_PIECE):
-            pieces.append(piece)
-        return b"".join(pieces)
+        """All bytes until the connection ends."""
+        parts = [self._buffer]
+        while part := self._receive(_CHUNK):
+            parts.append(part)
+        return b"".join(parts)
 
-    def _more(self) -> None:
-        self._come += self._piece()
-
-    def _piece(self) -> bytes:
-        piece = self._receive(_PIECE)
-        if not piece:
-            raise BadAnswer("the connection ended before the answer did")
-        return piece
+    def _chunk(self) -> bytes:
+        chunk = self._receive(_CHUNK)
+        if not chunk:
+            raise BadResponse("the connection ended before the response did")
+        return chunk
 
 
-def _number(text: str, base: int = 10) -> int:
+def _size(text: str, base: int = 10) -> int:
     try:
-        number = int(text, base)
+        size = int(text, base)
     except ValueError:
-        number = -1
-    if number < 0:
-        raise BadAnswer(f"not a length: {text[:100]!r}")
-    return number
+        size = -1
+    if size < 0:
+        raise BadResponse(f"not a length: {text[:100]!r}")
+    return size

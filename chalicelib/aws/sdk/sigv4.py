@@ -1,29 +1,24 @@
-"""AWS Signature Version 4: proves whose request it is, and that nobody changed it.
+"""AWS Signature Version 4, which authenticates a request and protects it from changes.
 
-The algorithm is AWS's ("Create a signed AWS API request" in the IAM user guide). A test holds every signature
-against botocore's.
+The algorithm is in "Create a signed AWS API request" of the IAM user guide. A test compares signatures with
+botocore's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 from hmac import digest
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+if TYPE_CHECKING:
+    from chalicelib.aws.sdk.credentials import Credentials
+
 _ALGORITHM = "AWS4-HMAC-SHA256"
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Whose requests these are."""
-
-    access_key: str
-    secret_key: str = field(repr=False)
-    session_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +38,10 @@ class Signer:
         credentials: Credentials,
         now: datetime,
     ) -> dict[str, str]:
-        """`headers`, Host among them, with those that sign the request of `path`, which is encoded already.
+        """`headers` together with those that sign the request.
 
-        The names of headers are in lower case. AWS refuses a `now`, in UTC, that is five minutes off.
+        `headers` include `host`; their names are in lower case. `path` is percent-encoded. `now` is in UTC;
+        AWS refuses a time that is five minutes off.
         """
         moment = now.strftime("%Y%m%dT%H%M%SZ")
         signed = {**headers, "x-amz-date": moment}
@@ -67,7 +63,7 @@ class Signer:
 
 @lru_cache(maxsize=16)
 def _signing_key(secret: str, day: str, region: str, service: str) -> bytes:
-    """The key of one day, one region and one service."""
+    """The key that signs the requests of one day to one service in one region."""
     key = f"AWS4{secret}".encode()
     for part in (day, region, service, "aws4_request"):
         key = digest(key, part.encode(), "sha256")

@@ -1,4 +1,4 @@
-"""What a stage keeps in SSM: its secrets and its own addresses."""
+"""The stage's parameters in SSM: its keys and its own addresses."""
 
 from __future__ import annotations
 
@@ -6,26 +6,24 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from chalicelib.aws.sdk.client import ServiceError, is_outage
-from chalicelib.aws.sdk.transport import Unreachable
-from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.errors import Outage, Unavailable
 
 if TYPE_CHECKING:
-    from mypy_boto3_ssm import SSMClient
+    from chalicelib.aws.sdk.protocols import SSM
 
-#: A changed key or address is noticed within this by every container.
+#: Every container reads a changed parameter within this time.
 KEPT_SECONDS = 300.0
-#: A shorter HMAC key can be guessed (RFC 7518, 3.2).
+#: The minimum of RFC 7518, 3.2 for HMAC keys.
 KEY_BYTES = 32
-#: What callers are told of a stage whose parameters are not as they must be; the logs say which.
+#: The detail for callers when a parameter is missing or wrong; the log names it.
 _INCOMPLETE = "The service is not set up completely: try again later."
 
 
 class Parameters:
-    """The parameters of one stage, each kept for KEPT_SECONDS."""
+    """The parameters of one stage, each cached for KEPT_SECONDS."""
 
     def __init__(
-        self, client: SSMClient, name_of: Callable[[str], str], clock: Callable[[], float] = time.monotonic
+        self, client: SSM, name_of: Callable[[str], str], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._client = client
         self._name_of = name_of
@@ -34,7 +32,7 @@ class Parameters:
 
     @property
     def signing_keys(self) -> tuple[bytes, ...]:
-        """The keys of cursors and tickets: the first signs, all verify, so that keys can be rotated.
+        """The keys of cursors and tickets. The first signs and all verify, so keys can be rotated.
 
         Raises: Unavailable.
         """
@@ -42,7 +40,7 @@ class Parameters:
 
     @property
     def token_keys(self) -> tuple[bytes, ...]:
-        """The keys that HS256 tokens may be signed with; none on a stage that takes no such tokens.
+        """The keys of HS256 tokens; none on a stage that does not accept such tokens.
 
         Raises: Unavailable.
         """
@@ -51,7 +49,7 @@ class Parameters:
 
     @property
     def websocket_endpoint(self) -> str:
-        """The https address that posts to connections go to. Raises: Unavailable."""
+        """The https address of the WebSocket API's management API. Raises: Unavailable."""
         return self._needed("websocket-endpoint")
 
     def _keys(self, name: str, text: str) -> tuple[bytes, ...]:
@@ -73,7 +71,7 @@ class Parameters:
         return value
 
     def _read(self, name: str) -> str | None:
-        """The parameter's value; None when there is none."""
+        """The value of the parameter, or None."""
         value, until = self._kept.get(name, (None, 0.0))
         if self._clock() >= until:
             value = self._fetched(self._name_of(name))
@@ -85,9 +83,7 @@ class Parameters:
             answer = self._client.get_parameter(Name=full_name, WithDecryption=True)
         except self._client.exceptions.ParameterNotFound:
             return None
-        except (ServiceError, Unreachable) as error:
-            if not is_outage(error):
-                raise
+        except Outage as error:
             raise Unavailable(
                 "A service behind this one did not answer: try again in a moment.",
                 inside=f"The SSM parameter {full_name} cannot be read now.",

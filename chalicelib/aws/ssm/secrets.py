@@ -21,9 +21,9 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from chalicelib.domain.outcomes import Rejected
 
 if TYPE_CHECKING:
-    from mypy_boto3_ssm import SSMClient
+    from chalicelib.aws.sdk.protocols import SSM
 
-#: A changed or removed secret is used as it was for at most this long.
+#: A changed or deleted secret stays in use for at most this long.
 KEPT_SECONDS = 300.0
 _KEPT_AT_MOST = 256
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -31,7 +31,7 @@ _NOT_IN_A_PARAMETER_NAME = re.compile(rb"[^A-Za-z0-9.-]")
 
 
 class _Stored(BaseModel):
-    """The JSON that a parameter holds."""
+    """The JSON of a parameter."""
 
     value: SecretStr
     hosts: frozenset[str]
@@ -44,10 +44,10 @@ class _Kept:
 
 
 class Secrets:
-    """The secrets of one stage. They are read when first used and kept for KEPT_SECONDS."""
+    """The secrets of one stage, read when first used and cached for KEPT_SECONDS."""
 
     def __init__(
-        self, client: SSMClient, name_of: Callable[[str], str], clock: Callable[[], float] = time.monotonic
+        self, client: SSM, name_of: Callable[[str], str], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._client = client
         self._name_of = name_of
@@ -84,10 +84,10 @@ class Secrets:
         try:
             return _Stored.model_validate_json(answer["Parameter"]["Value"])
         except ValidationError:
-            # Neither its text nor pydantic's words about it may be told: they hold the value.
+            # The text and pydantic's message both contain the value, so neither may be shown.
             raise Rejected(f'the secret {name!r} is not stored as {{"value": ..., "hosts": [...]}}') from None
 
 
 def _escaped(owner: str) -> str:
-    """The owner as one level of a parameter's name: other characters, "_" and "/" too, become _XX."""
+    """The owner as one level of a parameter name: other characters, also "_" and "/", become _XX."""
     return _NOT_IN_A_PARAMETER_NAME.sub(lambda found: b"_%02X" % found[0][0], owner.encode()).decode()
