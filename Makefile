@@ -9,11 +9,12 @@ AXE_VERSION := 4.14.1
 AXE := .tools/axe-core-$(AXE_VERSION)/node_modules/axe-core/axe.min.js
 WSCAT := .tools/wscat-$(WSCAT_VERSION)/node_modules/.bin/wscat
 SOURCES := $(wildcard app.py) benchmarks chalicelib client infra local testing tests tools
+SITE := $(BIN)/zensical build --clean
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
 .PHONY: help up deploy doctor rollback down token setup hooks test check audit fuzz simulate mutants chaos soak bench lint format policies \
-  lock clean
+  reference docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,16 +26,16 @@ ON_AWS = $(BIN)/python -m infra $@ --stage $(or $(AWS_STAGE),$(error Which stage
 up: $(INSTALLED) ## Run the whole service here until Ctrl-C (PORT=4567 make up: on another port)
 	@exec $(if $(AWS_STAGE),$(ON_AWS) $(if $(EMAIL),--email $(EMAIL)),$(BIN)/python -m local)
 
-deploy: $(INSTALLED) ## Make the app live on AWS, after `make up STAGE=dev` (make deploy STAGE=dev FUNCTION=sweep YES=1)
+deploy: $(INSTALLED) ## Deploy the app to AWS, after `make up STAGE=dev` (make deploy STAGE=dev FUNCTION=sweep YES=1)
 	@$(ON_AWS) $(if $(FUNCTION),--function $(FUNCTION))
 
-doctor: $(INSTALLED) ## Look a stage on AWS over (make doctor STAGE=dev JSON=1 TEMPLATE=infra/stacks/data.yaml)
+doctor: $(INSTALLED) ## Check a stage on AWS and change nothing (make doctor STAGE=dev JSON=1 TEMPLATE=infra/stacks/data.yaml)
 	@$(ON_AWS) $(if $(JSON),--json) $(if $(TEMPLATE),--template $(TEMPLATE))
 
-rollback: $(INSTALLED) ## Return to the code that was live on AWS before (make rollback STAGE=dev)
+rollback: $(INSTALLED) ## Restore the code before the last deployment to AWS (make rollback STAGE=dev)
 	@$(ON_AWS)
 
-down: $(INSTALLED) ## Take the app off AWS; its data stays (make down STAGE=dev)
+down: $(INSTALLED) ## Remove the app from AWS and keep its data (make down STAGE=dev)
 	@$(ON_AWS)
 
 token: $(INSTALLED) ## Print a token for the running stage (make -s token SCOPE=tasks:read OWNER=alice)
@@ -45,16 +46,16 @@ setup: $(INSTALLED) $(WSCAT) $(AXE) ## Install everything that `make test` needs
 hooks: $(INSTALLED) ## Check each commit from now on, by a Git hook with the tools of `make lint`
 	@$(BIN)/pre-commit install
 
-test: lint $(WSCAT) $(AXE) ## Check and test everything, from a fresh clone too
+test: lint $(WSCAT) $(AXE) ## Run all checks and tests, from a fresh clone too
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
-check: test audit ## All that CI runs: the tests, and the audit
+check: test audit ## Run what CI runs: the tests and the audit
 
-audit: $(INSTALLED) ## Look for known vulnerabilities in what is shipped, and for secrets in what is committed
+audit: $(INSTALLED) ## Check shipped packages for known vulnerabilities, and committed files for secrets
 	@.ci/audit
 
 fuzz: SECONDS ?= 60
-fuzz: $(INSTALLED) ## Throw nonsense at the running stage (make fuzz SECONDS=300)
+fuzz: $(INSTALLED) ## Send invalid requests to the running stage (make fuzz SECONDS=300)
 	@$(BIN)/python -m tests.e2e.fuzz $(SECONDS)
 
 simulate: MINUTES ?= 12
@@ -71,7 +72,7 @@ soak: MINUTES ?= 30
 soak: $(INSTALLED) ## Measure the memory of a stage under steady load: writes docs/reports/chaos.md (make soak MINUTES=60)
 	@$(BIN)/python -m tests.chaos soak $(MINUTES)
 
-bench: $(INSTALLED) ## Measure everything (ONLY="counts cold": some); the table is kept in benchmarks/results.json
+bench: $(INSTALLED) ## Measure everything (ONLY="counts cold": a part) and write benchmarks/results.json
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 lint: $(INSTALLED)
@@ -79,25 +80,32 @@ lint: $(INSTALLED)
 	@$(BIN)/ruff format --quiet --check $(SOURCES)
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/cfn-lint infra/stacks/data.yaml
+	@site=$$($(SITE) --strict 2>&1) || { echo "$$site"; exit 1; }
 
-format: $(INSTALLED) ## Format the code and mend what can be mended
+format: $(INSTALLED) ## Format the code and fix what ruff can fix
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
 	@$(BIN)/ruff format $(SOURCES)
 
-policies: $(INSTALLED) ## Record which calls each function makes in the functional tests, and write its IAM policies
+policies: $(INSTALLED) ## Record the calls of each function in the functional tests, and write its IAM policies
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/functional --record-calls
 	@$(BIN)/python -m infra.iam
 
-lock: $(INSTALLED) ## Pin what pyproject.toml asks for anew (UPGRADE=--upgrade: to the newest)
+reference: $(INSTALLED) ## Write the generated pages of docs/reference and the tables of results
+	@$(BIN)/python -m tools.reference
+
+docs: $(INSTALLED) ## Build the documentation as a site in site/ and check its links
+	@$(SITE) --strict
+
+lock: $(INSTALLED) ## Pin the dependencies of pyproject.toml (UPGRADE=--upgrade: to the newest)
 	@$(COMPILE) $(UPGRADE) --output-file=requirements.txt pyproject.toml
 	@$(COMPILE) $(UPGRADE) --constraint=requirements.txt --extra=dev --extra=cli --output-file=requirements-dev.txt \
 	  pyproject.toml client/pyproject.toml
 	@for peer in celery dramatiq taskiq; do \
 	  $(COMPILE) $(UPGRADE) --output-file=benchmarks/peers/$$peer.txt benchmarks/peers/$$peer.in || exit 1; done
 
-clean: ## Remove the local stage with its data, and what tools left behind (not .venv)
+clean: ## Remove the local stage with its data, and the files of tools (not .venv)
 	@[ ! -e .local/lock ] || $(PYTHON) -m local.single_instance
-	@rm -rf .local .tools .chalice/deployed/local.json .chalice/deployments .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
+	@rm -rf .local .tools .chalice/deployed/local.json .chalice/deployments .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis .cache site
 	@find app.py chalicelib client infra local testing tests tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(INSTALLED): requirements.txt requirements-dev.txt client/pyproject.toml

@@ -72,9 +72,9 @@ def create_task() -> Response:
     services().limits.spend(sender.owner, 1)
     trace = {"by": sender.subject, "correlation_id": requests.correlation_id(request())}
     if key is None:
-        task, replayed = services().tasks.create(sender.owner, new_task, **trace), False
+        task, replayed = services().task_creator.create(sender.owner, new_task, **trace), False
     else:
-        task, replayed = services().tasks.create_once(sender.owner, new_task, key, **trace)
+        task, replayed = services().task_creator.create_once(sender.owner, new_task, key, **trace)
     task, seconds = services().waiters.until(attrgetter("terminal"), task, requests.preferred_wait(request()))
     stream = services().ticket_issuer.for_task(sender, task)
     return responses.with_preference_applied(responses.created(task, stream, replayed=replayed), seconds)
@@ -87,7 +87,7 @@ def create_tasks() -> Response:
     new_tasks = requests.new_tasks(request())
     services().limits.spend(sender.owner, len(new_tasks))
     trace = {"by": sender.subject, "correlation_id": requests.correlation_id(request())}
-    return responses.created_many(services().tasks.create_many(sender.owner, new_tasks, **trace))
+    return responses.created_many(services().task_creator.create_many(sender.owner, new_tasks, **trace))
 
 
 @app.route("/tasks", methods=["GET"], content_types=ANY)

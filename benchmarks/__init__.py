@@ -1,4 +1,4 @@
-"""Measurements of the service: counts that are exact, ratios inside one run, slopes; never bare times.
+"""Measurements of the service: exact counts, ratios within one run, and slopes, never bare times.
 
-Each module measures one thing and answers rows for one table. `make bench` runs them all.
+Each module measures one thing and returns rows for one table. `make bench` runs them all.
 """

@@ -1,4 +1,4 @@
-"""All measurements, or those that are named, as one table: `python -m benchmarks [counts] [cold] …`."""
+"""All measurements, or the named ones, as one table: `python -m benchmarks [counts] [cold] …`."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ MEASUREMENTS: Final[dict[str, Callable[[], list[Row]]]] = {
 
 
 def main(*names: str) -> int:
-    """Print the table. All rows are kept in results.json, some are not. 2 for a name that is unknown."""
+    """Print the table. A run of all measurements is stored in results.json. Returns 2 for an unknown name."""
     unknown = [name for name in names if name not in MEASUREMENTS]
     if unknown:
         print(f"{unknown[0]} is not measured; known are {', '.join(MEASUREMENTS)}.", file=sys.stderr)
         return 2
-    found: list[Row] = []
+    rows: list[Row] = []
     try:
         for name in names or MEASUREMENTS:
             print(f"Measuring {name} ...", file=sys.stderr)
             started = time.monotonic()
-            found += MEASUREMENTS[name]()
+            rows += MEASUREMENTS[name]()
             print(f"  took {time.monotonic() - started:.0f} s", file=sys.stderr)
     finally:
-        print(table(found))  # also what was measured before something failed
+        print(table(rows))  # also after a failure: the rows measured before it
     if not names:
-        write(found)
+        write(rows)
     return 0
 
 

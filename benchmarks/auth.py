@@ -1,7 +1,7 @@
-"""What tokens and limits cost: `python -m benchmarks.auth`.
+"""The cost of tokens and limits: `python -m benchmarks.auth`.
 
-Times are given as ratios to a bare handler, so that machines can be compared; requests and write units are
-exact. Everything runs on an AWS in memory, so no time spent in AWS is in them.
+Times are ratios to a bare handler, so that machines can be compared; requests and write units are exact.
+Everything runs on an AWS in memory, so the times include none of AWS.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ ROOT: Final = Path(__file__).parents[1]
 RUNS: Final = 300
 ISSUER: Final = "https://issuer.example"
 POST: Final = json.dumps({"type": "demo.sleep", "payload": {"seconds": 0}}).encode()
-#: From DynamoDB's answers: what a write is billed.
+#: Operations that are billed as writes.
 WRITES: Final = ("PutItem", "UpdateItem", "TransactWriteItems")
 
 
 def cpu_seconds(act: Callable[[], Any]) -> float:
-    """The least CPU time that `act` took in RUNS runs, the first few not counted."""
+    """The minimum CPU time of `act` in RUNS runs, without the first few."""
     best = float("inf")
     for number in range(RUNS):
         started = time.process_time()
@@ -60,16 +60,16 @@ def main() -> None:
 
 
 def _times(provider: dict[str, Any]) -> dict[str, float]:
-    found = {}
+    seconds = {}
     with Kit(auth="off") as kit:
-        found["no token (AUTH=off)"] = _time(kit, "")
+        seconds["no token (AUTH=off)"] = _time(kit, "")
     with Kit(**provider) as kit:
         claims = {"iss": ISSUER, "aud": "tasks"}
-        found["HS256"] = _time(kit, kit.token(**claims))
-        whole = {"sub": "ada", "scope": "tasks:read", "exp": int(kit.clock().timestamp()) + 60, **claims}
-        found["ES256, key set kept"] = _time(kit, issued(whole, "ES256", EC_KID))
-        found["RS256, key set kept"] = _time(kit, issued(whole, "RS256", RSA_KID))
-    return found
+        seconds["HS256"] = _time(kit, kit.token(**claims))
+        signed = {"sub": "ada", "scope": "tasks:read", "exp": int(kit.clock().timestamp()) + 60, **claims}
+        seconds["ES256, key set kept"] = _time(kit, issued(signed, "ES256", EC_KID))
+        seconds["RS256, key set kept"] = _time(kit, issued(signed, "RS256", RSA_KID))
+    return seconds
 
 
 def _time(kit: Kit, token: str) -> float:
@@ -81,8 +81,8 @@ def _time(kit: Kit, token: str) -> float:
 
 
 def _print_posts() -> None:
-    """Requests to AWS of posts in a row: what the limit adds to them."""
-    for pause, what in ((0.0, "at once"), (0.1, "at 10 a second"), (2.0, "one every 2 s")):
+    """Requests to AWS of successive posts, with those that the limits add."""
+    for pause, pace in ((0.0, "at once"), (0.1, "at 10 a second"), (2.0, "one every 2 s")):
         with Kit() as kit:
             bootstrap.install(kit.services)
             wire, headers = Wire(kit.services), {"content-type": "application/json"}
@@ -92,7 +92,7 @@ def _print_posts() -> None:
                     assert client.http.post("/tasks", headers=headers, body=POST).status_code == 201
                     kit.clock.advance(pause)
             counts = wire.counts()
-            print(f"100 posts {what:16} {counts['UpdateItem'] / 100:.2f} write units a post by the limit")
+            print(f"100 posts {pace:16} {counts['UpdateItem'] / 100:.2f} write units a post by the limit")
             print(f"  {counts}")
 
 
@@ -103,7 +103,7 @@ def _print_imports() -> None:
 
 
 def _process(code: str) -> float:
-    """CPU seconds of a whole process, the least of seven."""
+    """CPU seconds of a whole process, the minimum of seven."""
     best = float("inf")
     for _ in range(7):
         before = _children()

@@ -1,4 +1,4 @@
-"""A certificate for servers on this machine, and bundles of authorities that know it."""
+"""A certificate for servers on this machine, and bundles of authorities that include it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from tools.ca_roots import BUNDLE, ROOTS, roots_in
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Files of one certificate of localhost."""
+    """Files for one certificate of localhost."""
 
-    whole_bundle: Path  #: botocore's own authorities, which it reads for each new connection, and ours
-    small_bundle: Path  #: Amazon's authorities as the package has them, but one, and ours
+    whole_bundle: Path  #: botocore's authorities, which it reads for each new connection, and ours
+    small_bundle: Path  #: Amazon's authorities in the package, minus one, plus ours
     server: ssl.SSLContext
 
 
 def make_certificates(home: Path) -> Certificates:
-    """A certificate that is its own authority, good for an hour."""
+    """A self-signed certificate, valid for an hour."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
@@ -41,7 +41,7 @@ def make_certificates(home: Path) -> Certificates:
     public = signed.public_bytes(Encoding.PEM)
     (home / "server.pem").write_bytes(private + public)
     (home / "whole.pem").write_bytes(BUNDLE.read_bytes() + b"\n" + public)
-    # Ours stands for one of Amazon's: the bundle is as big as the real one.
+    # Ours replaces one of Amazon's, so that the bundle is as big as the real one.
     amazons = [root.pem for root in roots_in(ROOTS)]
     (home / "small.pem").write_bytes("".join(amazons[1:]).encode() + public)
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

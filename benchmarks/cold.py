@@ -1,8 +1,8 @@
 """Cold starts of the real zip: `python -m benchmarks.cold`.
 
-Each function starts in a process of its own, imports, and answers its first event over TLS. CPU time of the
-whole process, the least of several, in multiples of `python -c pass`. The interpreter has nothing installed
-and writes nothing: on Lambda, too, the code lies on a read-only disk.
+Each function starts in a process of its own, imports, and answers its first event over TLS. The figure is the
+CPU time of the whole process, the minimum of several runs, in multiples of `python -c pass`. The interpreter
+has nothing installed and writes nothing, as on Lambda, where the code is on a read-only disk.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Final
 from venv import EnvBuilder
 
 from benchmarks.certificates import Certificates, make_certificates
-from benchmarks.container import Container, queue_event, silent
+from benchmarks.container import Container, messages_event, silent
 from benchmarks.hooks import REGION
 from benchmarks.package import build, link_runtime, unpack
 from benchmarks.proxy import CountingProxy
@@ -31,7 +31,7 @@ from benchmarks.stage import TASKS, BenchStage, bench_stage
 ROUNDS: Final = 5
 _START: Final = Path(__file__).with_name("cold_start.py")
 _OBVIOUS: Final = Path(__file__).parent / "peers" / "obvious_app.py"
-#: First events, by what they are called.
+#: Targets by first event.
 TARGETS: Final = {
     "api": 30,
     "run_tasks": 20,
@@ -46,14 +46,14 @@ _HANDLERS: Final = {
     "websocket, connect by token": "connect",
     "websocket, message": "message",
 }
-TRICKS: Final[dict[str, tuple[str, ...]]] = {
+VARIANTS: Final[dict[str, tuple[str, ...]]] = {
     "as deployed": (),
     "without bytecode": ("sources",),
     "with all of botocore's roots": ("roots",),
     "with neither": ("sources", "roots"),
     "with AWS's own SDK": ("sdk",),
 }
-#: Why a target is missed, and what it takes (docs/performance.md has the profile).
+#: Why a target is missed, and the remedy (docs/explanation/performance.md has the profile).
 _NEAR: Final = "within the noise of its target"
 _REASONS: Final = {
     "websocket, connect by token": (
@@ -64,7 +64,7 @@ _REASONS: Final = {
 
 @dataclass(frozen=True)
 class Lambda:
-    """Where containers start: the zip unpacked, a runtime, an AWS behind TLS."""
+    """The place where containers start: the unpacked zip, a runtime, an AWS behind TLS."""
 
     home: Path
     certificates: Certificates
@@ -72,17 +72,19 @@ class Lambda:
     stage: BenchStage
     container: Container
 
-    def start(self, what: str, without: Sequence[str] = (), task: str = "deployed") -> float:
-        """CPU seconds of a new container's first event, `without` some tricks."""
-        task = "sources" if "sources" in without else task
-        return self._run(_HANDLERS.get(what, what), [self._event(what)], self._environment(without, task))[0]
+    def start(self, target: str, without: Sequence[str] = (), code: str = "deployed") -> float:
+        """CPU seconds of a new container's first event, `without` some optimizations."""
+        code = "sources" if "sources" in without else code
+        environment = self._environment(without, code)
+        return self._run(_HANDLERS.get(target, target), [self._event(target)], environment)[0]
 
-    def report(self, what: str, events: Sequence[Any] = (), task: str = "deployed") -> dict[str, int]:
-        """What a container imports, opens and has of memory at most for these events, or a first one."""
-        served = events or [self._event(what)]
-        said = self._run(_HANDLERS.get(what, what), served, self._environment((), task), "--report")[1]
-        found: dict[str, int] = json.loads(said)
-        return found
+    def report(self, target: str, events: Sequence[Any] = (), code: str = "deployed") -> dict[str, int]:
+        """Imported modules, opened files and peak kilobytes of a container for these events, or its first."""
+        served = events or [self._event(target)]
+        environment = self._environment((), code)
+        _, output = self._run(_HANDLERS.get(target, target), served, environment, "--report")
+        counts: dict[str, int] = json.loads(output)
+        return counts
 
     def bare(self) -> float:
         """CPU seconds of `python -c pass`."""
@@ -99,35 +101,35 @@ class Lambda:
     def _python(self) -> str:
         return str(self.home / "python" / "bin" / "python")
 
-    def _event(self, what: str) -> Any:
-        """A POST, a client that connects or speaks, a task to run, or its changes for one watcher."""
+    def _event(self, target: str) -> Any:
+        """A POST, a client that connects or sends, a task to run, or its changes for one watcher."""
         container = self.container
-        wanted = {"type": "demo.sleep", "payload": {"seconds": 0, "steps": 1}}
-        match what:
+        new_task = {"type": "demo.sleep", "payload": {"seconds": 0, "steps": 1}}
+        match target:
             case "api":
-                return container.event("POST", "/tasks", wanted)
+                return container.event("POST", "/tasks", new_task)
             case "websocket, connect by ticket":
                 ticket = container.call("POST", "/tickets")["ticket"]
                 query = {"headers": {}, "queryStringParameters": {"ticket": ticket}}
-                return {**container.socket_event("CONNECT", "another"), **query}
+                return {**container.websocket_event("CONNECT", "another"), **query}
             case "websocket, connect by token":
-                return container.socket_event("CONNECT", "another")
+                return container.websocket_event("CONNECT", "another")
             case "websocket, message":
                 subscribe = {"action": "subscribe", "type": "demo.sleep"}
-                return {**container.socket_event("MESSAGE", "watcher"), "body": json.dumps(subscribe)}
+                return {**container.websocket_event("MESSAGE", "watcher"), "body": json.dumps(subscribe)}
         container.skip_stream()
-        container.call("POST", "/tasks", wanted)
+        container.call("POST", "/tasks", new_task)
         messages = container.receive()
-        if what == "run_tasks":
-            return queue_event(messages)
+        if target == "run_tasks":
+            return messages_event(messages)
         return {"Records": container.stream_records()}
 
-    def _environment(self, without: Sequence[str], task: str) -> dict[str, str]:
-        known = self.certificates
-        bundle = known.whole_bundle if task == "obvious" or "roots" in without else known.small_bundle
+    def _environment(self, without: Sequence[str], code: str) -> dict[str, str]:
+        bundles = self.certificates
+        bundle = bundles.whole_bundle if code == "obvious" or "roots" in without else bundles.small_bundle
         return {
             "PATH": os.defpath,
-            "PYTHONPATH": f"{self.home / task}{os.pathsep}{self.home / 'runtime'}",
+            "PYTHONPATH": f"{self.home / code}{os.pathsep}{self.home / 'runtime'}",
             "PYTHONDONTWRITEBYTECODE": "1",
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_CA_BUNDLE": str(bundle),
@@ -143,7 +145,7 @@ class Lambda:
 
 
 def _cpu(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, str]:
-    """CPU seconds of a process, and what it says on standard error. Raises: AssertionError when it fails."""
+    """CPU seconds of a process, and its standard error. Raises: AssertionError when it fails."""
     process = subprocess.Popen(
         command,
         cwd=_START.root,
@@ -153,17 +155,17 @@ def _cpu(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float,
         text=True,
     )
     assert process.stderr is not None
-    said = process.stderr.read()
+    output = process.stderr.read()
     process.stderr.close()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, said
-    return usage.ru_utime + usage.ru_stime, said
+    assert process.returncode == 0, output
+    return usage.ru_utime + usage.ru_stime, output
 
 
 @contextmanager
 def prepared() -> Iterator[Lambda]:
-    """Everything in its place, as long as the block lasts."""
+    """The place where containers start; it exists for the block."""
     with TemporaryDirectory(prefix="cold-") as place, bench_stage() as stage, sink() as sockets:
         home = Path(place)
         package = build()
@@ -172,7 +174,7 @@ def prepared() -> Iterator[Lambda]:
         copytree(sources, home / "obvious")
         (home / "obvious" / "app.py").write_bytes(_OBVIOUS.read_bytes())
         link_runtime(home / "runtime")
-        EnvBuilder(symlinks=True).create(home / "python")  # nothing is installed there
+        EnvBuilder(symlinks=True).create(home / "python")  # without any package
         certificates = make_certificates(home)
         with CountingProxy(stage.endpoint, sockets, certificates.server) as proxy, silent():
             stage.serve_sockets_at(proxy.url)
@@ -187,36 +189,36 @@ def _container(stage: BenchStage) -> Container:
 
 @dataclass(frozen=True, slots=True)
 class Cold:
-    """What was measured, in multiples of `python -c pass`."""
+    """The results, in multiples of `python -c pass`."""
 
-    ours: dict[tuple[str, str], float]  #: by first event and tricks
+    ours: dict[tuple[str, str], float]  #: by first event and variant
     obvious: float
     reports: dict[str, dict[str, int]]
     bare_seconds: float
 
 
 def measure(rounds: int = ROUNDS) -> Cold:
-    """All functions with all tricks, one after the other, again and again."""
+    """All functions in all variants, one after the other, `rounds` times."""
     least: dict[tuple[str, str], float] = {}
     with prepared() as place:
         for _ in range(rounds):
-            runs = {("pass", ""): place.bare(), ("obvious", ""): place.start("api", task="obvious")}
-            for what in TARGETS:
-                for name, without in TRICKS.items():
-                    runs[what, name] = place.start(what, without)
+            runs = {("pass", ""): place.bare(), ("obvious", ""): place.start("api", code="obvious")}
+            for target in TARGETS:
+                for name, without in VARIANTS.items():
+                    runs[target, name] = place.start(target, without)
             least = {case: min(seconds, least.get(case, seconds)) for case, seconds in runs.items()}
-        reports = {what: place.report(what) for what in TARGETS}
+        reports = {target: place.report(target) for target in TARGETS}
     bare, obvious = least.pop(("pass", "")), least.pop(("obvious", ""))
     ours = {case: seconds / bare for case, seconds in least.items()}
     return Cold(ours, obvious / bare, reports, bare)
 
 
 def rows(rounds: int = ROUNDS) -> list[Row]:
-    """Each function as it is deployed against its target, and without each trick."""
+    """Each function as deployed against its target, and without each optimization."""
     cold = measure(rounds)
-    found = []
+    table_rows = []
     for what, target in TARGETS.items():
-        found.append(
+        table_rows.append(
             Row(
                 what=f"cold start of {what}, x python -c pass",
                 ours=cold.ours[what, "as deployed"],
@@ -225,11 +227,9 @@ def rows(rounds: int = ROUNDS) -> list[Row]:
                 reason=_REASONS.get(what, _NEAR),
             )
         )
-        found += [Row(what=f"  {tricks}", ours=cold.ours[what, tricks]) for tricks in list(TRICKS)[1:]]
-        found += [
-            Row(what=f"  {counted}", ours=cold.reports[what][counted]) for counted in ("modules", "opened")
-        ]
-    return found
+        table_rows += [Row(what=f"  {name}", ours=cold.ours[what, name]) for name in list(VARIANTS)[1:]]
+        table_rows += [Row(what=f"  {name}", ours=cold.reports[what][name]) for name in ("modules", "opened")]
+    return table_rows
 
 
 def main() -> None:

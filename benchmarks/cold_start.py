@@ -1,8 +1,8 @@
-"""What a new container does, from its first import to its last answer. Runs alone, outside the project.
+"""A new container, from its first import to its last response. Runs alone, outside the project.
 
     python cold_start.py FUNCTION EVENTS.json [--report]
 
-With --report it tells the modules that were imported, the files that were opened, and the most memory it had.
+With --report it prints the number of imported modules and opened files, and the peak of its memory.
 """
 
 import json
@@ -10,7 +10,7 @@ import sys
 
 
 class Context:
-    """What a handler asks of Lambda's context."""
+    """The part of Lambda's context that the handlers use."""
 
     function_name = "cold"
     aws_request_id = "cold"
@@ -21,29 +21,29 @@ class Context:
 
 
 def main(function: str, events: str, *options: str) -> None:
-    """Import the app, and call one of its functions with one event after the other."""
+    """Import the app, and call one of its functions with each event in turn."""
     opened: list[object] = []
     if "--report" in options:
         sys.addaudithook(lambda name, args: opened.append(args[0]) if name == "open" else None)
     with open(events) as file:
-        what_happened = json.load(file)
-    import app  # noqa: PLC0415 - this is what is measured
+        served = json.load(file)
+    import app  # noqa: PLC0415 - its import is measured
 
-    for event in what_happened:
-        answer = getattr(app, function)(event, Context())
-        if isinstance(answer, dict):
-            failed = answer.get("batchItemFailures") or answer.get("statusCode", 200) >= 300
-            assert not failed, answer
+    for event in served:
+        response = getattr(app, function)(event, Context())
+        if isinstance(response, dict):
+            failed = response.get("batchItemFailures") or response.get("statusCode", 200) >= 300
+            assert not failed, response
     if "--report" in options:
-        told = {"modules": len(sys.modules), "opened": len(opened), "kilobytes": _most_kilobytes()}
-        print(json.dumps(told), file=sys.stderr)
+        report = {"modules": len(sys.modules), "opened": len(opened), "kilobytes": _peak_kilobytes()}
+        print(json.dumps(report), file=sys.stderr)
 
 
-def _most_kilobytes() -> int:
-    """The most memory that this process had. Not getrusage, which counts what its parent had, too."""
+def _peak_kilobytes() -> int:
+    """The peak of this process's resident memory. getrusage would include its parent's."""
     with open("/proc/self/status") as lines:
-        told = dict(line.split(":", 1) for line in lines)
-    return int(told["VmHWM"].split()[0])
+        status = dict(line.split(":", 1) for line in lines)
+    return int(status["VmHWM"].split()[0])
 
 
 if __name__ == "__main__":

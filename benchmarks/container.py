@@ -1,7 +1,7 @@
 """The functions of app.py in this process, called as API Gateway and Lambda call them.
 
-What event source mappings do on AWS, a loop does here, as the workers of other task queues do it: what is
-measured is the service, not how an emulator delivers.
+A loop takes the place of AWS's event source mappings, as in the workers of other task queues: the service is
+measured, not the emulator's deliveries.
 """
 
 from __future__ import annotations
@@ -9,35 +9,29 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
 from typing import Any, Final
 
 import app
 from benchmarks.stage import OWNER, TASKS, BenchStage
 from chalicelib import bootstrap
 from chalicelib.bootstrap.services import Services
+from tests.support.lambda_events import (
+    Delivery,
+    LambdaContext,
+    http_event,
+    queue_event,
+    schedule_event,
+    websocket_event,
+)
 
-#: Longer than a retry of these measurements waits.
+#: Longer than the wait of any retry in these measurements.
 _PATIENCE_SECONDS: Final = 5
 _BATCH: Final = 10
 
 
-@dataclass(frozen=True)
-class LambdaContext:
-    """What a handler asks of Lambda's context."""
-
-    milliseconds: int = 120_000
-    function_name: str = "bench"
-    aws_request_id: str = "bench"
-
-    def get_remaining_time_in_millis(self) -> int:
-        """The time that the invocation has left."""
-        return self.milliseconds
-
-
-CONTEXT: Final = LambdaContext()
+CONTEXT: Final = LambdaContext(function_name="bench")
 
 
 class Container:
@@ -62,10 +56,10 @@ class Container:
         task_id: str | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Any:
-        """What the API answers. Raises: AssertionError for anything but success."""
-        answer = app.app(self.event(method, route, body, task_id=task_id, query=query), CONTEXT)
-        assert answer["statusCode"] < 300, answer
-        return json.loads(answer["body"] or "null")
+        """The body of the API's response. Raises: AssertionError for anything but success."""
+        response = app.app(self.event(method, route, body, task_id=task_id, query=query), CONTEXT)
+        assert response["statusCode"] < 300, response
+        return json.loads(response["body"] or "null")
 
     def event(
         self,
@@ -77,60 +71,44 @@ class Container:
         query: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """The event that API Gateway makes of a request."""
-        return {
-            "resource": route,
-            "path": route.replace("{task_id}", task_id or ""),
-            "httpMethod": method,
-            "headers": {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
-            "multiValueQueryStringParameters": {name: [value] for name, value in (query or {}).items()}
-            or None,
-            "pathParameters": None if task_id is None else {"task_id": task_id},
-            "stageVariables": None,
-            "requestContext": {
-                "resourcePath": route,
-                "httpMethod": method,
-                "requestId": "bench",
-                "identity": {"sourceIp": "127.0.0.1"},
-            },
-            "body": None if body is None else json.dumps(body),
-            "isBase64Encoded": False,
-        }
+        headers = {"authorization": f"Bearer {self._token}"}
+        parameters = None if task_id is None else {"task_id": task_id}
+        return http_event(method, route, body, headers=headers, parameters=parameters, query=query)
 
     # --- Queue --------------------------------------------------------------------------------------
 
     def run(self, tasks: int) -> None:
-        """Receive, run and delete until `tasks` messages are done. Raises: TimeoutError when none comes."""
+        """Receive, run and delete until `tasks` messages are done. Raises: TimeoutError without messages."""
         while tasks > 0:
             messages = self.receive()
             if not messages:
-                raise TimeoutError(f"{tasks} messages did not come")
+                raise TimeoutError(f"{tasks} messages did not arrive")
             tasks -= self.settle(messages)
 
     def receive(self, wait_seconds: int = _PATIENCE_SECONDS) -> list[dict[str, Any]]:
-        """Up to ten messages, as soon as there are some; none when none came for `wait_seconds`."""
-        answer = self._queue.receive_message(
+        """Up to ten messages, as soon as there are some; none after `wait_seconds`."""
+        received = self._queue.receive_message(
             QueueUrl=self._url, MaxNumberOfMessages=_BATCH, WaitTimeSeconds=wait_seconds
         )
-        messages: list[dict[str, Any]] = answer.get("Messages", [])
+        messages: list[dict[str, Any]] = received.get("Messages", [])
         return messages
 
     def await_messages(self, count: int) -> None:
-        """Return when `count` messages can be received. Raises: TimeoutError when they do not come."""
-        wanted = ["ApproximateNumberOfMessages"]
+        """Return when `count` messages can be received. Raises: TimeoutError when they do not arrive."""
+        depth = "ApproximateNumberOfMessages"
         deadline = time.monotonic() + _PATIENCE_SECONDS * 6
         while time.monotonic() < deadline:
-            # Asked by a client of its own: this is no request of a task.
-            told = self._observer.get_queue_attributes(QueueUrl=self._url, AttributeNames=wanted)
-            if int(told["Attributes"]["ApproximateNumberOfMessages"]) >= count:
+            # By a client of its own: this request does not belong to a task.
+            attributes = self._observer.get_queue_attributes(QueueUrl=self._url, AttributeNames=[depth])
+            if int(attributes["Attributes"][depth]) >= count:
                 return
             time.sleep(0.05)
-        raise TimeoutError(f"{count} messages did not come")
+        raise TimeoutError(f"{count} messages did not arrive")
 
     def settle(self, messages: Sequence[Mapping[str, Any]]) -> int:
-        """Run what messages wake, delete those that are done; how many those are."""
-        kept = app.run_tasks(queue_event(messages), CONTEXT)["batchItemFailures"]
-        names = {each["itemIdentifier"] for each in kept}
-        done = [each for each in messages if each["MessageId"] not in names]
+        """Run the tasks of messages and delete the acknowledged ones; the number of those."""
+        delivery = Delivery.of(app.run_tasks(messages_event(messages), CONTEXT))
+        done = [each for each in messages if each["MessageId"] not in delivery.kept]
         if done:
             self._queue.delete_message_batch(
                 QueueUrl=self._url,
@@ -142,7 +120,7 @@ class Container:
         return len(done)
 
     def drain(self) -> None:
-        """Run and delete what is in the queue now."""
+        """Run and delete the messages that are in the queue now."""
         while messages := self.receive(wait_seconds=0):
             self.settle(messages)
 
@@ -150,38 +128,27 @@ class Container:
 
     def connect(self, connection_id: str) -> None:
         """Open a connection that watches everything. Raises: AssertionError when it is refused."""
-        answer = app.connect(self.socket_event("CONNECT", connection_id), CONTEXT)
-        assert answer["statusCode"] == 200, answer
+        response = app.connect(self.websocket_event("CONNECT", connection_id), CONTEXT)
+        assert response["statusCode"] == 200, response
 
-    def say(self, connection_id: str, message: Any) -> None:
+    def send(self, connection_id: str, message: Any) -> None:
         """Send a message on a connection."""
-        event = self.socket_event("MESSAGE", connection_id)
+        event = self.websocket_event("MESSAGE", connection_id)
         app.message({**event, "body": json.dumps(message)}, CONTEXT)
 
     def disconnect(self, connection_id: str) -> None:
         """Close a connection."""
-        app.disconnect(self.socket_event("DISCONNECT", connection_id), CONTEXT)
+        app.disconnect(self.websocket_event("DISCONNECT", connection_id), CONTEXT)
 
-    def socket_event(self, kind: str, connection_id: str) -> dict[str, Any]:
-        """The event that API Gateway makes of a connection that opens, speaks or closes."""
-        return {
-            "requestContext": {
-                "eventType": kind,
-                "connectionId": connection_id,
-                "domainName": "bench.example",
-                "apiId": "bench",
-                "stage": "bench",
-                "requestId": "bench",
-            },
-            "headers": {"Authorization": f"Bearer {self._token}"},
-            "queryStringParameters": None,
-            "isBase64Encoded": False,
-        }
+    def websocket_event(self, kind: str, connection_id: str) -> dict[str, Any]:
+        """The event of a connection with this container's token."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+        return {**websocket_event(kind, connection_id), "headers": headers, "queryStringParameters": None}
 
     # --- Stream and schedules -----------------------------------------------------------------------
 
     def push(self, batch: int = 100) -> int:
-        """Deliver what is new in the stream, in batches of at most `batch` records; how many those were."""
+        """Deliver the new records of the stream in batches of at most `batch`; the number of records."""
         records = self._stream.take()
         for start in range(0, len(records), batch):
             self.push_records(records[start : start + batch])
@@ -192,11 +159,11 @@ class Container:
         app.push_updates({"Records": list(records)}, CONTEXT)
 
     def skip_stream(self) -> None:
-        """Forget what is new in the stream."""
+        """Drop the new records of the stream."""
         self._stream.skip()
 
     def stream_records(self) -> list[dict[str, Any]]:
-        """What is new in the stream, for a measurement that delivers it itself."""
+        """The new records of the stream, for a measurement that delivers them itself."""
         return self._stream.take()
 
     def sweep(self) -> None:
@@ -209,78 +176,52 @@ class Container:
 
 
 class _Stream:
-    """The records of the tasks table's stream that a mapping would deliver: those of tasks."""
+    """The records of the tasks table's stream that a mapping delivers: those of tasks."""
 
     def __init__(self, stage: BenchStage) -> None:
         self._client = stage.emulator.client("dynamodbstreams")
         table = stage.emulator.client("dynamodb").describe_table(TableName=TASKS)
         self._arn = table["Table"]["LatestStreamArn"]
-        told = self._client.describe_stream(StreamArn=self._arn)["StreamDescription"]
-        self._shard = told["Shards"][0]["ShardId"]
+        description = self._client.describe_stream(StreamArn=self._arn)["StreamDescription"]
+        self._shard = description["Shards"][0]["ShardId"]
         self.skip()
 
     def skip(self) -> None:
-        """Go on after the newest record, without reading those before it."""
-        answer = self._client.get_shard_iterator(
+        """Continue after the newest record, without reading those before it."""
+        response = self._client.get_shard_iterator(
             StreamArn=self._arn, ShardId=self._shard, ShardIteratorType="LATEST"
         )
-        self._iterator = answer["ShardIterator"]
+        self._iterator = response["ShardIterator"]
 
     def take(self) -> list[dict[str, Any]]:
         """The records since the last call."""
         taken: list[dict[str, Any]] = []
         while True:
-            answer = self._client.get_records(ShardIterator=self._iterator, Limit=1000)
-            self._iterator = answer["NextShardIterator"]
-            if not answer["Records"]:
+            page = self._client.get_records(ShardIterator=self._iterator, Limit=1000)
+            self._iterator = page["NextShardIterator"]
+            if not page["Records"]:
                 return taken
-            taken += [_as_delivered(each) for each in answer["Records"] if _is_task(each)]
+            taken += [_as_delivered(each) for each in page["Records"] if _is_task(each)]
 
 
 def _as_delivered(record: Mapping[str, Any]) -> dict[str, Any]:
     """The record as Lambda delivers it: its time is a number."""
-    told: dict[str, Any] = record["dynamodb"]
-    created = told["ApproximateCreationDateTime"].timestamp()
-    return {**record, "dynamodb": {**told, "ApproximateCreationDateTime": created}}
+    change: dict[str, Any] = record["dynamodb"]
+    created = change["ApproximateCreationDateTime"].timestamp()
+    return {**record, "dynamodb": {**change, "ApproximateCreationDateTime": created}}
 
 
 def _is_task(record: Mapping[str, Any]) -> bool:
     return bool(record["dynamodb"]["Keys"]["pk"]["S"].startswith("task#"))
 
 
-def queue_event(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The event that an SQS mapping makes of messages."""
-    return {
-        "Records": [
-            {
-                "messageId": each["MessageId"],
-                "receiptHandle": each["ReceiptHandle"],
-                "body": each["Body"],
-                "attributes": {"ApproximateReceiveCount": "1"},
-                "eventSource": "aws:sqs",
-            }
-            for each in messages
-        ]
-    }
-
-
-def schedule_event(name: str) -> dict[str, Any]:
-    """The event of a schedule."""
-    return {
-        "version": "0",
-        "account": "123456789012",
-        "region": "us-east-1",
-        "detail": {},
-        "detail-type": "Scheduled Event",
-        "source": "aws.events",
-        "time": "2026-01-01T00:00:00Z",
-        "id": "bench",
-        "resources": [f"arn:aws:events:us-east-1:123456789012:rule/{name}"],
-    }
+def messages_event(messages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The event that an SQS mapping makes of received messages."""
+    return queue_event((each["MessageId"], each["ReceiptHandle"], each["Body"]) for each in messages)
 
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Functions log lines to standard output, as on AWS; here nobody reads them."""
+    """Discard standard output: the functions log to it, as on AWS."""
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
         yield

@@ -1,7 +1,7 @@
-"""What a million tasks cost: `python -m benchmarks.cost`.
+"""The cost of a million tasks: `python -m benchmarks.cost`.
 
-The app's own handlers run on the embedded AWS. Requests and log bytes are counted as they are made, write and
-read units are DynamoDB's answers. What Lambda does around a run (receive, delete, invoke) is added by rule.
+The app's handlers run on the embedded AWS. Requests and log bytes are counted, write and read units are those
+in DynamoDB's responses. Lambda's own work around a run (receive, delete, invoke) is added by rule.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from chalice.test import Client
 import app
 from benchmarks import prices
 from benchmarks.exchanges import Exchange, read_units, tally
-from benchmarks.hooks import NotingClients
+from benchmarks.hooks import RecordingClients
 from chalicelib import bootstrap
 from infra.stacks.stack import put_stack
 from local.emulator import Emulator
@@ -50,14 +50,14 @@ PRICES: Final = {
         "alerts": prices.ALERT,
     }.items()
 }
-_OF_QUEUES: Final = ("SendMessage", "SendMessageBatch", "ChangeMessageVisibility", "ReceiveMessage")
-#: Assumed, as nothing here runs on Lambda: seconds and GB of an invocation, and of each task in it.
+_QUEUE_OPERATIONS: Final = ("SendMessage", "SendMessageBatch", "ChangeMessageVisibility", "ReceiveMessage")
+#: Assumed, since nothing here runs on Lambda: seconds of an invocation and of each task in it, and its GB.
 SECONDS: Final = {"api_handler": (0.015, 0), "run_tasks": (0.005, 0.010), "push_updates": (0.005, 0.002)}
 GIGABYTES: Final = {"api_handler": 0.5, "run_tasks": 1.0, "push_updates": 0.5, "watch_dead_letters": 0.5}
 
 
 class EmulatedKit(Kit):
-    """A kit on the embedded AWS, which counts units as DynamoDB documents them; moto does not."""
+    """A kit on the embedded AWS, which counts units as DynamoDB documents them. moto does not."""
 
     def __enter__(self) -> Self:
         os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
@@ -71,8 +71,8 @@ class EmulatedKit(Kit):
             self.client("ssm").put_parameter(
                 Name=self.settings.parameter(name), Value=key, Type="SecureString"
             )
-        self.noted = NotingClients(self.emulator.endpoint)
-        self.services = self.new_services(clients=self.noted)
+        self.recording = RecordingClients(self.emulator.endpoint)
+        self.services = self.new_services(clients=self.recording)
         bootstrap.install(self.services)
         return self
 
@@ -82,21 +82,21 @@ class EmulatedKit(Kit):
 
 @dataclass
 class Bill:
-    """Everything that is paid for, counted."""
+    """The billed units."""
 
     units: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, exchanges: Sequence[Exchange]) -> None:
-        """Count what was asked of AWS."""
+        """Count requests to AWS."""
         total = tally(exchanges)
-        self.units["queue requests"] += sum(total.requests[operation] for operation in _OF_QUEUES)
+        self.units["queue requests"] += sum(total.requests[operation] for operation in _QUEUE_OPERATIONS)
         self.units["alerts"] += total.requests["Publish"]
         self.units["write units"] += sum(total.writes.values())
         self.units["read units"] += sum(map(read_units, exchanges))
 
     @contextmanager
     def invocation(self, function: str, items: int = 1) -> Iterator[None]:
-        """One run of a function over `items`, with what it logs and what Lambda does around it."""
+        """One run of a function over `items`, with its logs and Lambda's own work around it."""
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             yield
@@ -110,12 +110,12 @@ class Bill:
         if function == "run_tasks":
             self.units["queue requests"] += 2  # receive and delete
 
-    def for_a_task(self) -> dict[str, float]:
+    def per_task(self) -> dict[str, float]:
         return {name: self.units[name] / TASKS for name in PRICES}
 
 
 class Scene:
-    """The service on the embedded AWS, driven like Lambda drives it, in batches of one size."""
+    """The service on the embedded AWS, called as Lambda calls it, in batches of one size."""
 
     def __init__(self, kit: EmulatedKit, script: Script, batch: int) -> None:
         self.kit, self.script, self.batch = kit, script, batch
@@ -128,9 +128,9 @@ class Scene:
             Client(app.app, stage_name="local", project_dir=str(ROOT)) as client,
             self.bill.invocation("api_handler"),
         ):
-            answer = client.http.post(path, headers=headers, body=json.dumps(body).encode())
-        assert answer.status_code in (201, 207), answer.body
-        return answer.json_body
+            response = client.http.post(path, headers=headers, body=json.dumps(body).encode())
+        assert response.status_code in (201, 207), response.body
+        return response.json_body
 
     def run(self, tasks: list[Any]) -> None:
         for part in _parts(tasks, self.batch):
@@ -145,7 +145,7 @@ class Scene:
 
 
 def single(scene: Scene, payload: int = 200) -> None:
-    """Each task by a POST of its own; nobody watches."""
+    """Each task by a POST of its own, without watchers."""
     tasks = [scene.post(_task(payload)) for _ in range(TASKS)]
     scene.run(tasks)
     scene.push()
@@ -164,7 +164,7 @@ def big(scene: Scene) -> None:
 
 
 def failing(scene: Scene) -> None:
-    """Each task fails three times and dies; one alert in five minutes tells of all."""
+    """Each task fails three times and gets a dead letter; one alert in five minutes names them all."""
     scene.script.raises(ValueError("never works"))
     tasks = [scene.post(_task(200)) for _ in range(TASKS)]
     for _ in range(3):
@@ -210,11 +210,11 @@ def main() -> None:
         script = Script()
         with EmulatedKit(script.types) as kit:
             scene = Scene(kit, script, batch)
-            kit.noted.take()
+            kit.recording.take()
             with contextlib.redirect_stdout(io.StringIO()):
                 act(scene)
-            scene.bill.add(kit.noted.take())
-            bills[name] = scene.bill.for_a_task()
+            scene.bill.add(kit.recording.take())
+            bills[name] = scene.bill.per_task()
     print("| for a task |", " | ".join(bills), "|")
     print("|---|" + "---:|" * len(bills))
     for unit in PRICES:

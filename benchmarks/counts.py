@@ -1,4 +1,4 @@
-"""Requests and write units of a task, exactly, from POST to its last update: `python -m benchmarks.counts`.
+"""Exact requests and write units of a task, from POST to its last update: `python -m benchmarks.counts`.
 
 Everything is counted twice, by the clients and by a proxy, and both must agree.
 """
@@ -21,7 +21,7 @@ BULK: Final = 100
 SIZES: Final = {"200 B": 200, "20 KB": 20 * 1024, "200 KB": 200 * 1024}
 
 
-# --- What happens to tasks ----------------------------------------------------------------------------
+# --- Scenarios ----------------------------------------------------------------------------------------
 
 
 def single(bench: Counted, size: int) -> int:
@@ -32,32 +32,32 @@ def single(bench: Counted, size: int) -> int:
 
 
 def idle(bench: Counted, size: int) -> int:
-    """One task alone, each change of which comes in a batch of its own."""
+    """One task alone, with each of its changes in a batch of its own."""
     bench.post("bench.noop", size)
     bench.container.run(1)
     return 1
 
 
 def bulk(bench: Counted, size: int) -> int:
-    """A hundred tasks in one request; of big ones as many as a body of 256 KB holds."""
+    """A hundred tasks in one request, or as many big ones as fit into a body of 256 KB."""
     tasks = max(1, min(BULK, 256 * 1024 // (size + 200)))
-    wanted = {"type": "bench.noop", "payload": payload_of(size)}
-    bench.container.call("POST", "/tasks/batch", {"tasks": [wanted] * tasks})
+    new_task = {"type": "bench.noop", "payload": payload_of(size)}
+    bench.container.call("POST", "/tasks/batch", {"tasks": [new_task] * tasks})
     bench.container.run(tasks)
     return tasks
 
 
 def retried(bench: Counted, size: int) -> int:
-    """Ten tasks that fail, and succeed a second later."""
+    """Ten tasks that fail once, and succeed a second later."""
     bench.post("bench.flaky", size, BUSY)
     bench.container.settle(bench.container.receive())
-    bench.container.await_messages(BUSY)  # they come back one by one, and are to be run together
+    bench.container.await_messages(BUSY)  # they return one by one, and must run in one batch
     bench.container.run(BUSY)
     return BUSY
 
 
 def canceled(bench: Counted, size: int) -> int:
-    """Ten tasks that are canceled before they start; their messages come all the same."""
+    """Ten tasks that are canceled before they start; their messages are delivered nevertheless."""
     for task in bench.post("bench.noop", size, BUSY):
         bench.container.call("POST", "/tasks/{task_id}/cancel", {}, task_id=task["id"])
     bench.container.run(BUSY)
@@ -84,11 +84,11 @@ SCENARIOS: Final[dict[str, Callable[[Counted, int], int]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What one task of a scenario takes."""
+    """The cost of a scenario, for each of its tasks."""
 
     tasks: int
     served: Tally  #: from POST to its last outcome
-    pushed: Tally  #: its updates, with nobody watching
+    pushed: Tally  #: its updates, without watchers
 
     @property
     def requests(self) -> float:
@@ -132,8 +132,8 @@ def counts(cases: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Count]:
         return {case: count(bench, *case) for case in cases}
 
 
-#: Requests a task from POST to its last outcome, and write units of its row and documents: no more than
-#: these, to which a test holds the service.
+#: The limits that a test enforces: requests a task from POST to its last outcome, and write units of its row
+#: and documents.
 MOST: Final[dict[tuple[str, str], tuple[float, float]]] = {
     ("single", "200 B"): (2.48, 5),
     ("single", "20 KB"): (3.58, 26),
@@ -147,25 +147,25 @@ _TARGET_WRITES: Final = {"200 B": 5, "20 KB": 26}
 
 
 def rows() -> list[Row]:
-    """Every scenario with every size, and what a batch of the stream takes that nobody watches."""
-    found = []
+    """Every scenario with every size, and the cost of a batch of the stream without watchers."""
+    table_rows = []
     for (scenario, size), each in counts((a, b) for a in SCENARIOS for b in SIZES).items():
         what, small = f"{scenario}, {size}", size == "200 B"
         # DynamoDB bills write units, not requests: requests have no target.
-        found.append(Row(what=f"requests a task: {what}", ours=each.requests))
-        wanted = _TARGET_WRITES.get(size) if scenario == "single" else None
-        found.append(Row(what=f"write units a task: {what}", ours=each.row_writes, target=wanted))
+        table_rows.append(Row(what=f"requests a task: {what}", ours=each.requests))
+        target = _TARGET_WRITES.get(size) if scenario == "single" else None
+        table_rows.append(Row(what=f"write units a task: {what}", ours=each.row_writes, target=target))
         if small:
-            found.append(Row(what="  and for limits and charts", ours=each.other_writes))
-            found.append(Row(what="  and requests for its updates and charts", ours=each.push_requests))
-    return found + _unwatched()
+            table_rows.append(Row(what="  and for limits and charts", ours=each.other_writes))
+            table_rows.append(Row(what="  and requests for its updates and charts", ours=each.push_requests))
+    return table_rows + _unwatched()
 
 
 def _unwatched() -> list[Row]:
-    """A stream batch of 100 changes of one owner whom nobody watches."""
+    """A stream batch of 100 changes of one owner without watchers."""
     with bench_stage() as stage, counted(stage) as bench:
-        wanted = {"type": "bench.noop", "payload": {}}
-        bench.container.call("POST", "/tasks/batch", {"tasks": [wanted] * BULK})
+        new_task = {"type": "bench.noop", "payload": {}}
+        bench.container.call("POST", "/tasks/batch", {"tasks": [new_task] * BULK})
         bench.take()
         bench.container.push()
         requests = bench.take().requests
@@ -176,7 +176,7 @@ def _unwatched() -> list[Row]:
 
 
 def main() -> None:
-    """Print the rows, and the operations behind them."""
+    """Print the rows."""
     print(table(rows()))
 
 

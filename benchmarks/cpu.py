@@ -23,13 +23,13 @@ _POST: Final = {"type": "bench.noop", "payload": {}}
 
 
 def cpu_seconds(act: Callable[[], Any], runs: int = RUNS) -> float:
-    """The median CPU time of `act`, all threads of this process; the first runs warm it up."""
-    taken = []
+    """The median CPU time of `act` in all threads of this process, after some warm-up runs."""
+    seconds = []
     for _ in range(runs + runs // 5):
         started = time.process_time()
         act()
-        taken.append(time.process_time() - started)
-    return median(taken[runs // 5 :])
+        seconds.append(time.process_time() - started)
+    return median(seconds[runs // 5 :])
 
 
 def measure() -> dict[str, float]:
@@ -42,7 +42,7 @@ def measure() -> dict[str, float]:
         client: Any = stage.emulator.client("dynamodb")
         item = {"pk": {"S": "put"}, "sk": {"S": "put"}, "text": {"S": "x" * 300}}
         task_id = container.call("POST", "/tasks", _POST)["id"]
-        found = {
+        seconds = {
             "put": cpu_seconds(lambda: client.put_item(TableName=TASKS, Item=item)),
             "POST /tasks": cpu_seconds(lambda: container.call("POST", "/tasks", _POST)),
             "GET /tasks/{id}": cpu_seconds(
@@ -55,31 +55,31 @@ def measure() -> dict[str, float]:
         for watchers in (0, 1, 100):
             for number in range(watchers):
                 container.connect(f"watcher-{number}")
-            found[f"push_updates, 100 changes, {watchers} watchers"] = cpu_seconds(
+            seconds[f"push_updates, 100 changes, {watchers} watchers"] = cpu_seconds(
                 lambda: container.push_records(records), runs=3 if watchers == 100 else 15
             )
         with_boto3 = Container(stage, boto3)
-        found["POST /tasks, with boto3"] = cpu_seconds(lambda: with_boto3.call("POST", "/tasks", _POST))
-        found["run_tasks, ten tasks, with boto3"] = _batch(with_boto3)
-    return found
+        seconds["POST /tasks, with boto3"] = cpu_seconds(lambda: with_boto3.call("POST", "/tasks", _POST))
+        seconds["run_tasks, ten tasks, with boto3"] = _batch(with_boto3)
+    return seconds
 
 
 def _batch(container: Container, runs: int = 10) -> float:
     container.drain()
-    taken = []
+    seconds = []
     for _ in range(runs):
         container.call("POST", "/tasks/batch", {"tasks": [_POST] * 10})
         messages = container.receive()
         started = time.process_time()
         container.settle(messages)
-        taken.append((time.process_time() - started) * 10 / len(messages))
-    return median(taken)
+        seconds.append((time.process_time() - started) * 10 / len(messages))
+    return median(seconds)
 
 
 def rows() -> list[Row]:
     """Each handler in units of a put."""
-    found = measure()
-    put = found.pop("put")
+    measured = measure()
+    put = measured.pop("put")
     return [
         Row(
             what=f"CPU of {name}, x boto3 put",
@@ -87,7 +87,7 @@ def rows() -> list[Row]:
             target=2.0 if name == "POST /tasks" else None,
             reason="two SDK calls are 2; the rest is JSON, the token and the task itself",
         )
-        for name, seconds in found.items()
+        for name, seconds in measured.items()
     ]
 
 

@@ -1,7 +1,7 @@
-"""What the dashboard costs a browser: `python -m benchmarks.dashboard`, beside a running `make up`.
+"""The dashboard's load on a browser: `python -m benchmarks.dashboard`, beside a running `make up`.
 
 Bytes are those of a first visit, compressed as API Gateway does. The flood is 5,000 updates in a minute, in
-frames as the service sends them; the page's own clock says how long its main thread was busy at a stretch.
+frames like those of the service; the page's own clock measures the longest work of its main thread.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _WATCH: Final = """
 
 
 def main() -> int:
-    """Print the figures; 2 when there is nothing to measure with."""
+    """Print the figures. Returns 2 without Chromium or a running stage."""
     if CHROMIUM is None or not ENDPOINTS.exists():
         print("Chromium and a running `make up` are needed.", file=sys.stderr)
         return 2

@@ -1,7 +1,7 @@
-"""What the service says to AWS, seen twice: from inside by its clients, from outside by a proxy.
+"""The requests of the service to AWS, recorded twice: by its clients and by a proxy.
 
-Both note each request with its answer, and `tally` adds them up: requests by operation, and capacity by
-table as DynamoDB's answers tell it. A count is believed when both agree.
+Both record each request with its response. `tally` counts requests by operation, and capacity by table from
+DynamoDB's responses. A count is valid when both agree.
 """
 
 from __future__ import annotations
@@ -26,55 +26,54 @@ Item = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request that reached AWS, and its answer."""
+    """One request that reached AWS, and its response."""
 
     operation: str
-    sent: bytes
-    answer: bytes
+    request: bytes  #: bodies
+    response: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What requests add up to.
+    """The sum of exchanges.
 
-    Reads are counted by the rows that they examine: the emulator does not bill reads by size, as AWS does.
+    Reads are counted by the rows that they examine: the emulator does not bill them by size, as AWS does.
     """
 
     requests: Counter[str] = field(default_factory=Counter)  #: by operation
-    writes: dict[str, float] = field(
-        default_factory=lambda: defaultdict(float)
-    )  #: write units by table, its indexes included
+    #: Write units by table, its indexes included.
+    writes: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     examined: Counter[str] = field(default_factory=Counter)  #: rows by operation
 
 
 def tally(exchanges: Iterable[Exchange]) -> Tally:
-    """Add up. A receive that brought nothing belongs to no task: it is left out."""
+    """The sum. A receive without messages belongs to no task and is left out."""
     total = Tally()
     for exchange in exchanges:
-        answer = _json(exchange.answer)
-        if exchange.operation == "ReceiveMessage" and not answer.get("Messages"):
+        response = _json(exchange.response)
+        if exchange.operation == "ReceiveMessage" and not response.get("Messages"):
             continue
         total.requests[exchange.operation] += 1
         if exchange.operation in _READS:
-            total.examined[exchange.operation] += _examined(answer)
+            total.examined[exchange.operation] += _examined(response)
         else:
-            for table, units in _written(_json(exchange.sent), answer):
+            for table, units in _written(_json(exchange.request), response):
                 total.writes[table] += units
     return total
 
 
 def read_units(exchange: Exchange) -> float:
-    """The read units of an exchange, as DynamoDB tells them."""
+    """The read units of an exchange, from DynamoDB's response."""
     if exchange.operation not in _READS:
         return 0.0
-    consumed = _json(exchange.answer).get("ConsumedCapacity", [])
+    consumed = _json(exchange.response).get("ConsumedCapacity", [])
     return sum(
         float(each["CapacityUnits"]) for each in (consumed if isinstance(consumed, list) else [consumed])
     )
 
 
 def operation_of(path: str, headers: Mapping[str, str], body: bytes) -> str:
-    """The operation of a raw request, in whichever of AWS's protocols."""
+    """The operation of a raw request, in any of AWS's protocols."""
     target = headers.get("x-amz-target", "")
     if target:
         return target.rpartition(".")[2]
@@ -84,38 +83,38 @@ def operation_of(path: str, headers: Mapping[str, str], body: bytes) -> str:
 
 
 def item_size(item: Item) -> int:
-    """The bytes that DynamoDB bills for an item: names and values."""
+    """The billed size of an item: the bytes of its names and values."""
     return sum(len(name.encode()) + _size(value) for name, value in item.items())
 
 
-def _examined(answer: Mapping[str, Any]) -> int:
-    if "ScannedCount" in answer:
-        return int(answer["ScannedCount"])
-    return sum(map(len, answer.get("Responses", {}).values())) or 1
+def _examined(response: Mapping[str, Any]) -> int:
+    if "ScannedCount" in response:
+        return int(response["ScannedCount"])
+    return sum(map(len, response.get("Responses", {}).values())) or 1
 
 
-def _written(sent: Mapping[str, Any], answer: Mapping[str, Any]) -> list[tuple[str, float]]:
-    """Write units by table. A refused one is billed by the item that refused it: its answer does not say."""
-    if "Statements" in sent:
-        return list(map(_of_statement, sent["Statements"], answer.get("Responses", [])))
-    consumed = answer.get("ConsumedCapacity", [])
+def _written(request: Mapping[str, Any], response: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Write units by table. A failed condition is billed by the size of the item it was checked on."""
+    if "Statements" in request:
+        return list(map(_of_statement, request["Statements"], response.get("Responses", [])))
+    consumed = response.get("ConsumedCapacity", [])
     if consumed:
         entries = consumed if isinstance(consumed, list) else [consumed]
         return [(entry["TableName"], entry["CapacityUnits"]) for entry in entries]
-    error = str(answer.get("__type", "")).rpartition("#")[2]
+    error = str(response.get("__type", "")).rpartition("#")[2]
     if error == "ConditionalCheckFailedException":
-        return [(sent["TableName"], _units(item_size(answer.get("Item") or sent.get("Item", {}))))]
+        return [(request["TableName"], _units(item_size(response.get("Item") or request.get("Item", {}))))]
     if error == "TransactionCanceledException":
-        parts = [part for each in sent["TransactItems"] for part in each.values()]
+        parts = [part for each in request["TransactItems"] for part in each.values()]
         return [(part["TableName"], 2 * _units(item_size(part.get("Item", {})))) for part in parts]
     return []
 
 
 def write_units(before: Item, after: Item, *, index: Iterable[str] = _INDEX) -> int:
-    """What DynamoDB bills for a write that makes `before` into `after`, in a table with one KEYS_ONLY index.
+    """The write units of a write that turns `before` into `after`, in a table with one KEYS_ONLY index.
 
-    The bigger of the two counts, by the kilobyte. An item whose key in the index changes is taken out of
-    it and put into it again; each is small.
+    The bigger of the two is billed, by the kilobyte. A changed index key is billed twice: for the removal of
+    the old entry and for the new one.
     """
     keys = [tuple(json.dumps(item.get(name)) for name in index) for item in (before, after)]
     listed = [all(name in item for name in index) for item in (before, after)]
@@ -126,8 +125,8 @@ def write_units(before: Item, after: Item, *, index: Iterable[str] = _INDEX) -> 
 def _of_statement(statement: Mapping[str, Any], response: Mapping[str, Any]) -> tuple[str, float]:
     """(table, write units) of a statement, by the documented rule: the emulator counts each as one.
 
-    Only what it changes of the index's key is known of the item before an UPDATE. For its size that is
-    enough: outcomes are written as they are, and no claim makes an item smaller.
+    Of the item before an UPDATE, only the change of its index key is known. That is enough for its size: an
+    outcome is written as a whole, and no claim makes an item smaller.
     """
     text, error = statement["Statement"], response.get("Error", {})
     table = text.split('"')[1]
@@ -166,8 +165,8 @@ def _size(value: Mapping[str, Any]) -> int:
 
 
 def _json(text: bytes) -> dict[str, Any]:
-    """The JSON object in `text`; nothing for answers that are XML, frames and the like."""
+    """The JSON object in `text`; an empty one for XML, frames and other bodies."""
     if not text.startswith(b"{"):
         return {}
-    found: dict[str, Any] = json.loads(text)
-    return found
+    value: dict[str, Any] = json.loads(text)
+    return value

@@ -1,4 +1,4 @@
-"""Frames a second of push_updates, against boto3's client one by one: `python -m benchmarks.fan_out`."""
+"""Frames a second of push_updates, against boto3's client one at a time: `python -m benchmarks.fan_out`."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from benchmarks.stage import OWNER, bench_stage
 from chalicelib.aws.dynamodb.connection_table import ConnectionTable
 from chalicelib.domain.connection import Connection, Watch
 
-#: Some changes to many watchers, or many to some.
+#: Few changes to many watchers, or many changes to few.
 FRAMES: Final = 10_000
 _ONE_BY_ONE: Final = 500
 CONNECTIONS: Final = (1, 100, 2_000)
 
 
 def rows() -> list[Row]:
-    """Frames a second of push_updates, in multiples of one by one."""
+    """Frames a second of push_updates, in multiples of one at a time."""
     with sink() as sockets, bench_stage() as stage, silent():
         stage.serve_sockets_at(sockets)
         services = stage.services()
         container = Container(stage, services)
-        # Not by $connect, which counts the owner's connections each time.
+        # $connect would count the owner's connections each time.
         store = ConnectionTable(services.adapters.clients.dynamodb, services.settings.resource("connections"))
         tasks = [{"type": "bench.noop", "payload": {}}] * 100
         container.call("POST", "/tasks/batch", {"tasks": tasks})
         records = container.stream_records()
         peer = _one_by_one(sockets)
-        found, connected = [], 0
+        table_rows, connected = [], 0
         for connections in CONNECTIONS:
             for number in range(connected, connections):
                 watcher = Connection(id=f"connection-{number}", owner=OWNER, watch=Watch.parse("all"))
@@ -43,9 +43,9 @@ def rows() -> list[Row]:
             container.push_records(batch)
             seconds = time.perf_counter() - started
             sent = frames_taken(sockets) - before
-            assert sent == len(batch) * connections, f"{sent} frames came"
-            found.append(_row(connections, sent / seconds, peer))
-    return found
+            assert sent == len(batch) * connections, f"{sent} frames arrived"
+            table_rows.append(_row(connections, sent / seconds, peer))
+    return table_rows
 
 
 def _one_by_one(sockets: str) -> float:

@@ -1,7 +1,7 @@
-"""What grows with the number of tasks, and what does not: `python -m benchmarks.growth`.
+"""Growth of the work with the number of tasks: `python -m benchmarks.growth`.
 
 Requests, rows examined and write units of every route and handler, with a hundred to a hundred thousand
-tasks in the table. Counts, not times: the emulator's own time does grow.
+tasks in the table. These are counts, since the emulator's own time does grow.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FLAT: Final = 0.01
 #: A page with a filter examines 400 rows at most: it grows until there are so many.
 FULL: Final = 1_000
 
-Probe = Callable[[Counted], Iterator[None]]  #: prepares, yields, and does what is measured
+Probe = Callable[[Counted], Iterator[None]]  #: prepares, yields, and then does the measured work
 
 
 def _create(bench: Counted) -> Iterator[None]:
@@ -37,8 +37,8 @@ def _create(bench: Counted) -> Iterator[None]:
 
 def _create_many(bench: Counted) -> Iterator[None]:
     yield
-    wanted = {"type": "bench.noop", "payload": {}}
-    bench.container.call("POST", "/tasks/batch", {"tasks": [wanted] * 10})
+    new_task = {"type": "bench.noop", "payload": {}}
+    bench.container.call("POST", "/tasks/batch", {"tasks": [new_task] * 10})
 
 
 def _run(bench: Counted) -> Iterator[None]:
@@ -104,13 +104,13 @@ def _push(bench: Counted) -> Iterator[None]:
     bench.container.push()
 
 
-def _saying(message: dict[str, Any]) -> Probe:
+def _sending(message: dict[str, Any]) -> Probe:
     def probe(bench: Counted) -> Iterator[None]:
         (task,) = bench.post("bench.noop", 200)
         bench.container.connect("growth")
         yield
-        named = {name: task["id"] if value is ... else value for name, value in message.items()}
-        bench.container.say("growth", named)
+        filled = {name: task["id"] if value is ... else value for name, value in message.items()}
+        bench.container.send("growth", filled)
         bench.container.disconnect("growth")
 
     return probe
@@ -132,14 +132,14 @@ PROBES: Final[dict[str, Probe]] = {
     "GET /stats": _stats,
     "sweep, nothing due": _sweep,
     "push_updates, 10 changes": _push,
-    "subscribe": _saying({"action": "subscribe", "task_id": ...}),
-    "sync": _saying({"action": "sync", "tasks": {}, "since": ...}),
+    "subscribe": _sending({"action": "subscribe", "task_id": ...}),
+    "sync": _sending({"action": "sync", "tasks": {}, "since": ...}),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What a probe took, with so many tasks in the table."""
+    """The cost of a probe with `tasks` in the table."""
 
     tasks: int
     requests: int
@@ -148,22 +148,22 @@ class Point:
 
 
 def growth(owners: int, sizes: Sequence[int] = SIZES) -> dict[str, list[Point]]:
-    """Each probe at each size. One owner has all tasks; of several one has its share from the start.
+    """Each probe at each size. One owner has all tasks; among several, the measured one has FULL of them.
 
-    So the first shows what an owner's own tasks do to it, the second what those of others do.
+    The first shows the effect of an owner's own tasks, the second the effect of other owners' tasks.
     """
-    found: dict[str, list[Point]] = {name: [] for name in PROBES}
+    points: dict[str, list[Point]] = {name: [] for name in PROBES}
     with bench_stage() as stage, counted(stage) as bench:
         if owners > 1:
             load(stage, repeat(OWNER, FULL), seed=0)
         for size, more in zip(sizes, _differences(sizes), strict=True):
             _fill(stage, owners, more, seed=size)
             for name, probe in PROBES.items():
-                taken = _measured(bench, probe)
-                found[name].append(
-                    Point(size, taken.requests.total(), taken.examined.total(), sum(taken.writes.values()))
+                cost = _measured(bench, probe)
+                points[name].append(
+                    Point(size, cost.requests.total(), cost.examined.total(), sum(cost.writes.values()))
                 )
-    return found
+    return points
 
 
 def _fill(stage: BenchStage, owners: int, tasks: int, seed: int) -> None:
@@ -178,9 +178,9 @@ def _measured(bench: Counted, probe: Probe) -> Tally:
     next(steps)
     bench.take()
     next(steps, None)
-    taken = bench.take()
+    cost = bench.take()
     bench.container.drain()
-    return taken
+    return cost
 
 
 def _differences(sizes: Sequence[int]) -> list[int]:
@@ -188,7 +188,7 @@ def _differences(sizes: Sequence[int]) -> list[int]:
 
 
 def slope(name: str, points: Sequence[Point]) -> float:
-    """How a probe grows: 0 not at all, 1 in proportion. The steepest of requests, rows and write units."""
+    """The steepest growth of requests, rows and write units: 0 is none, 1 is proportional to the tasks."""
     first = next(point for point in points if "?" not in name or point.tasks >= FULL)
     last = points[-1]
     longer = math.log(last.tasks / first.tasks)
@@ -209,21 +209,21 @@ def _grown(points: Sequence[Point]) -> str:
 
 
 def _layouts() -> dict[str, dict[str, list[Point]]]:
-    """Both layouts, side by side: what is counted does not depend on how fast it goes."""
+    """Both layouts in parallel, since counts do not depend on speed."""
     with ProcessPoolExecutor(len(LAYOUTS), mp_context=get_context("spawn")) as processes:
         return dict(zip(LAYOUTS, processes.map(growth, LAYOUTS.values()), strict=True))
 
 
 def rows() -> list[Row]:
     """The slope of each probe from 100 to 100,000 tasks."""
-    found = []
+    table_rows = []
     for layout, probes in _layouts().items():
         for name, points in probes.items():
             grows = slope(name, points)
-            found.append(
+            table_rows.append(
                 Row(what=f"growth, {layout}: {name}", ours=grows, target=FLAT, reason=_grown(points))
             )
-    return found
+    return table_rows
 
 
 def main() -> None:

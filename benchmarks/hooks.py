@@ -1,4 +1,4 @@
-"""Clients that note every exchange, and ask DynamoDB what each one costs."""
+"""Clients that record every exchange, and request the consumed capacity from DynamoDB."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from chalicelib.aws.sdk.transport import PooledTransport, Request, Response, Unr
 from chalicelib.settings import AwsEnvironment
 
 REGION: Final = "us-east-1"
-#: Longer than the emulator needs with a big table.
+#: More than the emulator needs with a big table.
 _PATIENCE_SECONDS: Final = 60
-#: Reading botocore's service models is most of making a client: all sessions share one reading.
+#: Making a client is slow because botocore reads its service models: all sessions share one loader.
 _LOADER: Final = create_loader()
 _BILLED: Final = ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")
 _BILLED_IN_PARTS: Final = ("BatchGetItem", "BatchWriteItem", "TransactWriteItems", "BatchExecuteStatement")
@@ -33,16 +33,16 @@ def new_session() -> Session:
 
 
 def environment(endpoint: str) -> AwsEnvironment:
-    """That of a function on the emulated AWS at `endpoint`."""
-    return AwsEnvironment(region=REGION, access_key="test", secret_key="test", endpoint_url=endpoint)  # noqa: S106 - an emulator asks for none
+    """The environment of a function on the emulated AWS at `endpoint`."""
+    return AwsEnvironment(region=REGION, access_key="test", secret_key="test", endpoint_url=endpoint)  # noqa: S106 - an emulator checks none
 
 
-def patient() -> PooledTransport:
-    """Connections that wait as long as the emulator needs."""
+def emulator_transport() -> PooledTransport:
+    """Connections with the long timeout that the emulator needs."""
     return PooledTransport(connect_seconds=2, read_seconds=_PATIENCE_SECONDS)
 
 
-class _BilledDynamoDB(DynamoDBClient):
+class _CapacityClient(DynamoDBClient):
     """Requests the consumed capacity of each operation."""
 
     def call(self, operation: str, parameters: dict[str, Any]) -> Any:
@@ -51,14 +51,14 @@ class _BilledDynamoDB(DynamoDBClient):
         return super().call(operation, parameters)
 
 
-class NotingClients(Clients):
-    """Clients whose exchanges are noted here, in order of their answers. They send nothing twice."""
+class RecordingClients(Clients):
+    """Clients whose exchanges are recorded in the order of their responses. They retry nothing."""
 
-    dynamodb_client = _BilledDynamoDB
+    dynamodb_client = _CapacityClient
 
     def __init__(self, endpoint: str) -> None:
         self.exchanges: list[Exchange] = []
-        self._connections_kept = patient()
+        self._connections = emulator_transport()
         super().__init__(environment(endpoint), transport=self, attempts=1)
 
     def take(self) -> list[Exchange]:
@@ -67,19 +67,19 @@ class NotingClients(Clients):
         return taken
 
     def send(self, request: Request) -> Response:
-        """The answer, noted."""
-        response = self._connections_kept.send(request)
-        self._note(request, response)
+        """The response, recorded."""
+        response = self._connections.send(request)
+        self._record(request, response)
         return response
 
     def send_all(self, requests: Sequence[Request]) -> list[Response | Unreachable]:
-        """The answers, noted; where none came the proxy has none either."""
-        answers = self._connections_kept.send_all(requests)
-        for request, answer in zip(requests, answers, strict=True):
-            if isinstance(answer, Response):
-                self._note(request, answer)
-        return answers
+        """The responses, recorded; a failed request has none, in the proxy neither."""
+        responses = self._connections.send_all(requests)
+        for request, response in zip(requests, responses, strict=True):
+            if isinstance(response, Response):
+                self._record(request, response)
+        return responses
 
-    def _note(self, request: Request, response: Response) -> None:
+    def _record(self, request: Request, response: Response) -> None:
         operation = operation_of(request.path, request.headers, request.body)
         self.exchanges.append(Exchange(operation, request.body, response.body))

@@ -1,4 +1,4 @@
-"""Many finished and waiting tasks in the table, without going through the service."""
+"""Writes many finished and waiting tasks into the table, bypassing the service."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ from chalicelib.settings import Settings
 
 _SETTINGS: Final = Settings(stage="local")
 _TIMING: Final = timing_of(_SETTINGS)
-_WANTED: Final = NewTask(type="bench.noop", payload=payload_of(200), tags=("bulk",))
+_NEW_TASK: Final = NewTask(type="bench.noop", payload=payload_of(200), tags=("bulk",))
 _HEADERS: Final = {
     "X-Amz-Target": "DynamoDB_20120810.BatchWriteItem",
     "Content-Type": "application/x-amz-json-1.0",
-    # The emulator looks for the region here, and verifies no signature.
+    # The emulator reads the region here, and does not verify the signature.
     "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/dynamodb/aws4_request",
 }
 
 
 def load(stage: BenchStage, owners: Iterable[str], seed: int) -> None:
-    """Put a task for each owner in turn, 25 a request, over one connection and unsigned."""
+    """Write a task for each owner in turn, 25 a request, over one connection and unsigned."""
     rows = _rows(owners, seed)
     with closing(HTTPConnection(urlsplit(stage.endpoint).netloc)) as server:
         while batch := list(islice(rows, 25)):
             puts = [{"PutRequest": {"Item": row}} for row in batch]
             server.request("POST", "/", json.dumps({"RequestItems": {TASKS: puts}}).encode(), _HEADERS)
-            answer: Any = json.loads(server.getresponse().read())
-            assert answer.get("UnprocessedItems") == {}, answer
+            response: Any = json.loads(server.getresponse().read())
+            assert response.get("UnprocessedItems") == {}, response
 
 
 def _rows(owners: Iterable[str], seed: int) -> Iterator[Row]:
-    """Of a hundred tasks ten wait and one has failed, the others succeeded."""
+    """Of each hundred tasks, ten wait, one has failed and the others have succeeded."""
     draw = random.Random(seed)  # noqa: S311 - test data
     now = datetime.now(UTC) - timedelta(days=1)
     waiting, failed, succeeded = (to_row(task) for task in _examples(now))
@@ -65,12 +65,12 @@ def _rows(owners: Iterable[str], seed: int) -> Iterator[Row]:
 
 
 def _examples(now: datetime) -> Iterator[Task]:
-    """A task that waits, one that failed and one that succeeded."""
-    task = _WANTED.task(
+    """A waiting task, a failed one and a succeeded one."""
+    task = _NEW_TASK.task(
         id=new_task_id(now, 0, 1), owner="anybody", task_types=TYPES, now=now, timing=_TIMING, due_bucket=0
     )
     yield task.check_again(now, now + timedelta(days=7))
-    ran = replace(task, status=TaskStatus.RUNNING, version=2, lease=1, attempt=1, started_at=now)
-    died = ran.fail(now, TaskError.of(ErrorKind.EXCEPTION, "it is broken"), _TIMING.keep)
-    yield died.dead_lettered(now)
-    yield ran.succeed(now, Document.of(None), _TIMING.keep)
+    running = replace(task, status=TaskStatus.RUNNING, version=2, lease=1, attempt=1, started_at=now)
+    failed = running.fail(now, TaskError.of(ErrorKind.EXCEPTION, "it is broken"), _TIMING.keep)
+    yield failed.dead_lettered(now)
+    yield running.succeed(now, Document.of(None), _TIMING.keep)

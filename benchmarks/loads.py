@@ -1,4 +1,4 @@
-"""How tasks come to small and big stages, and what a task takes there."""
+"""The load of small and big stages, and the cost of a task there."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Final
 from benchmarks.counts import MOST
 from benchmarks.prices import Use
 
-CHANGES: Final = 3  #: of a task that succeeds at once
-#: Frames that one push_updates posts: 18,000 on a whole core, of which a function of 512 MB has 0.29.
+CHANGES: Final = 3  #: of a task that succeeds on its first attempt
+#: Frames a second of one push_updates: 18,000 on a whole core, of which a function of 512 MB has 0.29.
 POSTS_PER_SECOND: Final = 5000
-BATCH_SECONDS: Final = 0.025  #: of push_updates for a batch that nobody watches
+BATCH_SECONDS: Final = 0.025  #: of push_updates for a batch without watchers
 LOG_BYTES: Final = 350  #: of a line
 
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """A stage's day: how tasks come, and how full batches get at that rate."""
+    """The load of a stage, and the size of its batches at that rate."""
 
     rate: int  #: tasks a second
     posted: int  #: tasks in a POST
     received: int  #: messages in an invocation of run_tasks
     streamed: int  #: changes in an invocation of push_updates
-    watched: float  #: changes that somebody sees, of all
+    watched: float  #: share of the changes that are watched
     rollup_units: float  #: write units a batch, of charts and open tasks
 
 
@@ -35,7 +35,7 @@ LOADS: Final = (
 
 
 def use(load: Load) -> Use:
-    """What one task takes, its share of what it is handled with together included."""
+    """The cost of one task, with its share of the requests that handle many."""
     posts, runs, batches = 1 / load.posted, 1 / load.received, CHANGES / load.streamed
     single = load.posted == 1
     frames = CHANGES * load.watched

@@ -1,7 +1,7 @@
 """Memory of each function under load: `python -m benchmarks.memory`.
 
-A new container of each, with the zip that a deploy makes, serves many events and big ones, over TLS. It is
-the most memory that the process ever had, Python's own included.
+A new container of each, with the zip of a deployment, serves many events and big ones, over TLS. The figure
+is the peak of the process's resident memory, Python's own included.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.cold import Lambda, prepared
-from benchmarks.container import Container, queue_event, schedule_event
+from benchmarks.container import Container, messages_event
 from benchmarks.rows import Row, table
 from chalicelib.settings import APP_NAME, LOCAL_STAGE
+from tests.support.lambda_events import schedule_event
 
 _CONFIG: Final = Path(__file__).parents[1] / ".chalice" / "config.json"
 _BATCH: Final = 10
@@ -27,21 +28,21 @@ _SMALL: Final = {"type": "demo.sleep", "payload": {"seconds": 0, "steps": 1}}
 
 
 def rows() -> list[Row]:
-    """Megabytes of each function, against what it is configured to have."""
-    found = []
+    """Megabytes of each function, against its configured memory."""
+    table_rows = []
     with prepared() as place:
         for name, (function, load) in _LOADS.items():
             events = load(place)
             ours = _megabytes(place, function, events)
             peer = _megabytes(place, function, events[:_BATCH], "obvious") if name == "api" else None
-            found.append(
+            table_rows.append(
                 Row(what=f"MB of {name} under load", ours=ours, peer=peer, target=_configured(function))
             )
-    return found
+    return table_rows
 
 
-def _megabytes(place: Lambda, function: str, events: list[Any], task: str = "deployed") -> float:
-    return place.report(function, events, task)["kilobytes"] / 1024
+def _megabytes(place: Lambda, function: str, events: list[Any], code: str = "deployed") -> float:
+    return place.report(function, events, code)["kilobytes"] / 1024
 
 
 def _configured(function: str) -> int:
@@ -54,7 +55,7 @@ def _configured(function: str) -> int:
 
 
 def _requests(place: Lambda) -> list[Any]:
-    """Single posts, posts of a hundred, lists, and bodies as big as are taken."""
+    """Single posts, posts of a hundred, lists, and bodies of the maximum size."""
     event = place.container.event
     big = {"type": "csv.profile", "payload": {"csv": _csv(_BIG)}}
     return [
@@ -66,27 +67,27 @@ def _requests(place: Lambda) -> list[Any]:
 
 
 def _short_tasks(place: Lambda) -> list[Any]:
-    """Batches of ten."""
+    """Batches of ten tasks."""
     for _ in range(2):
         place.container.call("POST", "/tasks/batch", {"tasks": [_SMALL] * _BULK})
-    return [queue_event(place.container.receive()) for _ in range(2 * _BULK // _BATCH)]
+    return [messages_event(place.container.receive()) for _ in range(2 * _BULK // _BATCH)]
 
 
 def _long_tasks(place: Lambda) -> list[Any]:
-    """Big tables, one after the other."""
+    """Big CSVs, one after the other."""
     queue: Any = place.stage.emulator.client("sqs")
     url = queue.get_queue_url(QueueName=f"{APP_NAME}-{LOCAL_STAGE}-long")["QueueUrl"]
     queue.purge_queue(QueueUrl=url)
     events = []
     for _ in range(_BATCH):
         place.container.call("POST", "/tasks", {"type": "csv.profile", "payload": {"csv": _csv(_BIG)}})
-        events.append(queue_event(queue.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]))
+        events.append(messages_event(queue.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]))
     return events
 
 
 def _changes(place: Lambda) -> list[Any]:
-    """Full batches of the stream, every change for ten watchers."""
-    for number in range(_WATCHERS - 1):  # one is there
+    """Full batches of the stream, each change for ten watchers."""
+    for number in range(_WATCHERS - 1):  # one is connected already
         place.container.connect(f"memory-{number}")
     place.container.skip_stream()
     for _ in range(2):
@@ -96,13 +97,13 @@ def _changes(place: Lambda) -> list[Any]:
 
 
 def _connects(place: Lambda) -> list[Any]:
-    return [place.container.socket_event("CONNECT", f"memory-more-{number}") for number in range(50)]
+    return [place.container.websocket_event("CONNECT", f"memory-more-{number}") for number in range(50)]
 
 
 def _messages(place: Lambda) -> list[Any]:
-    """Clients that catch up."""
-    said = json.dumps({"action": "sync", "tasks": {}, "since": _first_task(place)})
-    event = {**place.container.socket_event("MESSAGE", "watcher"), "body": said}
+    """Clients that sync."""
+    body = json.dumps({"action": "sync", "tasks": {}, "since": _first_task(place)})
+    event = {**place.container.websocket_event("MESSAGE", "watcher"), "body": body}
     return [event] * _BATCH
 
 
@@ -111,10 +112,10 @@ def _first_task(place: Lambda) -> str:
 
 
 def _disconnects(place: Lambda) -> list[Any]:
-    return [place.container.socket_event("DISCONNECT", f"memory-more-{number}") for number in range(50)]
+    return [place.container.websocket_event("DISCONNECT", f"memory-more-{number}") for number in range(50)]
 
 
-def _deaths(place: Lambda) -> list[Any]:
+def _dead_letters(place: Lambda) -> list[Any]:
     """A hundred dead letters."""
     place.container.drain()
     failing = {"type": "demo.fail", "payload": {"message": "no"}, "max_attempts": 1}
@@ -124,15 +125,15 @@ def _deaths(place: Lambda) -> list[Any]:
 
 
 def _due(place: Lambda) -> list[Any]:
-    """Two hundred tasks whose messages seem to be lost."""
-    hasty = Container(place.stage, place.stage.services(task_types=None, settings={"grace_seconds": 0.01}))
+    """Two hundred due tasks, as if their messages were lost."""
+    early = Container(place.stage, place.stage.services(task_types=None, settings={"grace_seconds": 0.01}))
     for _ in range(2):
-        hasty.call("POST", "/tasks/batch", {"tasks": [_SMALL] * _BULK})
+        early.call("POST", "/tasks/batch", {"tasks": [_SMALL] * _BULK})
     return [schedule_event("sweep")]
 
 
 def _csv(size: int) -> str:
-    """A table of `size` bytes, all of its cells different."""
+    """A CSV of `size` bytes with different values in all cells."""
     text = io.StringIO()
     lines = csv.writer(text)
     lines.writerow(["id", "name", "amount", "when"])
@@ -151,7 +152,7 @@ _LOADS: Final[dict[str, tuple[str, Callable[[Lambda], list[Any]]]]] = {
     "websocket_connect": ("connect", _connects),
     "websocket_message": ("message", _messages),
     "websocket_disconnect": ("disconnect", _disconnects),
-    "watch_dead_letters": ("watch_dead_letters", _deaths),
+    "watch_dead_letters": ("watch_dead_letters", _dead_letters),
     "sweep": ("sweep", _due),
 }
 

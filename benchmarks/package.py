@@ -1,4 +1,4 @@
-"""The zip that a deploy makes, unpacked as Lambda unpacks it, with or without what makes it start faster."""
+"""The zip of a deployment, unpacked as Lambda unpacks it, with or without its bytecode."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from time import mktime
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
-#: Wheels are downloaded once for the same requirements and code.
+#: Kept between runs, so that wheels are downloaded once.
 HOME: Final = ROOT / ".tools" / "bench"
-#: What AWS's runtime brings, with its bytecode.
+#: The packages of AWS's runtime.
 _RUNTIME: Final = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
-#: In a process of its own, because the extension that a deploy loads changes Chalice's classes for good.
+#: Runs in a process of its own, because the deployer's extension patches Chalice's classes.
 _BUILD: Final = """
 import sys
 import infra.deployer.chalice_patches
@@ -30,13 +30,13 @@ print(packager.create_deployment_package(sys.argv[1], VERSION))
 
 
 def build() -> Path:
-    """The zip, made as a deploy makes it."""
+    """The zip, built as by a deployment."""
     project = HOME / "project"
     shutil.rmtree(project / "chalicelib", ignore_errors=True)
     shutil.copytree(ROOT / "chalicelib", project / "chalicelib", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("app.py", "requirements.txt"):
         shutil.copy2(ROOT / name, project / name)
-    said = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", _BUILD, str(project)],
         cwd=ROOT,
         env={**os.environ, "STAGE": "dev"},
@@ -44,11 +44,11 @@ def build() -> Path:
         text=True,
         check=True,
     ).stdout
-    return Path(said.splitlines()[-1])
+    return Path(output.splitlines()[-1])
 
 
 def unpack(package: Path, target: Path, *, bytecode: bool = True) -> Path:
-    """Unpack a zip with its timestamps: Python compares them with those in its bytecode."""
+    """Unpack a zip with its timestamps, which Python compares with those in the bytecode."""
     with zipfile.ZipFile(package) as archive:
         for entry in archive.infolist():
             if bytecode or not entry.filename.endswith(".pyc"):
@@ -59,7 +59,7 @@ def unpack(package: Path, target: Path, *, bytecode: bool = True) -> Path:
 
 
 def link_runtime(target: Path) -> Path:
-    """The packages of AWS's runtime, as they are installed here."""
+    """Links to the packages of AWS's runtime, as installed here."""
     target.mkdir()
     for name in _RUNTIME:
         spec = find_spec(name)

@@ -19,7 +19,7 @@ ALERT: Final = 0.50e-6  #: an SNS publish
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Use:
-    """What is billed of something."""
+    """Billed units."""
 
     rest_requests: float = 0
     lambda_requests: float = 0
@@ -31,7 +31,7 @@ class Use:
     log_bytes: float = 0
 
     def price(self) -> dict[str, float]:
-        """Dollars by service."""
+        """US dollars by service."""
         return {
             "API Gateway": self.rest_requests * REST_REQUEST + self.socket_messages * SOCKET_MESSAGE,
             "Lambda": self.lambda_requests * LAMBDA_REQUEST + self.gb_seconds * LAMBDA_GB_SECOND,

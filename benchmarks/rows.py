@@ -1,4 +1,4 @@
-"""The table of `make bench`: one row a measurement, all rows in benchmarks/results.json."""
+"""The table of `make bench`: one row for each measurement, stored in benchmarks/results.json."""
 
 from __future__ import annotations
 
@@ -13,58 +13,58 @@ from typing import Any, Final, Literal
 
 RESULTS: Final = Path(__file__).with_name("results.json")
 _PACKAGES: Final = ("boto3", "botocore", "chalice", "ministack", "pydantic")
-#: Peers have environments of their own.
+#: Peers run in environments of their own.
 _PINS: Final = sorted((Path(__file__).parent / "peers").glob("*.txt"))
 _PEERS: Final = ("celery", "dramatiq-sqs", "taskiq-aio-sqs")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One measurement. `what` names its unit, and is part of the row before when it is indented.
+    """One measurement. `what` includes the unit; an indented row is part of the row before.
 
-    `reason` says why a target is missed and what it takes.
+    `reason` explains a missed target and its remedy.
     """
 
     what: str
     ours: float
-    peer: float | None = None  #: the same of what ours is compared with
-    than: Literal["", "times"] = ""  #: is it the ratio to the peer that is to meet the target?
+    peer: float | None = None  #: the same of the peer
+    than: Literal["", "times"] = ""  #: "times": the target is for the ratio to the peer
     target: float | None = None
-    at_least: bool = False  #: is more better?
+    at_least: bool = False  #: True when more is better
     reason: str | None = None
 
     @property
     def is_part(self) -> bool:
-        """Is it a part of the row before?"""
+        """True for a part of the row before."""
         return self.what.startswith(" ")
 
     @property
     def ratio(self) -> float | None:
-        """Ours, in multiples of the peer's."""
+        """Ours in multiples of the peer's; None without a peer."""
         return None if not self.peer else self.ours / self.peer
 
     @property
     def met(self) -> bool | None:
-        """Is the target met? None without a target."""
+        """True when the target is met; None without a target."""
         if self.target is None:
             return None
-        judged = self.ratio if self.than == "times" else self.ours
-        assert judged is not None, f"{self.what}: a ratio needs a peer"
-        return judged >= self.target if self.at_least else judged <= self.target
+        measured = self.ratio if self.than == "times" else self.ours
+        assert measured is not None, f"{self.what}: a ratio needs a peer"
+        return measured >= self.target if self.at_least else measured <= self.target
 
     @property
     def limit(self) -> str:
-        """The target as people write it."""
+        """The target as text, such as "≤ 5"."""
         if self.target is None:
             return ""
         return f"{'≥' if self.at_least else '≤'} {_number(self.target)}{' x' if self.than == 'times' else ''}"
 
     def as_json(self, whole: str = "") -> dict[str, Any]:
-        """The row as results.json holds it, below the row of `whole` when it is part of it."""
+        """The row as in results.json; a part carries the name of its `whole`."""
         what = f"{whole}: {self.what.strip()}" if self.is_part else self.what
-        known = {"what": what, "ours": _rounded(self.ours), "peer": _rounded(self.peer)}
-        known |= {"ratio": _rounded(self.ratio), "target": self.limit or None, "met": self.met}
-        return known if self.reason is None or self.met is not False else {**known, "reason": self.reason}
+        entry = {"what": what, "ours": _rounded(self.ours), "peer": _rounded(self.peer)}
+        entry |= {"ratio": _rounded(self.ratio), "target": self.limit or None, "met": self.met}
+        return entry if self.reason is None or self.met is not False else {**entry, "reason": self.reason}
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -91,7 +91,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def write(rows: Iterable[Row], file: Path = RESULTS) -> None:
-    """Keep the rows, with the machine and the versions they were measured on."""
+    """Store the rows, with the machine and the versions they were measured on."""
     document = {
         "machine": {
             "cpus": os.cpu_count(),

@@ -1,7 +1,7 @@
-"""What breaks first when a lot happens: `python -m benchmarks.scale` simulates it, seeded, in seconds.
+"""Models of the service under high load: `python -m benchmarks.scale` simulates them, seeded, in seconds.
 
-AWS's limits and what was measured here go in, what a stage must be set to comes out. Each model asserts its
-numbers; docs/scale.md holds the tables that this prints, and a test holds the two together.
+The inputs are AWS's limits and our measurements, the outputs are the settings that a stage needs. Each model
+asserts its numbers. docs/explanation/scale.md holds the printed tables, and a test compares the two.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from benchmarks.counts import MOST
 from benchmarks.loads import BATCH_SECONDS, CHANGES, LOADS, POSTS_PER_SECOND, use
 
 SEED: Final = 20_000
-#: A task that succeeds at once: its row is put, claimed and finished; the due index gains and loses it.
+#: A task that succeeds at once is stored, claimed and finished; it enters and leaves the due index.
 ROW_UNITS: Final = 3
 INDEX_UNITS: Final = 2
 assert MOST["single", "200 B"][1] == ROW_UNITS + INDEX_UNITS
 
 # --- AWS's limits -------------------------------------------------------------------------------------
 KEY_LIMIT: Final = 1000  #: write units a second that one partition key takes
-KEY_GOAL: Final = 500  #: what we allow ourselves
+KEY_GOAL: Final = 500  #: our own limit
 MAPPING_START, MAPPING_PER_MINUTE, MAPPING_MOST = 5, 300, 1000  #: batches at once of an SQS mapping
 CONNECTS_PER_SECOND: Final = 500
 CONNECTION_SECONDS: Final = 7200
@@ -39,24 +39,24 @@ HOP_SECONDS: Final = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Heat:
-    """How hot keys of the tasks table get, and how many queries a list costs for it."""
+    """The load on the keys of the tasks table, and the queries that a list costs."""
 
     hottest: float  #: write units in the worst second of the hottest key
     over: int  #: seconds in which some key was over KEY_GOAL
     most_buckets: int  #: of any owner
-    mean_buckets: float  #: of an owner who has tasks; a list asks each bucket
+    mean_buckets: float  #: of an owner with tasks; a list queries each bucket
 
 
 Buckets = Callable[[int, int], int]
 
 
 def fixed(buckets: int) -> Buckets:
-    """TASK_BUCKETS as it is: the same for everybody."""
+    """TASK_BUCKETS as it is today: the same for every owner."""
     return lambda _current, _created: buckets
 
 
 def adaptive(current: int, created: int) -> int:
-    """Twice the buckets that an owner's last second would have needed, and never fewer than before."""
+    """Twice the buckets that the owner needed in the last second, and never fewer than before."""
     needed = 2 * created * ROW_UNITS / KEY_GOAL
     while current < needed:
         current *= 2
@@ -66,9 +66,9 @@ def adaptive(current: int, created: int) -> int:
 def heat(
     buckets: Buckets, *, rate: int = 20_000, owners: int = 10_000, ramp: int = 30, hold: int = 20
 ) -> Heat:
-    """Owners by Zipf's law; all together ramp from a twentieth of `rate` up to it, and hold it.
+    """Owners by Zipf's law; their total ramps from a twentieth of `rate` up to it, and stays there.
 
-    A task is put in one second, claimed and finished in the next.
+    A task is stored in one second, and claimed and finished in the next.
     """
     draw = random.Random(SEED)  # noqa: S311 - a simulation
     weights = list(accumulate(1 / rank for rank in range(1, owners + 1)))
@@ -89,14 +89,15 @@ def heat(
 
 
 def worst_second_of_an_owner(posts_per_second: int, burst: int, buckets: int) -> float:
-    """Write units of a key when an owner posts all that it may within a second, and all of it is run."""
+    """Write units of a key when an owner posts up to its limit in one second, and all tasks run."""
     return (posts_per_second + burst) * ROW_UNITS / buckets
 
 
 def rollup_heat(*, slots: int, window_seconds: float) -> float:
-    """Write units on each rollup key of an owner who is in every batch: minutes and open tasks have one each.
+    """Write units on each rollup key of an owner with changes in every batch.
 
-    A slot of the stream takes batches as fast as they are done with, or one a `window_seconds`.
+    Minutes and open tasks have one key each. A slot of the stream takes its next batch as soon as the last is
+    done, or one in `window_seconds`.
     """
     return slots / max(BATCH_SECONDS, window_seconds)
 
@@ -107,9 +108,9 @@ def rollup_heat(*, slots: int, window_seconds: float) -> float:
 def stream_lag(
     *, shards: int, parallel: int, watched: bool, rate: int = 1000, burst: int = 10, seconds: int = 60
 ) -> tuple[float, float]:
-    """The worst lag of a slot in seconds, and how long after a burst all have caught up.
+    """The worst lag of a slot in seconds, and the seconds after a burst until all have caught up.
 
-    Keys are spread over `shards` x `parallel` slots as they hash, unevenly; each slot takes batch by batch.
+    Keys hash unevenly to `shards` x `parallel` slots; each slot takes one batch after the other.
     """
     draw = random.Random(SEED)  # noqa: S311 - a simulation
     slots = shards * parallel
@@ -131,7 +132,7 @@ def stream_lag(
 
 
 def drain_seconds(messages: int, task_seconds: float, most: int = MAPPING_MOST) -> int:
-    """How long a spike takes to drain through one mapping, ten tasks side by side in an invocation."""
+    """Seconds until one mapping has drained a spike, with ten tasks in parallel in each invocation."""
     second = 0
     left = float(messages)
     while left > 0:
@@ -145,9 +146,9 @@ def drain_seconds(messages: int, task_seconds: float, most: int = MAPPING_MOST) 
 
 
 def storm(clients: int, per_second: int = CONNECTS_PER_SECOND, longest_wait: int = 60) -> tuple[int, float]:
-    """Everybody reconnects at once, and again after 1, 2, 4 … `longest_wait` s with full jitter.
+    """All clients reconnect at once, and retry after 1, 2, 4 … `longest_wait` s with full jitter.
 
-    Answers the seconds until 99 % are back, and the attempts of a client on average.
+    Returns the seconds until 99 % are connected, and the mean attempts of a client.
     """
     waits = [1, 2, 4, 8, 16, 32, longest_wait]
     waiting: defaultdict[int, list[float]] = defaultdict(lambda: [0.0] * len(waits))  # by second and attempt
@@ -168,7 +169,7 @@ def storm(clients: int, per_second: int = CONNECTS_PER_SECOND, longest_wait: int
 
 
 def fan_out_seconds(watchers: int, posts_per_second: int, chunk: int | None = None) -> float:
-    """How long one frame takes to reach all watchers: from one invocation, or from two levels of them.
+    """Seconds until one frame reaches all watchers, from one invocation or from two levels of them.
 
     The first level invokes another function for each `chunk` of watchers, which reads them and posts.
     """
@@ -177,11 +178,11 @@ def fan_out_seconds(watchers: int, posts_per_second: int, chunk: int | None = No
     return -(-watchers // chunk) / INVOKES_PER_SECOND + HOP_SECONDS + min(chunk, watchers) / posts_per_second
 
 
-# --- The tables of docs/scale.md --------------------------------------------------------------------------
+# --- The tables of docs/explanation/scale.md --------------------------------------------------------------
 
 
 def tables() -> Iterator[str]:
-    """Every model's table, as docs/scale.md has it; its numbers asserted."""
+    """The table of each model, as in docs/explanation/scale.md, with its numbers asserted."""
     yield _heat_table()
     yield _rollup_table()
     yield _stream_table()
@@ -216,20 +217,20 @@ def _heat_table() -> str:
 
 def _rollup_table() -> str:
     cases = [(8, 0.0), (8, 1.0), (64, 0.0), (64, 1.0)]
-    found = {case: rollup_heat(slots=case[0], window_seconds=case[1]) for case in cases}
-    assert found[8, 0.0] <= KEY_GOAL, "a new table's slots may all be one owner's"
-    assert found[64, 0.0] > KEY_LIMIT
-    assert found[64, 1.0] <= KEY_GOAL
+    heats = {case: rollup_heat(slots=case[0], window_seconds=case[1]) for case in cases}
+    assert heats[8, 0.0] <= KEY_GOAL, "a new table's slots may all be one owner's"
+    assert heats[64, 0.0] > KEY_LIMIT
+    assert heats[64, 1.0] <= KEY_GOAL
     return _table(
         ("batches at once", "batching window, s", "units/s on each of the owner's rollup keys"),
-        [(slots, f"{window:g}", f"{units:,.0f}") for (slots, window), units in found.items()],
+        [(slots, f"{window:g}", f"{units:,.0f}") for (slots, window), units in heats.items()],
     )
 
 
 def _stream_table() -> str:
     cases = [(4, 2, False), (4, 2, True), (8, 2, True), (8, 10, True), (32, 2, True)]
-    found = [(case, stream_lag(shards=case[0], parallel=case[1], watched=case[2])) for case in cases]
-    lags = {case: lag for case, (lag, _) in found}
+    results = [(case, stream_lag(shards=case[0], parallel=case[1], watched=case[2])) for case in cases]
+    lags = {case: lag for case, (lag, _) in results}
     assert lags[4, 2, True] > 60, "a burst of ten times is more than a new table's shards push"
     assert lags[8, 2, True] < 10
     assert lags[8, 10, True] < 1
@@ -238,7 +239,7 @@ def _stream_table() -> str:
         ("shards", "batches at once a shard", "watched", "worst lag, s", "caught up after, s"),
         [
             (s, p, "each change" if w else "none", f"{lag:.0f}", f"{end:.0f}")
-            for (s, p, w), (lag, end) in found
+            for (s, p, w), (lag, end) in results
         ],
     )
 
@@ -255,22 +256,22 @@ def _fan_out_table() -> str:
 
 
 def _drain_table() -> str:
-    found = {task: drain_seconds(1_000_000, task) for task in (0.1, 1, 10)}
-    assert found[1] < 300
+    seconds = {task: drain_seconds(1_000_000, task) for task in (0.1, 1, 10)}
+    assert seconds[1] < 300
     return _table(
         ("a task takes, s", "drained after, s", "claims and finishes a second, at most"),
-        [(task, f"{end:,}", f"{MAPPING_MOST * 10 / (task + 0.03):,.0f}") for task, end in found.items()],
+        [(task, f"{end:,}", f"{MAPPING_MOST * 10 / (task + 0.03):,.0f}") for task, end in seconds.items()],
     )
 
 
 def _storm_table() -> str:
-    found = {quota: storm(1_000_000, quota) for quota in (500, 2000, 5000)}
-    assert found[500][0] > 1900
-    assert found[5000][0] < 300
+    results = {quota: storm(1_000_000, quota) for quota in (500, 2000, 5000)}
+    assert results[500][0] > 1900
+    assert results[5000][0] < 300
     assert 1_000_000 / CONNECTION_SECONDS < CONNECTS_PER_SECOND, "the churn of two hours fits the quota"
     return _table(
         ("new connections a second", "99 % are back after, s", "attempts of a client"),
-        [(f"{quota:,}", f"{end:,}", f"{tries:.0f}") for quota, (end, tries) in found.items()],
+        [(f"{quota:,}", f"{end:,}", f"{tries:.0f}") for quota, (end, tries) in results.items()],
     )
 
 

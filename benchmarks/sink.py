@@ -1,7 +1,6 @@
-"""`@connections` of an API Gateway that takes every frame at once, in a process of its own.
+"""`@connections` of an API Gateway that accepts every frame at once, in a process of its own.
 
-It answers faster than anybody posts, so that what is measured is the one who posts. `GET /` tells how many
-frames have come.
+It responds faster than any client posts, so the client is measured. `GET /` returns the number of frames.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _TAKEN: Final = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
 @contextmanager
 def sink() -> Iterator[str]:
-    """The URL of a sink that lives as long as the block."""
+    """The URL of a sink that runs for the duration of the block."""
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.sink"],
         cwd=ROOT,
@@ -36,13 +35,13 @@ def sink() -> Iterator[str]:
     try:
         yield process.stdout.readline().strip()
     finally:
-        process.stdin.close()  # it ends with its input
+        process.stdin.close()  # the end of its input ends it
         process.wait()
         process.stdout.close()
 
 
 def frames_taken(url: str) -> int:
-    """How many frames the sink at `url` got."""
+    """The number of frames that the sink at `url` has received."""
     server = HTTPConnection(urlsplit(url).netloc)
     server.request("GET", "/")
     count = int(server.getresponse().read())
@@ -64,14 +63,14 @@ class _Sink(asyncio.Protocol):
         self._buffer += data
         while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
             head = self._buffer[:end].lower()
-            _, found, rest = head.partition(b"content-length:")
-            whole = end + 4 + (int(rest.split(b"\r\n", 1)[0]) if found else 0)
-            if len(self._buffer) < whole:
+            _, header, rest = head.partition(b"content-length:")
+            length = end + 4 + (int(rest.split(b"\r\n", 1)[0]) if header else 0)
+            if len(self._buffer) < length:
                 return
-            self._buffer = self._buffer[whole:]
-            self._transport.write(self._answer(head))
+            self._buffer = self._buffer[length:]
+            self._transport.write(self._response(head))
 
-    def _answer(self, head: bytes) -> bytes:
+    def _response(self, head: bytes) -> bytes:
         if head.startswith(b"post"):
             _Sink.taken += 1
             return _TAKEN

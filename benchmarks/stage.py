@@ -1,4 +1,4 @@
-"""The stage's tables and queues on an emulated AWS of its own, without any function on it."""
+"""The stage's tables and queues on an emulated AWS of its own, without functions."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from benchmarks.hooks import REGION, environment, patient
+from benchmarks.hooks import REGION, emulator_transport, environment
 from benchmarks.task_types import TYPES
 from chalicelib.aws.sdk.clients import Clients
 from chalicelib.aws.sdk.protocols import AwsClients
 from chalicelib.bootstrap.services import Services
 from chalicelib.domain.caller import Scope
+from chalicelib.domain.task_types import TaskTypes
+from chalicelib.services.runtime import Runtime
 from chalicelib.settings import APP_NAME, LOCAL_STAGE, Settings
 from infra.stacks.ssm_parameters import put_signing_keys, put_token_keys, put_websocket_endpoint
 from infra.stacks.stack import put_stack
@@ -25,13 +27,13 @@ from tests.support.emulators import free_port
 
 OWNER: Final = "bench"
 TASKS: Final = f"{APP_NAME}-{LOCAL_STAGE}-tasks"
-#: Limits that no measurement reaches, but for those of limits.
+#: Limits that no measurement reaches, except the measurements of limits.
 GENEROUS: Final[dict[str, Any]] = {"open_tasks": 10**9}
 
 
 @dataclass(frozen=True, slots=True)
 class BenchStage:
-    """An emulated AWS, and what is needed to serve tasks from it."""
+    """An emulated AWS, and the services, tokens and endpoints on it."""
 
     emulator: Emulator
 
@@ -44,28 +46,32 @@ class BenchStage:
         self,
         clients: AwsClients | None = None,
         settings: dict[str, Any] | None = None,
-        **differing: Any,
+        task_types: TaskTypes | None = TYPES,
+        runtime: Runtime | None = None,
+        poll_seconds: int = 1,
     ) -> Services:
-        """The services of a fresh container, with other `clients` than those of the emulator."""
+        """The services of a new container, with the shipped task types when `task_types` is None."""
         return Services(
             Settings(stage=LOCAL_STAGE, **GENEROUS, **(settings or {})),
-            clients=clients or Clients(environment(self.endpoint), transport=patient()),
-            **{"task_types": TYPES, **differing},
+            clients=clients or Clients(environment(self.endpoint), transport=emulator_transport()),
+            task_types=task_types,
+            runtime=runtime,
+            poll_seconds=poll_seconds,
         )
 
     def token(self, owner: str = OWNER) -> str:
-        """A token that allows everything to `owner`."""
+        """A token with all scopes for `owner`."""
         return stage_token(self.emulator.client, owner, tuple(Scope))
 
     def serve_sockets_at(self, url: str) -> None:
-        """Let frames be posted to `url`."""
+        """Make `url` the WebSocket API that frames are posted to."""
         put_websocket_endpoint(self.emulator.client, LOCAL_STAGE, url)
 
 
 @contextmanager
 def bench_stage() -> Iterator[BenchStage]:
-    """A stage that lives as long as the block."""
-    os.environ.setdefault("AWS_REGION", REGION)  # as Lambda sets it: Chalice looks for it
+    """A stage for the duration of the block."""
+    os.environ.setdefault("AWS_REGION", REGION)  # as Lambda sets it; Chalice reads it
     with TemporaryDirectory(prefix="bench-") as home:
         emulator = Emulator(free_port(), Path(home), persist=False)
         emulator.start()

@@ -1,4 +1,4 @@
-"""Task types that do nothing, so that what is measured is the service around them."""
+"""Task types that do nothing, so that the service around them is measured."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ TYPES: Final = TaskTypes()
 
 @TYPES.task_type("bench.noop", payload=Text, max_attempts=3)
 def noop(payload: Text, context: TaskContext) -> None:
-    """Succeeds at once."""
+    """Succeed at once."""
 
 
 @TYPES.task_type("bench.flaky", payload=Text, max_attempts=3)
 def flaky(payload: Text, context: TaskContext) -> None:
-    """Fails once, then succeeds."""
+    """Fail once, then succeed."""
     if context.attempt == 1:
         raise RuntimeError("the first attempt fails")
 
 
 @TYPES.task_type("bench.broken", payload=Text, max_attempts=1)
 def broken(payload: Text, context: TaskContext) -> None:
-    """Fails for good."""
+    """Fail without a retry."""
     raise NonRetryable("it is broken")
 
 
 def payload_of(size: int) -> dict[str, str]:
-    """A payload whose JSON text has `size` bytes."""
+    """A payload of `size` bytes as JSON."""
     return {"text": "x" * (size - len('{"text":""}'))}

@@ -14,7 +14,7 @@ STOP_SECONDS: Final = 60.0
 
 
 def stop_group(leader: int, has_ended: Callable[[], bool], timeout_seconds: float = STOP_SECONDS) -> None:
-    """Terminate the group of process `leader`, and kill it when it `has_ended` or after the timeout.
+    """Send SIGTERM to the group of process `leader` until it `has_ended` or the timeout, then SIGKILL.
 
     The signal goes to the functions, too: a function that calls a closing server would keep it open. It is
     repeated, because a message or a lost connection may start another function meanwhile.

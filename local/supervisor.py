@@ -84,9 +84,8 @@ def _run(port: int, display: Display) -> None:
     stage = LocalStage(emulator, deployer)
     is_ready = False
     try:
-        with SourceWatcher(
-            ROOT
-        ) as watcher:  # starts before the first deployment, so that no saved file is missed
+        # The watcher starts before the first deployment, so that it misses no saved file.
+        with SourceWatcher(ROOT) as watcher:
             _start(emulator, stage, display)
             is_ready = True
             _follow(emulator, stage, watcher, display)

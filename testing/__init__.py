@@ -1,1 +1,1 @@
-"""For tests of your own task types."""
+"""The public test kit: run your own task types in tests. See `testing.kit`."""

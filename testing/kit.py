@@ -1,4 +1,4 @@
-"""Test your own task types: run them on the real worker, tables and queues, in memory and in no time.
+"""Runs task types in tests: the real service on an AWS in memory (moto), with a clock that the test controls.
 
     from testing.kit import Kit
 
@@ -8,8 +8,23 @@
             assert task["status"] == "succeeded"
             assert task["result"] == "Hello, Ada"
 
-AWS is moto, the stack is infra/stacks/data.yaml, and time stands still until a test moves it: a task that
-waits an hour for its retry is run as soon as `drain` has moved the clock there.
+`run` creates a task and runs it to its end. It moves the clock over all waits, so the test of a task that
+retries after an hour takes no longer than any other:
+
+    assert [attempt["outcome"] for attempt in task["attempts"]] == ["failed", "succeeded"]
+
+A test can also take single steps:
+
+    task = kit.create("demo.greet", {"name": "Ada"})  # like POST /tasks
+    kit.deliver(task)  # a worker runs the first attempt
+    kit.clock.advance(3600)
+    kit.sweep()  # the service does this every minute
+    kit.deliver(task)  # a worker runs the second attempt
+    assert kit.get(task["id"])["status"] == "succeeded"
+
+Tasks are the JSON objects of the HTTP API. `Kit(task_types)` runs the types of another registry than those in
+`chalicelib/task_types/`; keywords set the stage's settings: `Kit(grace_seconds=5)`. Each kit has its own
+tables and queues, made from `infra/stacks/data.yaml`. Only one kit can be open at a time in a process.
 """
 
 from __future__ import annotations
@@ -42,27 +57,27 @@ from infra.stacks.templates import DATA, load
 from local.tokens import mint_token
 from tests.support.aws_requests import REGION, moto_clients
 
-#: What the service speaks to. moto knows nothing of the rest (logs, queue policies).
+#: The resources that the service uses. moto does not implement the others, such as log groups.
 USED = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SNS::Topic")
 STAGE = "test"
-RUNTIME = tuple(each.name for each in fields(Runtime))
-#: HMAC keys as long as their hash, as RFC 7518 wants.
+_RUNTIME_FIELDS = tuple(each.name for each in fields(Runtime))
+#: HMAC keys; RFC 7518 requires at least the length of the hash.
 SIGNING_KEY = "a key for cursors and tickets of tests"
 TOKEN_KEY = "a key for the tokens that tests mint for themselves"
-#: Nothing shipped runs longer than this many steps of `drain`; a task type that snoozes for good would.
+#: The most steps of `drain`. Only a task type that snoozes for ever needs more.
 STEPS = 1000
-#: Reading botocore's service models is most of the time that a kit takes: all kits share one reading.
+#: Loading botocore's service models takes most of a kit's time, so all kits share one loader.
 _LOADER = create_loader()
-#: moto also listens to `requests`, which nothing here uses, at a thousand addresses that each kit would add.
+# moto also patches the library `requests`, which no code here uses, at a thousand addresses for each kit.
 RESPONSES_METHODS.clear()
 
 
 @cache
 def template() -> str:
-    """infra/stacks/data.yaml, as far as the service needs it.
+    """The part of infra/stacks/data.yaml that the service needs, as JSON.
 
-    Without encryption: the RSA key that moto makes for it is most of a kit's time. With a tab, which JSON
-    allows and YAML does not: moto tries its slow YAML reader first, which so gives up at once.
+    It leaves out encryption, for which moto would make an RSA key, the slowest step of a kit. A tab comes
+    first, which JSON allows and YAML does not: moto tries its slow YAML parser first, and that fails at once.
     """
     whole = load(DATA)
     used = {name: each for name, each in whole["Resources"].items() if each["Type"] in USED}
@@ -72,7 +87,7 @@ def template() -> str:
 
 
 def new_session() -> Session:
-    """A session for the AWS of a kit."""
+    """A botocore session for the AWS of a kit."""
     session = Session()
     session.register_component("data_loader", _LOADER)
     session.set_config_variable("region", REGION)
@@ -81,34 +96,33 @@ def new_session() -> Session:
 
 @cache
 def shared_session() -> Session:
-    """One session for all kits, whose clients are answered by the AWS of the kit that is open."""
+    """The botocore session that all kits share; the open kit answers its clients."""
     return new_session()
 
 
 @cache
-def _plain_client(name: str) -> Any:
-    """A client for all kits."""
+def _botocore_client(name: str) -> Any:
     return shared_session().create_client(name)
 
 
 @contextmanager
 def _one_request_at_a_time() -> Iterator[None]:
-    """DynamoDB checks a condition and writes in one step; in moto, another thread can come in between."""
-    answer, lock = botocore_stubber.process_request, RLock()
+    """Serialize requests: DynamoDB checks a condition and writes atomically, and moto does not."""
+    process, lock = botocore_stubber.process_request, RLock()
 
-    def answer_alone(request: Any) -> Any:
+    def process_alone(request: Any) -> Any:
         with lock:
-            return answer(request)
+            return process(request)
 
-    botocore_stubber.process_request = answer_alone  # type: ignore[method-assign]
+    botocore_stubber.process_request = process_alone  # type: ignore[method-assign]
     try:
         yield
     finally:
-        botocore_stubber.process_request = answer  # type: ignore[method-assign]
+        botocore_stubber.process_request = process  # type: ignore[method-assign]
 
 
 class Clock:
-    """A clock that stands still until it is moved."""
+    """A clock that moves only when a test moves it. Calling it returns the time, in UTC."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
@@ -118,26 +132,27 @@ class Clock:
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Move `seconds` on."""
+        """Move the clock `seconds` forward."""
         with self._lock:
             self._now += timedelta(seconds=seconds)
 
     def move_to(self, moment: datetime) -> None:
-        """Move on to `moment`; never back."""
+        """Move the clock forward to `moment`; a moment in the past changes nothing."""
         with self._lock:
             self._now = max(self._now, moment)
 
 
 class Kit:
-    """The service on an AWS of its own, for one owner, with a clock to move."""
+    """The service on its own AWS in memory, for one owner. Use it in a `with` statement."""
 
     owner = "default"
 
     def __init__(self, task_types: TaskTypes | None = None, **settings: Any) -> None:
+        """`task_types` replaces those of `chalicelib/task_types/`; `settings` are fields of `Settings`."""
         self._task_types = task_types
         self.settings = Settings(stage=STAGE, **settings)
         self.clock = Clock(datetime.now(UTC).replace(microsecond=0))
-        self.ended_processes = 0
+        self.ended_processes = 0  #: how often a worker ended its process, after a run that did not stop
         self._exit = ExitStack()
         self._messages = 0
 
@@ -161,56 +176,55 @@ class Kit:
         self._exit.close()
 
     def client(self, name: str) -> Any:
-        """A plain client of the kit's AWS, for a look behind the scenes."""
-        return _plain_client(name)
+        """A botocore client of the kit's AWS, to inspect what the service stored and sent."""
+        return _botocore_client(name)
 
     def token(self, *scopes: str, owner: str | None = None, **claims: Any) -> str:
-        """A token for `owner` (the kit's own) with `scopes` (all)."""
-        chosen = scopes or tuple(Scope)
-        return mint_token(TOKEN_KEY, owner or self.owner, chosen, self.clock(), **claims)
+        """An API token for `owner` (by default the kit's own) with `scopes` (by default all)."""
+        return mint_token(TOKEN_KEY, owner or self.owner, scopes or tuple(Scope), self.clock(), **claims)
 
-    def new_services(self, **differing: Any) -> Services:
-        """The services of another container, on the same AWS; what is not `differing` is the same, too."""
+    def new_services(self, **options: Any) -> Services:
+        """The services of another container on the same AWS; `options` are fields of Runtime or Services."""
         runtime: dict[str, Any] = {
             "clock": self.clock,
             "sleep": self.clock.advance,
             "random": lambda: 0.5,
             "exit_process": self._note_exit,
         }
-        runtime |= {name: differing.pop(name) for name in RUNTIME if name in differing}
-        others = {
+        runtime |= {name: options.pop(name) for name in _RUNTIME_FIELDS if name in options}
+        defaults = {
             "poll_seconds": 0,
             "task_types": self._task_types,
             "clients": moto_clients(self.settings.aws_sdk),
         }
-        return Services(self.settings, runtime=Runtime(**runtime), **(others | differing))
+        return Services(self.settings, runtime=Runtime(**runtime), **(defaults | options))
 
     def _note_exit(self) -> None:
         self.ended_processes += 1
 
-    # --- What a user's test needs -----------------------------------------------------------------
+    # --- Tasks ------------------------------------------------------------------------------------
 
     def create(self, type: str, payload: Any = None, **options: Any) -> dict[str, Any]:  # noqa: A002
-        """Create a task as `POST /tasks` does, without running it: the public task."""
-        wanted = NewTask(type=type, payload={} if payload is None else payload, **options)
-        return task_view(self.services.tasks.create(self.owner, wanted))
+        """Create a task, like `POST /tasks`, and do not run it. `options` are fields of `NewTask`."""
+        new_task = NewTask(type=type, payload={} if payload is None else payload, **options)
+        return task_view(self.services.task_creator.create(self.owner, new_task))
 
     def run(self, type: str, payload: Any = None, **options: Any) -> dict[str, Any]:  # noqa: A002
-        """Create a task and run it to its end, retries and waits included: the public task."""
+        """Create a task and run it to its end, with all retries and waits."""
         task = self.create(type, payload, **options)
         self.drain()
         return self.get(task["id"])
 
     def get(self, task_id: str) -> dict[str, Any]:
-        """The public task as it is now."""
+        """The task as it is now. Raises: NotFound."""
         return task_view(self.services.tasks.get(self.owner, task_id))
 
     def waiting(self) -> list[Task]:
-        """The tasks that have yet to start, the next first."""
-        return sorted((task for task in self._live() if task.waiting), key=lambda task: task.run_at)
+        """The tasks that wait for their next run, by start."""
+        return sorted((task for task in self._due() if task.waiting), key=lambda task: task.run_at)
 
     def drain(self) -> None:
-        """Run whatever waits until nothing does, moving the clock to each next start."""
+        """Run all waiting tasks until none is left, and move the clock to each next start."""
         for _ in range(STEPS):
             waiting = self.waiting()
             if not waiting:
@@ -219,26 +233,26 @@ class Kit:
             for task in waiting:
                 if task.run_at <= self.clock():
                     self.deliver(task)
-        raise AssertionError(f"tasks still wait after {STEPS} steps; does a task type snooze for good?")
+        raise AssertionError(f"tasks still wait after {STEPS} steps; does a task type snooze for ever?")
 
     def deliver(self, task: Task | dict[str, Any]) -> list[str]:
-        """Hand a task's message to a worker; the message ids that it wants kept."""
+        """Deliver the message of a task to a worker. Returns the message ids that SQS must keep."""
         lease = task.lease if isinstance(task, Task) else 0
         task_id = task.id if isinstance(task, Task) else task["id"]
         body = json.dumps({"owner": self.owner, "id": task_id, "lease": lease})
         return self.deliver_bodies(body)
 
     def deliver_bodies(self, *bodies: str, lane: str = "fast", seconds: float = 120) -> list[str]:
-        """Hand messages to a worker in one batch of an invocation that lasts `seconds`."""
+        """Deliver messages to a worker in one invocation of `seconds`. Returns the ids to keep."""
         messages = [self.message(body, lane) for body in bodies]
         return self.services.worker.run_batch(messages, lane, self.clock() + timedelta(seconds=seconds))
 
     def sweep(self) -> int:
-        """Run the sweep once; the number of tasks that it acted on."""
+        """Run the sweep once. Returns the number of tasks that it acted on."""
         return self.services.sweeper.sweep(self.clock() + timedelta(seconds=60))
 
     def message(self, body: str, lane: str) -> QueueMessage:
-        """A message in flight: its receipt is good, so that the worker may change its visibility."""
+        """A received message of a lane's queue, whose visibility a worker can change."""
         sqs = self.client("sqs")
         url = sqs.get_queue_url(QueueName=self.settings.resource(lane))["QueueUrl"]
         sqs.send_message(QueueUrl=url, MessageBody=body)
@@ -246,10 +260,8 @@ class Kit:
         self._messages += 1
         return QueueMessage(message_id=f"message-{self._messages}", receipt_handle=receipt, body=body)
 
-    # --- The pieces -------------------------------------------------------------------------------
-
-    def _live(self) -> Iterator[Task]:
-        """Everything in the due index: all live tasks, and deaths whose dead letter is unsent."""
+    def _due(self) -> Iterator[Task]:
+        """The tasks in the due index: all live ones, and failed ones whose dead letter is not sent."""
         far = self.clock() + timedelta(days=3660)
         due = self.services.adapters.due_index
         for bucket in range(self.settings.due_buckets):

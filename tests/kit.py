@@ -1,4 +1,4 @@
-"""The kit moved to `testing.kit`; this name works for one more release."""
+"""The old name of `testing.kit`. The next release removes it."""
 
 import warnings
 
@@ -6,4 +6,6 @@ from testing.kit import Kit
 
 __all__ = ["Kit"]
 
-warnings.warn("tests.kit moved: use `from testing.kit import Kit`", DeprecationWarning, stacklevel=2)
+warnings.warn(
+    "tests.kit is now testing.kit: use `from testing.kit import Kit`", DeprecationWarning, stacklevel=2
+)

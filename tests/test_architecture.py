@@ -84,16 +84,16 @@ CATCH_ALL = {
     "aws.dynamodb.task_table._loaded": "a payload that cannot be read must not stop the other tasks",
     "aws.dynamodb.writes._alone": "one write must not stop the others",
     "aws.dynamodb.writes._batch": "one batch of writes must not stop the others",
-    "services.maintenance.dead_letter_monitor._look_at": "one dead letter must not stop the others",
-    "services.live.counting._or_log": "updates must not come again for a chart",
+    "services.maintenance.dead_letter_monitor._handle": "one dead letter must not stop the others",
+    "services.live.counting._add_or_log": "updates must not come again for a chart",
     "services.worker.recorder._decided": "one outcome must not stop the others",
     "services.maintenance.redrives._advance": "one redrive must not stop the others",
     "services.worker.run._call": "user code ends its run, never the worker",
     "services.worker.run._described": "the words of an exception are user code, too",
     "services.maintenance.sweeper._act": "one row must not stop the sweep",
-    "services.tasks._send": "the task is stored: the sweep sends what this could not",
+    "services.task_sender.try_send": "the task is stored: the sweep sends what this could not",
     "services.waiters.until": "the task is stored: its answer must not be lost with a read",
-    "services.worker.worker._settle": "one message must not stop the others",
+    "services.worker.worker._guard": "one message must not stop the others",
 }
 
 

@@ -1,5 +1,5 @@
-"""Task queues that people would use instead on AWS, and the race against them.
+"""Other task queues for AWS, and the race against them.
 
-The modules that run in a peer's own virtual environment import nothing of this project but `journal` and
-`submitting`, which need nothing.
+Modules that run in a peer's own virtual environment import nothing of this project but `journal` and
+`submitting`, which have no dependencies.
 """

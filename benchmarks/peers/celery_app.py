@@ -11,21 +11,22 @@ from typing import Any, Final
 from celery import Celery
 from celery.signals import task_postrun
 
-from benchmarks.peers.journal import note
+from benchmarks.peers.journal import record
 from benchmarks.peers.submitting import serve
 
-_PLACE: Final = os.environ["BENCH_PLACE"]  # host:port
+_ADDRESS: Final = os.environ["BENCH_ADDRESS"]  # host:port
 _ACCOUNT: Final = f"{os.environ['AWS_ACCESS_KEY_ID']}:{os.environ['AWS_SECRET_ACCESS_KEY']}"
 _TUNED: Final = os.environ["BENCH_SETTING"] != "defaults"
 
-# An account in the backend's address would make its client before the fork: two processes on one connection.
-app = Celery("bench", broker=f"sqs://{_ACCOUNT}@{_PLACE}//", backend=f"dynamodb://@{_PLACE}/celery")
+# With an account in the backend's address, Celery makes its client before the fork: two processes would share
+# one connection.
+app = Celery("bench", broker=f"sqs://{_ACCOUNT}@{_ADDRESS}//", backend=f"dynamodb://@{_ADDRESS}/celery")
 app.conf.task_default_queue = os.environ["BENCH_QUEUE"]
 app.conf.broker_transport_options = {"region": os.environ["AWS_DEFAULT_REGION"]}
 if _TUNED:
     app.conf.broker_transport_options["polling_interval"] = 0.02  # of 1
     app.conf.worker_prefetch_multiplier = 16  # of 4: 32 for two processes
-#: So that a task's start is stored, too, as ours is.
+#: Celery then stores the start of a task, as ours does.
 app.conf.task_track_started = os.environ["BENCH_SETTING"] == "tracked"
 
 
@@ -35,8 +36,8 @@ def noop() -> None:
 
 
 @task_postrun.connect  # type: ignore[untyped-decorator]
-def _note(task_id: str, **_: Any) -> None:
-    note("done", task_id)
+def _record_done(task_id: str, **_: Any) -> None:
+    record("done", task_id)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Who takes part in the race: which processes each one is, and where their packages are."""
+"""The contenders of the race: their processes and their packages."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
-#: Environments of the peers, made once for the same requirements.
+#: The peers' environments, made once for the same requirements.
 _HOME: Final = ROOT / ".tools" / "peers"
-#: That submit, and that run tasks: each peer's own default on two cores.
+#: Processes that submit, and as many that run tasks: the default of each peer on two cores.
 PROCESSES: Final = 2
 _QUIETLY: Final = ("-qq", "--disable-pip-version-check")
 
@@ -22,9 +22,9 @@ class Contender:
     """A task queue in one setting."""
 
     name: str
-    workers: Sequence[Sequence[str]]  #: a command for each process that is started
+    workers: Sequence[Sequence[str]]  #: one command for each process
     submitter: Sequence[str]
-    peer: str = ""  #: names its requirements and its environment; ours has neither
+    peer: str = ""  #: the name of its requirements and environment; ours has neither
     setting: str = ""
     tasks: int = 500  #: in a burst
 
@@ -34,7 +34,7 @@ class Contender:
         return _HOME / self.peer / "bin" / "python" if self.peer else Path(sys.executable)
 
     def prepare(self) -> None:
-        """Install its packages, if they are not there. Raises: CalledProcessError when that fails."""
+        """Install its packages, unless they are installed. Raises: CalledProcessError when that fails."""
         if not self.peer:
             return
         pins = Path(__file__).with_name(f"{self.peer}.txt")
@@ -49,8 +49,8 @@ class Contender:
 
 
 def _ours(name: str, submit: str) -> Contender:
-    us = ("-m", "benchmarks.peers.ours")
-    return Contender(name=name, workers=[(*us, "work")] * PROCESSES, submitter=(*us, submit))
+    module = ("-m", "benchmarks.peers.ours")
+    return Contender(name=name, workers=[(*module, "work")] * PROCESSES, submitter=(*module, submit))
 
 
 def _celery(setting: str, name: str, tasks: int = 500) -> Contender:
@@ -69,7 +69,7 @@ def _other(peer: str, name: str, *worker: str) -> Contender:
 OURS: Final = _ours("ours", "submit")
 OURS_IN_BULK: Final = _ours("ours, in bulk", "submit-bulk")
 TRACKED: Final = _celery("tracked", "Celery, tuned, tracked")
-#: The same again: what differs is noise.
+#: The same once more, as a measure of the noise.
 AGAIN: Final = _celery("tracked", "Celery, tuned, tracked, again")
 PEERS: Final = (
     TRACKED,

@@ -1,6 +1,6 @@
 """Dramatiq on SQS, which stores nothing of a task. Runs in an environment of its own.
 
-A task is done when its function returned.
+A task is done when its function has returned.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import Any
 import dramatiq
 from dramatiq_sqs import SQSBroker
 
-from benchmarks.peers.journal import note
+from benchmarks.peers.journal import record
 from benchmarks.peers.submitting import serve
 
 
-class _Noting(dramatiq.Middleware):  # type: ignore[misc]
+class _Recording(dramatiq.Middleware):  # type: ignore[misc]
     def after_process_message(self, _broker: Any, message: Any, **_: Any) -> None:
-        note("done", message.message_id)
+        record("done", message.message_id)
 
 
-broker = SQSBroker(endpoint_url=f"http://{os.environ['BENCH_PLACE']}")
-broker.add_middleware(_Noting())
+broker = SQSBroker(endpoint_url=f"http://{os.environ['BENCH_ADDRESS']}")
+broker.add_middleware(_Recording())
 dramatiq.set_broker(broker)
 
 

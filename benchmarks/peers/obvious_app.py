@@ -1,4 +1,4 @@
-"""The app that anybody would write first: a POST is put and sent, with boto3's resources and pydantic."""
+"""The simplest app for the same POST: it stores and sends a task with boto3's resources and pydantic."""
 
 import os
 import uuid
@@ -14,7 +14,7 @@ queue = boto3.resource("sqs").get_queue_by_name(QueueName=os.environ["QUEUE"])
 
 
 class Task(BaseModel):
-    """What a client posts."""
+    """The body of a POST."""
 
     type: str
     payload: dict[str, Any]

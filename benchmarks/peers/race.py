@@ -1,10 +1,10 @@
 """Our service against other task queues, on one emulated AWS: `python -m benchmarks.peers.race`.
 
-Each runs a task that does nothing; as many processes submit, and as many run. Ours is driven by a loop that
-polls, as theirs are: what is compared are the services, not how an emulator delivers. Round by round each
-contender starts, warms up and gets a burst of tasks; the table has the medians of the rounds. How many
-requests a task takes is counted in a round of its own, by a proxy. Tasks that come alone are not timed: to
-who waits for it, the emulator shows a message up to 100 ms late.
+Each contender runs a task that does nothing, with the same number of processes. A polling loop drives ours,
+as it does theirs, so the services are compared and not the emulator's deliveries. In each round a contender
+starts, warms up and gets a burst of tasks; the table has the medians of the rounds. A proxy counts the
+requests of a task in a round of its own. Single tasks are not timed: the emulator shows a message to a
+waiting receiver up to 100 ms late.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from benchmarks.rows import Row, table
 from benchmarks.stage import BenchStage, bench_stage
 
 ROUNDS: Final = 3
-#: Where others use the machine, too, no further round begins after this.
+#: On a busy machine, no further round begins after this.
 _BUDGET_SECONDS: Final = 150
 _WARM_UP: Final = 20
 _COUNTED: Final = 200
@@ -34,7 +34,7 @@ _CONTENDERS: Final = (OURS, OURS_IN_BULK, *PEERS, AGAIN)
 
 @dataclass(slots=True)
 class Score:
-    """What a contender reached, round by round."""
+    """The results of a contender, round by round."""
 
     bursts: list[Burst] = field(default_factory=list)
     requests: float = 0  #: a task
@@ -45,7 +45,7 @@ class Score:
         return median(burst.rate for burst in self.bursts)
 
     def milliseconds(self, percent: int) -> float:
-        """From submit to done, which so many percent of a burst's tasks do not exceed."""
+        """The percentile of the time from submit to done in a burst."""
         return 1000 * median(percentile(burst.latencies, percent) for burst in self.bursts)
 
 
@@ -53,7 +53,7 @@ Scores = dict[str, Score]
 
 
 def measure(rounds: int = ROUNDS, tasks: int | None = None) -> Scores:
-    """All rounds; `tasks` in a burst (as many as each contender says)."""
+    """All rounds, with `tasks` in a burst; the default is each contender's own number."""
     scores = {contender.name: Score() for contender in _CONTENDERS}
     for contender in _CONTENDERS:
         contender.prepare()
@@ -72,7 +72,7 @@ def measure(rounds: int = ROUNDS, tasks: int | None = None) -> Scores:
 
 
 def _run(stage: BenchStage, contender: Contender, score: Score, title: str, tasks: int) -> None:
-    with running(contender, _place(stage.endpoint), _queue(stage, contender, title)) as runner:
+    with running(contender, _address(stage.endpoint), _queue(stage, contender, title)) as runner:
         _warm_up(runner)
         score.bursts.append(runner.burst(tasks))
     print(f"  {title}: {contender.name}: {score.bursts[-1].rate:.0f} tasks/s", file=sys.stderr)
@@ -82,28 +82,28 @@ def _count(stage: BenchStage, contender: Contender) -> float:
     """Requests a task in a burst."""
     queue, tasks = _queue(stage, contender, "counted"), min(_COUNTED, contender.tasks)
     with CountingProxy(stage.endpoint, stage.endpoint) as proxy:
-        with running(contender, _place(proxy.url), queue) as runner:
+        with running(contender, _address(proxy.url), queue) as runner:
             _warm_up(runner)
             proxy.take()
             runner.burst(tasks)
-        # What a contender does of a task after its end, such as a delete, is done when it has ended.
+        # Requests after the end of a task, such as a delete, are made by the end of the contender.
         return tally(proxy.take()).requests.total() / tasks
 
 
 def _warm_up(runner: Running) -> None:
-    for _ in range(2):  # a process that was late for the first has its turn in the second
+    for _ in range(2):  # a process that starts late warms up in the second
         runner.burst(_WARM_UP)
 
 
 def _queue(stage: BenchStage, contender: Contender, title: str) -> str:
-    """A queue for this run alone. Ours has the stage's own."""
+    """A queue for this run alone. Ours uses the stage's queues."""
     name = f"{title}-{contender.peer}-{contender.setting}{'-again' * (contender is AGAIN)}"
     stage.emulator.client("sqs").create_queue(QueueName=name)
     return name
 
 
 def _create_results_table(stage: BenchStage) -> None:
-    """Celery's. It creates it itself, once: that is no part of a round."""
+    """Create Celery's table, which it would otherwise create itself during a round."""
     stage.emulator.client("dynamodb").create_table(
         TableName="celery",
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
@@ -112,7 +112,7 @@ def _create_results_table(stage: BenchStage) -> None:
     )
 
 
-def _place(url: str) -> str:
+def _address(url: str) -> str:
     return urlsplit(url).netloc
 
 
@@ -135,12 +135,15 @@ _REASONS: Final = {
 def rows(rounds: int = ROUNDS, tasks: int | None = None) -> list[Row]:
     """Tasks a second, milliseconds and requests, in multiples of each peer's."""
     scores = measure(rounds, tasks)
-    found: list[Row] = []
+    table_rows: list[Row] = []
     for us in (OURS, OURS_IN_BULK):
         for peer in PEERS:
-            found += _rows(us, peer, scores[us.name], scores[peer.name])
+            table_rows += _rows(us, peer, scores[us.name], scores[peer.name])
     again, once = scores[AGAIN.name], scores[TRACKED.name]
-    return [*found, Row(what=f"tasks/s, {TRACKED.name} / itself: noise", ours=again.rate, peer=once.rate)]
+    return [
+        *table_rows,
+        Row(what=f"tasks/s, {TRACKED.name} / itself: noise", ours=again.rate, peer=once.rate),
+    ]
 
 
 def _rows(us: Contender, peer: Contender, ours: Score, theirs: Score) -> Iterator[Row]:

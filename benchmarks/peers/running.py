@@ -1,4 +1,4 @@
-"""A contender that runs: its workers, the process that submits, and the journal of both."""
+"""A running contender: its workers, its submitters and their journal."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from typing import Any, Final
 from benchmarks.hooks import REGION
 from benchmarks.peers.contenders import PROCESSES, ROOT, Contender
 
-_PATIENCE_SECONDS: Final = 90
-#: Workers that have not ended by then wait for messages, and none comes.
+_TIMEOUT_SECONDS: Final = 90
+#: Workers that still run after this wait for messages that do not arrive.
 _END_SECONDS: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """Tasks that were submitted in a row, and the seconds from submit to done of each."""
+    """Tasks that were submitted in a row, and the seconds of each from submit to done."""
 
     seconds: float  #: from the first submit to the last task's end
     latencies: list[float]
@@ -36,12 +36,12 @@ class Burst:
 
 
 def percentile(latencies: list[float], percent: int) -> float:
-    """The latency that `percent` of them do not exceed."""
+    """A percentile of the latencies."""
     return quantiles(latencies, n=100, method="inclusive")[percent - 1]
 
 
 class Running:
-    """Speaks to those who submit, and reads the journal."""
+    """Commands the submitters and reads the journal."""
 
     def __init__(self, submitters: list[subprocess.Popen[str]], processes: list[Any], home: Path) -> None:
         self._submitters = submitters
@@ -52,34 +52,36 @@ class Running:
     def burst(self, tasks: int) -> Burst:
         """Submit tasks and wait until all are done.
 
-        Raises: RuntimeError when a process ends; TimeoutError when tasks are not done for long.
+        Raises: RuntimeError when a process ends; TimeoutError when tasks are not done in time.
         """
         before = set(self._journal.submitted)
         share, more = divmod(tasks, len(self._submitters))
         for number, submitter in enumerate(self._submitters):
-            _tell(submitter, share + (number < more))
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+            _submit(submitter, share + (number < more))
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             self._journal.read()
-            ours = self._journal.submitted.keys() - before
-            if len(ours) == tasks and ours <= self._journal.done.keys():
-                spans = [(self._journal.submitted[key], self._journal.done[key]) for key in ours]
+            keys = self._journal.submitted.keys() - before
+            if len(keys) == tasks and keys <= self._journal.done.keys():
+                spans = [(self._journal.submitted[key], self._journal.done[key]) for key in keys]
                 seconds = max(end for _, end in spans) - min(start for start, _ in spans)
                 return Burst(seconds, [end - start for start, end in spans])
             self._check()
             time.sleep(0.02)
-        raise TimeoutError(f"{len(ours - self._journal.done.keys())} tasks were not done.\n{self._words()}")
+        raise TimeoutError(
+            f"{len(keys - self._journal.done.keys())} tasks were not done.\n{self._log_tail()}"
+        )
 
     def _check(self) -> None:
         for process in self._processes:
             if process.poll() is not None:
-                raise RuntimeError(f"A process ended with {process.returncode}.\n{self._words()}")
+                raise RuntimeError(f"A process ended with {process.returncode}.\n{self._log_tail()}")
 
-    def _words(self) -> str:
+    def _log_tail(self) -> str:
         return "\n".join((self._home / "log").read_text(errors="replace").splitlines()[-20:])
 
 
-def _tell(submitter: subprocess.Popen[str], tasks: int) -> None:
+def _submit(submitter: subprocess.Popen[str], tasks: int) -> None:
     assert submitter.stdin is not None
     submitter.stdin.write(f"{tasks}\n")
     submitter.stdin.flush()
@@ -87,7 +89,7 @@ def _tell(submitter: subprocess.Popen[str], tasks: int) -> None:
 
 @dataclass
 class Journal:
-    """What processes noted in `file`, as far as it was read."""
+    """The events that processes recorded in `file`, as far as it was read."""
 
     file: Path
     submitted: dict[str, float] = field(default_factory=dict)  #: moments by task
@@ -95,24 +97,24 @@ class Journal:
     _read: int = 0
 
     def read(self) -> None:
-        """Read what is new, up to the last whole line."""
+        """Read the new lines; an incomplete one is left for the next call."""
         if not self.file.exists():
             return
         with self.file.open("rb") as lines:
             lines.seek(self._read)
-            whole, newline, _ = lines.read().rpartition(b"\n")
-        self._read += len(whole + newline)
-        for line in whole.decode().splitlines():
-            what, key, moment = line.split()
-            (self.submitted if what == "submitted" else self.done).setdefault(key, float(moment))
+            complete, newline, _ = lines.read().rpartition(b"\n")
+        self._read += len(complete + newline)
+        for line in complete.decode().splitlines():
+            event, key, moment = line.split()
+            (self.submitted if event == "submitted" else self.done).setdefault(key, float(moment))
 
 
 @contextmanager
-def running(contender: Contender, place: str, queue: str) -> Iterator[Running]:
-    """The contender on the AWS at `place` (host:port), as long as the block."""
+def running(contender: Contender, address: str, queue: str) -> Iterator[Running]:
+    """The contender on the AWS at `address` (host:port), for the duration of the block."""
     with TemporaryDirectory(prefix="race-") as directory, ExitStack() as ending:
         home = Path(directory)
-        environment = _environment(contender, home, place, queue)
+        environment = _environment(contender, home, address, queue)
         log = ending.enter_context((home / "log").open("wb"))
         common: dict[str, Any] = {"cwd": ROOT, "env": environment, "stderr": log, "start_new_session": True}
         submitters, workers = [], []
@@ -129,7 +131,7 @@ def running(contender: Contender, place: str, queue: str) -> Iterator[Running]:
         yield Running(submitters, [*submitters, *workers], home)
 
 
-def _environment(contender: Contender, home: Path, place: str, queue: str) -> dict[str, str]:
+def _environment(contender: Contender, home: Path, address: str, queue: str) -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(home),
@@ -139,14 +141,14 @@ def _environment(contender: Contender, home: Path, place: str, queue: str) -> di
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "BENCH_JOURNAL": str(home / "journal"),
-        "BENCH_PLACE": place,
+        "BENCH_ADDRESS": address,
         "BENCH_QUEUE": queue,
         "BENCH_SETTING": contender.setting,
     }
 
 
 def _end(process: subprocess.Popen[Any]) -> None:
-    """Ask it to end, and kill what is left of its process group then."""
+    """Terminate the process, then kill the rest of its process group."""
     if process.stdin is not None:
         process.stdin.close()
     process.terminate()

@@ -1,4 +1,4 @@
-"""A process that submits tasks as it is told to."""
+"""A process that submits tasks on request."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
-from benchmarks.peers.journal import note
+from benchmarks.peers.journal import record
 
 
 def serve(submit: Callable[[int], Iterable[str]], at_once: int = 1) -> None:
-    """Submit as many tasks as each line of standard input says, until it ends.
+    """For each number on a line of standard input, submit that many tasks.
 
-    `submit` creates that many in one call, `at_once` at most, and tells their keys.
+    `submit` creates at most `at_once` in one call, and returns their keys.
     """
     for line in sys.stdin:
         count = int(line)
         for start in range(0, count, at_once):
             moment = time.monotonic()
             for key in submit(min(at_once, count - start)):
-                note("submitted", key, moment)
+                record("submitted", key, moment)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from chalicelib.services.pause_control import PauseControl
     from chalicelib.services.pauses import PauseCache
     from chalicelib.services.stats import Stats
+    from chalicelib.services.task_creator import TaskCreator
+    from chalicelib.services.task_sender import TaskSender
     from chalicelib.services.tasks import TaskService
     from chalicelib.services.waiters import Waiters
     from chalicelib.services.worker.worker import Worker
@@ -123,15 +125,13 @@ class Services:
         return TASK_TYPES
 
     @cached_property
-    def tasks(self) -> TaskService:
-        from chalicelib.services.tasks import TaskService
+    def task_creator(self) -> TaskCreator:
+        from chalicelib.services.task_creator import TaskCreator
 
-        return TaskService(
+        return TaskCreator(
             tasks=self.adapters.task_table,
-            listing=self.adapters.task_list,
             keys=self.adapters.idempotency_keys,
-            queue=self.adapters.task_queue,
-            dead_letter_publisher=self._dead_letter_publisher,
+            sender=self._task_sender,
             task_types=self.task_types,
             timing=self.timing,
             metrics=self.metrics,
@@ -139,6 +139,26 @@ class Services:
             task_buckets=self.settings.task_buckets,
             due_buckets=self.settings.due_buckets,
         )
+
+    @cached_property
+    def tasks(self) -> TaskService:
+        from chalicelib.services.tasks import TaskService
+
+        return TaskService(
+            tasks=self.adapters.task_table,
+            listing=self.adapters.task_list,
+            sender=self._task_sender,
+            dead_letter_publisher=self._dead_letter_publisher,
+            timing=self.timing,
+            metrics=self.metrics,
+            clock=self.runtime.clock,
+        )
+
+    @cached_property
+    def _task_sender(self) -> TaskSender:
+        from chalicelib.services.task_sender import TaskSender
+
+        return TaskSender(self.adapters.task_queue, self.task_types)
 
     @cached_property
     def explanations(self) -> Explanations:
@@ -200,7 +220,6 @@ class Services:
         return Worker(
             tasks=self.adapters.task_table,
             queue=self.adapters.task_queue,
-            dead_letter_queue=self.adapters.dead_letter_queue,
             dead_letter_publisher=self._dead_letter_publisher,
             task_types=self.task_types,
             pauses=self.pauses,
@@ -258,9 +277,8 @@ class Services:
         return Sweeper(
             tasks=self.adapters.task_table,
             due=self.adapters.due_index,
-            queue=self.adapters.task_queue,
+            sender=self._task_sender,
             dead_letter_publisher=self._dead_letter_publisher,
-            task_types=self.task_types,
             pauses=self.pauses,
             timing=self.timing,
             metrics=self.metrics,

@@ -1,1 +1,1 @@
-"""The use cases. Collaborators come by constructor; AWS is reached through them alone."""
+"""The use cases. Constructors receive all collaborators; no service imports an AWS adapter at run time."""

@@ -1,4 +1,4 @@
-"""Dead letters for people: which causes there are, and which deaths each of them has."""
+"""Lists recorded dead letters: groups by cause, and the dead letters of one group."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Views of what was found, and the key where the next page goes on (None: there is nothing more)."""
+class DeadLetterPage:
+    """A page of views under their JSON `name`, and the key where the next page starts (None: no more)."""
 
     name: str
     views: list[dict[str, Any]]
@@ -24,7 +24,7 @@ class Found:
 
 
 class DeadLetterBrowser:
-    """Reads the records of deaths; a death whose task was retried or deleted since is over."""
+    """Reads recorded dead letters, without those whose task was retried or deleted since."""
 
     def __init__(self, *, records: DeadLetterList, tasks: TaskTable) -> None:
         self._records = records
@@ -32,25 +32,27 @@ class DeadLetterBrowser:
 
     def page(
         self, owner: str, group: str | None, *, before: str | None, limit: int, filters: Mapping[str, str]
-    ) -> Found:
-        """At most `limit` groups, or deaths of one `group`, in the next stretch of records.
+    ) -> DeadLetterPage:
+        """At most `limit` groups, or dead letters of one `group`, of the next page of records.
 
-        A group may go on in the stretch after that.
+        A group may continue on the following page.
         """
-        deaths, position = self._stretch(owner, before, filters)
+        records, position = self._read(owner, before, filters)
         if group is not None:
-            members = [death for death in deaths if group_id_of_record(death) == group]
+            members = [record for record in records if group_id_of_record(record) == group]
             position = members[limit - 1].key if len(members) > limit else position
-            return Found("dead_letters", [dead_letter_view(death) for death in members[:limit]], position)
-        groups, beyond = grouped(deaths, limit)
-        position = position if beyond is None else deaths[deaths.index(beyond) - 1].key
-        return Found("groups", [each.view() for each in groups], position)
+            return DeadLetterPage(
+                "dead_letters", [dead_letter_view(each) for each in members[:limit]], position
+            )
+        groups, next_record = grouped(records, limit)
+        position = position if next_record is None else records[records.index(next_record) - 1].key
+        return DeadLetterPage("groups", [each.view() for each in groups], position)
 
-    def _stretch(
+    def _read(
         self, owner: str, before: str | None, filters: Mapping[str, str]
     ) -> tuple[list[DeadLetterRecord], str | None]:
-        stretch = self._records.newest(owner, before=before, filters=filters)
-        names = [(death.owner, death.task_id) for death in stretch.deaths if death.task_id is not None]
-        dead = self._tasks.dead_letter_keys(names)
-        found = [death for death in stretch.deaths if death.task_id is None or death.key in dead]
-        return found, stretch.position
+        page = self._records.newest(owner, before=before, filters=filters)
+        names = [(record.owner, record.task_id) for record in page.records if record.task_id is not None]
+        failed = self._tasks.dead_letter_keys(names)
+        current = [record for record in page.records if record.task_id is None or record.key in failed]
+        return current, page.position

@@ -1,4 +1,4 @@
-"""Why a task is not running yet."""
+"""Explains why a task is not running yet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Explanations:
-    """Answers people who wonder about a task."""
+    """Explains the state of tasks."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Explanations:
         self._clock = clock
 
     def of(self, owner: str, task_id: str) -> dict[str, Any]:
-        """Where the task stands, why, and what happens next. Raises: NotFound."""
+        """The public JSON: why the task is where it is, and what happens next. Raises: NotFound."""
         task = self._tasks.get(owner, task_id, documents=False)
         pause = self._pauses.now().get(task.type) if task.waiting else None
         explanation = explain(task, self._clock(), pause)

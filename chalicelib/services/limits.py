@@ -1,7 +1,7 @@
-"""How much one owner may ask for.
+"""The limits of each owner: new tasks, unfinished tasks and connections.
 
-A container takes tokens from the owner's bucket by the handful, and spends them on its own for a moment:
-one write for many requests, instead of one for each.
+A container takes several tokens from the owner's bucket at once and spends them locally for a short time: one
+write for many requests, instead of one for each.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from chalicelib.domain.errors import TooMany
 if TYPE_CHECKING:
     from chalicelib.aws.dynamodb.limit_table import LimitTable, Usage
 
-#: A handful is what the rate allows in this time, and is forgotten when it was not spent in a second.
+#: A container prefetches the tokens that the rate allows in this time, and drops unspent ones after a second.
 PREFETCH = timedelta(milliseconds=100)
-_HELD = timedelta(seconds=1)
-#: Owners that a container remembers.
-_OWNERS = 1000
-#: When to try again, when there are too many open tasks: nobody knows when they end.
+_PREFETCHED_FOR = timedelta(seconds=1)
+#: The most owners for whom a container keeps tokens.
+_MAX_OWNERS = 1000
+#: The Retry-After for too many open tasks or connections: their end cannot be predicted.
 _OPEN_RETRY_SECONDS = 5.0
 
 
@@ -38,46 +38,45 @@ class Quota:
 
 @dataclass(slots=True)
 class _Prefetched:
-    """Tokens that a container holds for an owner."""
+    """The tokens that a container holds for an owner."""
 
     tokens: int
     until: datetime
-    open_tasks: int  #: as the stream handler counted, and what was posted here since
-    counted_until: datetime  #: until then its count is behind ours, afterwards ours is out of date
+    open_tasks: int  #: as counted from the stream, plus the tasks posted here since
+    counted_until: datetime  #: until then this count may be ahead of the stream's, and the higher one holds
 
 
 class Limits:
-    """Says whether an owner may go on."""
+    """Admits or refuses new tasks and connections of owners."""
 
     def __init__(self, table: LimitTable, quota: Quota, clock: Callable[[], datetime]) -> None:
         self._table = table
         self._quota = quota
         self._clock = clock
-        self._hands: dict[str, _Prefetched] = {}
+        self._prefetched: dict[str, _Prefetched] = {}
         self._lock = Lock()
 
     def spend(self, owner: str, tasks: int) -> None:
         """Let the owner post `tasks`. Raises: TooMany."""
         now = self._clock()
         with self._lock:
-            held = self._hands.get(owner)
-            if held is not None and held.until > now and held.tokens >= tasks:
-                self._spend_local(held, tasks)
+            seen = self._prefetched.get(owner)
+            in_use = seen is not None and seen.until > now
+            if seen is not None and in_use and seen.tokens >= tasks:
+                self._spend_local(seen, tasks)
                 return
-        in_use = held is not None and held.until > now
-        taken, usage = self._take(
-            owner, tasks, now, in_use=in_use
-        )  # without the lock: nobody waits for another's request
+        # Outside the lock: no thread waits for another's request.
+        taken, usage = self._take(owner, tasks, now, in_use=in_use)
         with self._lock:
-            self._spend_local(self._held(owner, held, taken, usage, now), tasks)
+            self._spend_local(self._refilled(owner, seen, taken, usage, now), tasks)
 
     @property
     def connections(self) -> int:
-        """How many connections an owner may have."""
+        """The most connections of an owner."""
         return self._quota.connections
 
     def connect(self, connections: int) -> None:
-        """Let an owner with so many `connections` open one more. Raises: TooMany."""
+        """Let an owner who has `connections` open another one. Raises: TooMany."""
         if connections >= self._quota.connections:
             raise TooMany(
                 f"There are {connections} connections; at most {self._quota.connections} may be open.",
@@ -86,48 +85,49 @@ class Limits:
                 quota=self._quota.connections,
             )
 
-    def _spend_local(self, hand: _Prefetched, tasks: int) -> None:
-        if hand.open_tasks + tasks > self._quota.open_tasks:
+    def _spend_local(self, prefetched: _Prefetched, tasks: int) -> None:
+        if prefetched.open_tasks + tasks > self._quota.open_tasks:
             raise TooMany(
-                f"There are about {hand.open_tasks} tasks that have not finished;"
+                f"There are about {prefetched.open_tasks} tasks that have not finished;"
                 f" at most {self._quota.open_tasks} may be open.",
                 retry_after_seconds=_OPEN_RETRY_SECONDS,
                 limit="open-tasks",
                 quota=self._quota.open_tasks,
             )
-        hand.tokens -= tasks
-        hand.open_tasks += tasks
+        prefetched.tokens -= tasks
+        prefetched.open_tasks += tasks
 
     def _take(self, owner: str, tasks: int, now: datetime, *, in_use: bool) -> tuple[int, Usage]:
-        """Take tokens out of the owner's bucket: how many, and what is known of it. Raises: TooMany."""
+        """Take tokens from the owner's bucket: their number, and the bucket's usage. Raises: TooMany."""
         interval = timedelta(seconds=1 / self._quota.posts_per_second)
         depth = interval * self._quota.post_burst
-        handful = max(tasks, min(int(PREFETCH / interval), self._quota.post_burst // 20))
-        granted, usage = self._table.take(owner, now, interval * handful, depth, in_use=in_use)
-        if not granted and handful > tasks:
-            handful = tasks  # the last tokens of a bucket are given out one by one
-            granted, usage = self._table.take(owner, now, interval * handful, depth, in_use=True)
+        count = max(tasks, min(int(PREFETCH / interval), self._quota.post_burst // 20))
+        granted, usage = self._table.take(owner, now, interval * count, depth, in_use=in_use)
+        if not granted and count > tasks:
+            count = tasks  # the last tokens of a bucket are not prefetched
+            granted, usage = self._table.take(owner, now, interval * count, depth, in_use=True)
         if not granted:
             wait = usage.full_at + interval * tasks - now - depth
             raise TooMany(
-                f"At most {self._quota.posts_per_second:g} tasks a second are taken,"
+                f"At most {self._quota.posts_per_second:g} tasks a second are accepted,"
                 f" and {self._quota.post_burst} at once.",
                 retry_after_seconds=wait.total_seconds(),
                 limit="posts",
                 quota=self._quota.post_burst,
             )
-        return handful, usage
+        return count, usage
 
-    def _held(
+    def _refilled(
         self, owner: str, seen: _Prefetched | None, taken: int, usage: Usage, now: datetime
     ) -> _Prefetched:
-        """The owner's new hand; what other threads took since `seen` is in it."""
-        held = self._hands.get(owner)
-        if len(self._hands) >= _OWNERS:
-            self._hands.clear()
-        open_tasks, counted_until = usage.open_tasks, now + _HELD
-        if held is not None and held.counted_until > now:
-            open_tasks, counted_until = max(open_tasks, held.open_tasks), held.counted_until
-        tokens = taken if held is seen or held is None else taken + held.tokens
-        hand = self._hands[owner] = _Prefetched(tokens, now + _HELD, open_tasks, counted_until)
-        return hand
+        """The owner's prefetched tokens, including those that other threads took since `seen`."""
+        current = self._prefetched.get(owner)
+        if len(self._prefetched) >= _MAX_OWNERS:
+            self._prefetched.clear()
+        open_tasks, counted_until = usage.open_tasks, now + _PREFETCHED_FOR
+        if current is not None and current.counted_until > now:
+            open_tasks, counted_until = max(open_tasks, current.open_tasks), current.counted_until
+        tokens = taken if current is seen or current is None else taken + current.tokens
+        refilled = _Prefetched(tokens, now + _PREFETCHED_FOR, open_tasks, counted_until)
+        self._prefetched[owner] = refilled
+        return refilled

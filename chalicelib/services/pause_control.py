@@ -1,4 +1,4 @@
-"""The switch of a task type: nothing of it is started while it is off, and nothing is lost."""
+"""Pauses and resumes task types. Tasks of a paused type wait; none is lost."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from chalicelib.services.pauses import PauseCache
 if TYPE_CHECKING:
     from chalicelib.domain.task_types import TaskType, TaskTypes
 
-#: Resuming a type sends its tasks itself for this long; the sweep goes on with the rest.
-_BRING_BACK = timedelta(seconds=5)
+#: A request to resume sends parked tasks for at most this long; the sweep sends the rest.
+_SEND_LIMIT = timedelta(seconds=5)
 
 
 class PauseControl:
-    """PauseCache and resumes task types."""
+    """Pauses and resumes task types."""
 
     def __init__(
         self,
@@ -36,33 +36,33 @@ class PauseControl:
         self._clock = clock
 
     def pause(self, name: str, *, by: str, reason: str | None) -> tuple[TaskType[Any], Pause | None]:
-        """Start nothing of a type, in a few seconds; what runs goes on. Pausing twice changes nothing.
+        """Start no more tasks of a type, within seconds; running ones go on. Pausing twice changes nothing.
 
-        Raises: NotFound; TransitionNotAllowed when too many types are paused.
+        Raises: NotFound; TransitionNotAllowed if too many types are paused.
         """
-        task_type = self._known(name)
-        paused = self._pauses.now()
-        if name not in paused:
-            if len(paused) >= MAX_PAUSED:
+        task_type = self._task_type(name)
+        pauses = self._pauses.now()
+        if name not in pauses:
+            if len(pauses) >= MAX_PAUSED:
                 raise TransitionNotAllowed(f"{MAX_PAUSED} task types are paused: resume one of them first.")
             if self._pauses.start(Pause(task_type=name, at=self._clock(), by=by, reason=reason)):
                 log.warning("Task type paused", action="task_type_paused", task_type=name, by=by)
         return task_type, self._pauses.now().get(name)
 
     def resume(self, name: str, *, by: str) -> tuple[TaskType[Any], Pause | None]:
-        """Start what waited: thousands at once, the rest by the sweep. Resuming twice changes nothing.
+        """Start the tasks that waited: thousands now, the rest by the sweep. Resuming twice changes nothing.
 
         Raises: NotFound.
         """
-        task_type = self._known(name)
+        task_type = self._task_type(name)
         ended = self._pauses.end(name)
-        paused = self._pauses.now().get(name)
+        pause = self._pauses.now().get(name)
         if ended:
-            back = self._sweeper.bring_back(name, self._clock() + _BRING_BACK)
-            log.warning("Task type resumed", action="task_type_resumed", task_type=name, by=by, count=back)
-        return task_type, paused
+            sent = self._sweeper.send_parked(name, self._clock() + _SEND_LIMIT)
+            log.warning("Task type resumed", action="task_type_resumed", task_type=name, by=by, count=sent)
+        return task_type, pause
 
-    def _known(self, name: str) -> TaskType[Any]:
+    def _task_type(self, name: str) -> TaskType[Any]:
         task_type = self._task_types.find(name)
         if task_type is None:
             raise NotFound(f"There is no task type {name[:100]!r}.")

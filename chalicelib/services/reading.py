@@ -1,6 +1,6 @@
-"""Reading many rows: one that cannot be read must not hide the others.
+"""Reads many rows. A row that cannot be read is logged and skipped.
 
-Code that was rolled back, for one, meets rows of the code after it.
+After a rollback, for example, older code reads rows of newer code.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read_many(tasks: TaskTable, names: Sequence[tuple[str, str]]) -> list[Task]:
-    """Those of the (owner, id) that exist and can be read, as they are now; what cannot be read is logged."""
+    """The current tasks of those (owner, id) that exist and can be read; the others are logged."""
     try:
         return tasks.get_many(names)
     except (LookupError, TypeError, ValueError):
@@ -33,7 +33,7 @@ def _read_alone(tasks: TaskTable, owner: str, task_id: str) -> Task | None:
 
 
 def read_page(page: Page) -> Page:
-    """The same page; what it had to leave out is logged."""
+    """The same page, after logging the rows that it leaves out."""
     for task_id, reason in page.unreadable.items():
         log.error("Row cannot be read", action="row_unreadable", task_id=task_id, reason=reason)
     return page

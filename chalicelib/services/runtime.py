@@ -1,4 +1,4 @@
-"""What a process gives the services: time, randomness, threads and its own end."""
+"""The runtime of the services: clock, sleep, random numbers, threads and the end of the process."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ AWS_THREADS = 32
 
 
 def utc_now() -> datetime:
-    """The time now, in UTC."""
+    """The current time, in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """The real ones by default. A test brings a clock of its own, a simulation its own threads too."""
+    """The real runtime by default. Tests pass their own clock, the simulation also its own threads."""
 
     clock: Callable[[], datetime] = utc_now
     sleep: Callable[[float], None] = time.sleep

@@ -1,4 +1,4 @@
-"""Numbers for people: what happened lately, and what waits."""
+"""Statistics: the counts of the last minutes and the depths of the queues."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.queues import DeadLetterQueue, TaskQueue
     from chalicelib.services.runtime import Runtime
 
-#: Every count of a minute; those that a minute lacks are 0.
+#: Every count of a minute; absent counts are 0.
 COUNTS = (
     "created",
     "started",
@@ -29,7 +29,7 @@ COUNTS = (
 
 
 class Stats:
-    """Approximate counts from the rollups, and the queues' depths as SQS tells them."""
+    """Approximate counts from the rollups, and the approximate queue depths of SQS."""
 
     def __init__(
         self,
@@ -46,24 +46,26 @@ class Stats:
         self._clock = runtime.clock
 
     def last(self, owner: str, minutes: int) -> dict[str, Any]:
-        """The owner's last `minutes`, newest last, with their totals; minutes without tasks are left out."""
+        """The owner's counts of the last `minutes`, oldest first, and the totals. Omits empty minutes."""
         since = self._clock() - timedelta(minutes=minutes - 1)
         depths = {lane.value: self._threads.submit(self._queue.depth, lane.value) for lane in Lane}
         depths["dead-letters"] = self._threads.submit(self._dead_letters.depth)
-        found = self._rollups.since(owner, since)
+        minutes_with_counts = self._rollups.since(owner, since)
         totals: Counter[str] = Counter()
-        for counts in found.values():
+        for counts in minutes_with_counts.values():
             totals.update(counts)
         return {
             "approximate": True,
             "totals": _view(totals),
-            "minutes": [{"minute": minute, **_view(counts)} for minute, counts in sorted(found.items())],
+            "minutes": [
+                {"minute": minute, **_view(counts)} for minute, counts in sorted(minutes_with_counts.items())
+            ],
             "queues": {name: depth.result() for name, depth in depths.items()},
         }
 
 
 def _view(counts: dict[str, int]) -> dict[str, int | None]:
-    """All counts, and the mean queue wait and run time in milliseconds (null when nothing was counted)."""
+    """All counts, and the mean queue wait and run time in milliseconds (null without a count)."""
     full = {name: counts.get(name, 0) for name in COUNTS}
     wait, run = full.pop("wait_ms"), full.pop("run_ms")
     ran = full.pop("ran")

@@ -1,4 +1,4 @@
-"""Where work is done side by side; a simulation decides the order itself."""
+"""Runs jobs in threads. The simulation has its own implementation, which decides their order."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
-#: How long is left is looked at this often, since it may have grown.
-_LOOK_SECONDS = 0.5
-#: Jobs that end within this of each other are told together.
+#: The remaining time of the jobs is checked this often, since it may have grown.
+_CHECK_SECONDS = 0.5
+#: Jobs that end within this of each other are yielded together.
 GATHER_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something to do in a thread of its own."""
+    """Work for a thread of its own."""
 
     work: Callable[[], None]
     name: str
-    remaining: Callable[[], float]  #: seconds until it is no longer waited for
+    remaining: Callable[[], float]  #: the seconds until it times out
 
 
 class Threads:
@@ -36,13 +36,13 @@ class Threads:
         """An executor of at most `size` threads."""
         return ThreadPoolExecutor(size, thread_name_prefix=name)
 
-    def beside(
+    def run(
         self, jobs: Sequence[Job], *, grace_seconds: float, end: Callable[[], None]
     ) -> Iterator[list[int]]:
-        """Do `jobs` side by side; tells the indices of those that ended, or whose time is over, as they do.
+        """Run `jobs` side by side. Yields the indices of jobs as they end or time out.
 
-        A thread cannot be stopped: a job whose time is over runs on. Whoever is told may take long to deal
-        with it; when a job runs `grace_seconds` past its time meanwhile, `end` is called.
+        A thread cannot be stopped: a job that timed out runs on. The caller may take long between two yields;
+        if a job exceeds its time by `grace_seconds` meanwhile, `end` is called.
         """
         ended: SimpleQueue[int] = SimpleQueue()
         running = set(range(len(jobs)))
@@ -59,23 +59,23 @@ class Threads:
         waiting = set(range(len(jobs)))
         while waiting:
             left = min(jobs[index].remaining() for index in waiting)
-            found = self._gather(ended, waiting, min(max(left, 0), _LOOK_SECONDS))
-            found |= {index for index in waiting if jobs[index].remaining() <= 0}
-            waiting -= found
-            if found:
+            finished = self._gather(ended, waiting, min(max(left, 0), _CHECK_SECONDS))
+            finished |= {index for index in waiting if jobs[index].remaining() <= 0}
+            waiting -= finished
+            if finished:
                 with _watched(lambda: [jobs[index] for index in running.copy()], grace_seconds, end):
-                    yield sorted(found)
+                    yield sorted(finished)
 
     def _gather(self, ended: SimpleQueue[int], waiting: set[int], seconds: float) -> set[int]:
-        """Which of `waiting` ended: the first within `seconds`, and what ends right after it."""
-        found: set[int] = set()
+        """Those of `waiting` that ended: the first within `seconds`, and others right after it."""
+        finished: set[int] = set()
         try:
-            while found != waiting:
-                index = ended.get(timeout=self._gather_seconds if found else seconds)
-                found |= {index} & waiting  # one that was given up may end all the same
+            while finished != waiting:
+                index = ended.get(timeout=self._gather_seconds if finished else seconds)
+                finished |= {index} & waiting  # a job that timed out before may still end
         except Empty:
-            return found
-        return found
+            return finished
+        return finished
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def _watched(
     over = Event()
 
     def watch() -> None:
-        while not over.wait(_LOOK_SECONDS):
+        while not over.wait(_CHECK_SECONDS):
             # guard: run.watched-while-recording
             if any(job.remaining() <= -grace_seconds for job in running()):
                 end()
@@ -100,5 +100,5 @@ def _watched(
 
 
 def exit_process() -> None:
-    """End this container at once, with every thread in it; Lambda starts a fresh one."""
+    """End this container at once, with all its threads. Lambda starts a new one."""
     os._exit(1)

@@ -1,7 +1,7 @@
-"""Requests that wait for a task, so that a fast one answers with its result in one round trip.
+"""Requests that wait for a task, so that a fast task's result arrives in one round trip.
 
-A waiting request occupies a function, so each owner has a bucket of waiting time, and what is not used up
-is given back. A function that dies while it waits leaves nothing to clean up: the bucket fills by itself.
+A waiting request occupies a function, so each owner has a bucket of waiting time, to which unused time is
+returned. The bucket refills by itself, so a function that dies while it waits leaves nothing to clean up.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from chalicelib.aws.dynamodb.task_table import TaskTable
     from chalicelib.services.runtime import Runtime
 
-#: The row is read at growing intervals, in seconds.
-_FIRST_LOOK, _GROWTH, _LAST_LOOK = 0.05, 1.5, 0.5
+#: The seconds between two reads of the row: the first, the growth and the longest.
+_FIRST_INTERVAL, _GROWTH, _LONGEST_INTERVAL = 0.05, 1.5, 0.5
 
 
 class Waiters:
-    """Lets a bounded number of requests wait."""
+    """Makes a bounded number of requests wait."""
 
     def __init__(
         self,
@@ -41,10 +41,10 @@ class Waiters:
         self._sleep = runtime.sleep
 
     def until(self, done: Callable[[Task], bool], task: Task, seconds: int | None) -> tuple[Task, int | None]:
-        """The task once it is `done`, or as it is after `seconds`; and the seconds that were allowed.
+        """The task once it is `done`, or as it is after `seconds`; and the seconds granted.
 
-        None for these means that nobody waited: not asked for, or the owner has too many waiting requests.
-        Trouble while waiting is no reason to fail: the task is stored, and is answered as it was seen last.
+        None instead of the seconds means no wait: none was requested, or too many of the owner's requests
+        wait. An error while waiting is logged: the task is stored, so it is returned as last read.
         """
         if seconds is None:
             return task, None
@@ -63,23 +63,23 @@ class Waiters:
         )
         if not granted:
             return task, None
-        found = self._poll(done, task, started + timedelta(seconds=seconds))
+        latest = self._poll(done, task, started + timedelta(seconds=seconds))
         unused = seconds - (self._clock() - started).total_seconds()
         if unused > 0:
             self._table.give_back(task.owner, self._cost(unused))
-        return (task if found is None else self._tasks.load([found])[0]), seconds
+        return (task if latest is None else self._tasks.load([latest])[0]), seconds
 
     def _poll(self, done: Callable[[Task], bool], task: Task, end: datetime) -> Task | None:
-        """The row when it is done, or as it was at the end; None when it is gone."""
-        interval = _FIRST_LOOK
+        """The row once it is done, or as it is at the end; None if it was deleted."""
+        interval = _FIRST_INTERVAL
         while True:
             left = (end - self._clock()).total_seconds()
             self._sleep(max(0.0, min(interval, left)))
-            found = self._tasks.get(task.owner, task.id)
-            if found is None or done(found) or self._clock() >= end:
-                return found
-            interval = min(interval * _GROWTH, _LAST_LOOK)
+            latest = self._tasks.get(task.owner, task.id)
+            if latest is None or done(latest) or self._clock() >= end:
+                return latest
+            interval = min(interval * _GROWTH, _LONGEST_INTERVAL)
 
     def _cost(self, seconds: float) -> timedelta:
-        """The bucket holds so much waiting that all waiters can wait side by side."""
+        """The share of the bucket for a wait: a full bucket lets all waiters wait side by side."""
         return timedelta(seconds=seconds / self._waiters)

@@ -70,12 +70,11 @@ def _roles(client: TypedAWSClient, stage: str, app_resources: Sequence[models.Mo
     for page in client._client("iam").get_paginator("list_roles").paginate():
         for role in page["Roles"]:
             name = role["RoleName"]
-            elsewhere = (
-                role.get("Description", "").startswith(role_description("")) and role["Description"] != here
-            )
+            description = role.get("Description", "")
+            elsewhere = description.startswith(role_description("")) and description != here
             if elsewhere and name in known:
                 raise BadInput(
-                    f"The role {name} belongs to another region ({role['Description']}), and all regions "
+                    f"The role {name} belongs to another region ({description}), and all regions "
                     "share roles: give the stage another name here, or remove it there."
                 )
             if _belongs_to(stage, name) and not elsewhere:

@@ -47,11 +47,11 @@ def add_bytecode(package: Path) -> None:
 
 def _compile(folder: Path) -> None:
     options = ("-s", str(folder), "-p", TASK_ROOT, "--invalidation-mode", "unchecked-hash")
-    finished = subprocess.run(  # noqa: S603 - this Python's own module
+    result = subprocess.run(  # noqa: S603 - this Python's own module
         [*_COMPILER, *options, str(folder)], env=_ENVIRONMENT, capture_output=True, text=True, check=False
     )
-    if finished.returncode:
-        output = f"{finished.stdout}{finished.stderr}".replace(f"{TASK_ROOT}/", "").replace(f"{folder}/", "")
+    if result.returncode:
+        output = f"{result.stdout}{result.stderr}".replace(f"{TASK_ROOT}/", "").replace(f"{folder}/", "")
         raise DeploymentError(f"A module of the deployment package cannot be compiled.\n{output}".rstrip())
 
 

@@ -2,8 +2,8 @@
 
 app.py imports this module whenever Chalice's tools import app.py (never inside Lambda), so that the stock
 `chalice deploy` is safe from its first run. Chalice creates its client and its deployer before it imports
-app.py, so subclasses would come too late. Every private name of Chalice that is patched stands here: check
-them all before an upgrade of Chalice.
+app.py, so subclasses would come too late. The tables at the end list every method that is replaced: check
+each of them before an upgrade of Chalice.
 
 - On every stage, a deployment continues from the resources on AWS (adoption.py) and makes only the calls that
   change something (execution.py). Mappings and schedules have the options of event_sources.py, a table's

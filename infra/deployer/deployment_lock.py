@@ -79,7 +79,7 @@ class DeploymentLock:
         while True:
             time.sleep(self.heartbeat.total_seconds())
             with suppress(BotoCoreError, ClientError):  # the next heartbeat may succeed
-                if not self._beat():
+                if not self._update_heartbeat():
                     on_lost()
                     return
 
@@ -119,7 +119,7 @@ class DeploymentLock:
                 return current is None
         return True
 
-    def _beat(self) -> bool:
+    def _update_heartbeat(self) -> bool:
         """Update the heartbeat; return False when the row is deleted or another process's."""
         condition = _if_token_is(self.token)
         condition["ExpressionAttributeValues"][":one"] = {"N": "1"}

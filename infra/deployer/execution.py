@@ -129,11 +129,8 @@ class DryRun(Executor):
         method = instruction.method_name
         diff = _diff(self._client, method, desired)
         if diff is None:
-            output = (
-                NEW
-                if any(value == NEW for value in desired.values())
-                else getattr(self._client, method)(**desired)
-            )
+            depends_on_new = any(value == NEW for value in desired.values())
+            output = NEW if depends_on_new else getattr(self._client, method)(**desired)
         else:
             output = diff.output
             if diff.differences:

@@ -80,7 +80,7 @@ def _auth(clients: Clients, settings: Settings) -> Iterator[str]:
 def _visibility(clients: Clients, stage: str, timeouts: Mapping[str, int]) -> Iterator[str]:
     for lane, function in LANES.items():
         queue = f"{APP_NAME}-{stage}-{lane}"
-        visibility = int(attributes_of(clients, queue)["VisibilityTimeout"])
+        visibility = int(_queue_attributes(clients, queue)["VisibilityTimeout"])
         minimum = VISIBILITY_FACTOR * timeouts[function]
         if visibility < minimum:
             yield (
@@ -90,7 +90,7 @@ def _visibility(clients: Clients, stage: str, timeouts: Mapping[str, int]) -> It
             )
 
 
-def attributes_of(clients: Clients, queue: str) -> dict[str, Any]:
+def _queue_attributes(clients: Clients, queue: str) -> dict[str, Any]:
     """Return all attributes of a queue. Raises: BadInput when it does not exist."""
     client = clients("sqs")
     try:

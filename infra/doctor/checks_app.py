@@ -80,7 +80,7 @@ def policies(stage: DeployedStage) -> Iterator[str]:
             yield f"The policy of {function} differs from {stage.config_of(function).iam_policy_file}."
 
 
-@check("functions can verify tokens and sign", "`make up STAGE={stage}`, and see README.md on tokens.")
+@check("functions can verify tokens and sign", "`make up STAGE={stage}`, and see docs/how-to/rotate-keys.md.")
 def secrets(stage: DeployedStage) -> Iterator[str]:
     settings = read_settings(stage.stage, stage.config.environment_variables)
     if read_parameter(stage.target.clients, settings.parameter("signing-keys")) is None:

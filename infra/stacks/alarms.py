@@ -1,4 +1,4 @@
-"""The alarms of a stage. docs/operations.md explains each one and names the response."""
+"""The alarms of a stage. docs/how-to/operate.md explains each one and names the response."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from infra import APP_NAME
 from infra.names import FUNCTIONS
 from infra.stacks.metrics import Metric, api_metric, app_metric, function_metric, queue_metric
 
-RUNBOOK: Final = "docs/operations.md"
+RUNBOOK: Final = "docs/how-to/operate.md"
 
 ABOVE: Final = "GreaterThanThreshold"
 BELOW: Final = "LessThanThreshold"

@@ -20,6 +20,7 @@ from local.emulator import Emulator
 from local.smoke_test import run_smoke_test
 from local.stage import PREFIX, Endpoints, LocalStage
 from tests.support.emulators import free_port, process_id
+from tests.support.lambda_events import schedule_event
 
 ROOT: Final = Path(__file__).parents[2]
 #: The message of a killed worker returns within a minute, not within twelve.
@@ -131,10 +132,10 @@ class Stage:
 
     def watch_dead_letters(self) -> None:
         """Invoke the monitor now. Its schedule is five minutes."""
-        event = {"version": "0", "account": "", "region": "", "detail": {}, "resources": []}
-        event |= {"detail-type": "Scheduled Event", "source": "aws.events", "time": "", "id": "chaos"}
+        event = json.dumps(schedule_event("watch_dead_letters"))
         answer = self._emulator.client("lambda", read_timeout_seconds=300).invoke(
-            FunctionName=f"{PREFIX}-watch_dead_letters", Payload=json.dumps(event).encode()
+            FunctionName=f"{PREFIX}-watch_dead_letters",
+            Payload=event.encode(),
         )
         if "FunctionError" in answer:
             raise ChaosError(f"The monitor failed: {answer['Payload'].read()!r}")

@@ -1,4 +1,4 @@
-"""A stage as a team deploys it: by `python -m infra` and `chalice deploy`, on an emulator of its own."""
+"""A stage that is deployed by `python -m infra` and `chalice deploy`, on an emulator of its own."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ import os, sys
 from pathlib import Path
 from infra.deployer.deployment import deploy_app
 
-words = sys.argv[1].encode()
+text = sys.argv[1].encode()
 
 def watch(event, arguments):
-    if event == "http.client.send" and isinstance(arguments[1], bytes) and words in arguments[1]:
+    if event == "http.client.send" and isinstance(arguments[1], bytes) and text in arguments[1]:
         os._exit(9)
 
 sys.addaudithook(watch)
@@ -42,7 +42,7 @@ deploy_app(Path.cwd(), "dev", {})
 
 @dataclass(frozen=True, kw_only=True)
 class AwsStage:
-    """The stage dev of a checkout, and the AWS that it lives on."""
+    """The stage dev of a checkout, and the emulator that it is deployed to."""
 
     checkout: Path
     emulator: Emulator
@@ -52,7 +52,7 @@ class AwsStage:
         return {**os.environ, **emulator_environment(self.emulator.endpoint)}
 
     def infra(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """`python -m infra` without a terminal, so that it does not ask."""
+        """Run `python -m infra` without a terminal, so that it does not ask."""
         return self._run(sys.executable, "-m", "infra", *arguments, "--stage", STAGE, **environment)
 
     def chalice(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -60,9 +60,9 @@ class AwsStage:
         chalice = str(Path(sys.executable).with_name("chalice"))
         return self._run(chalice, *arguments, "--stage", STAGE)
 
-    def deploy_until(self, words: str) -> int:
-        """A deployment that is killed before the first request with these words; its exit code."""
-        return self._run(sys.executable, "-c", KILLED_BEFORE, words).returncode
+    def deploy_until(self, text: str) -> int:
+        """Run a deployment that is killed before the first request with this text; return its exit code."""
+        return self._run(sys.executable, "-c", KILLED_BEFORE, text).returncode
 
     def _run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -102,23 +102,21 @@ class AwsStage:
 
     @cached_property
     def service(self) -> Service:
-        """What clients see of it."""
+        """The stage as its clients use it."""
         no_local_stage: Any = None
         return Service(stage=no_local_stage, emulator=self.emulator, endpoints=self.endpoints)
 
     def run_a_task(self) -> float:
-        """From POST to the update on a WebSocket; how long that took."""
+        """Return the seconds from the POST of a task to the update that it succeeded."""
         return run_smoke_test(self.endpoints)
 
     def code(self, function: str) -> str:
-        """How Lambda names the code that is live."""
+        """Lambda's hash of the live code."""
         name = f"task-service-{STAGE}-{function}"
-        found: str = self.client("lambda").get_function_configuration(FunctionName=name)["CodeSha256"]
-        return found
+        return str(self.client("lambda").get_function_configuration(FunctionName=name)["CodeSha256"])
 
     def mapping(self, function: str) -> dict[str, Any]:
-        found: list[dict[str, Any]] = self.client("lambda").list_event_source_mappings(
-            FunctionName=f"task-service-{STAGE}-{function}"
-        )["EventSourceMappings"]
-        (only,) = found
-        return only
+        name = f"task-service-{STAGE}-{function}"
+        response = self.client("lambda").list_event_source_mappings(FunctionName=name)
+        (only,) = response["EventSourceMappings"]
+        return dict(only)

@@ -70,7 +70,7 @@ class TestRepeating:
         after = functions.get_function_configuration(FunctionName="task-service-dev")
         assert (after["RevisionId"], after["LastModified"]) == (before["RevisionId"], before["LastModified"])
 
-    def test_neither_does_one_from_another_machine(self, stage: AwsStage, tmp_path: Path) -> None:
+    def test_a_deployment_from_another_machine_changes_nothing(self, stage: AwsStage, tmp_path: Path) -> None:
         """Which has neither Chalice's record nor its package."""
         elsewhere = AwsStage(checkout=copy_project(tmp_path), emulator=stage.emulator)
         again = elsewhere.infra("deploy")
@@ -80,7 +80,7 @@ class TestRepeating:
     def test_a_task_goes_through(self, stage: AwsStage) -> None:
         assert stage.run_a_task() < 30
 
-    def test_so_does_a_bulk_by_the_policies_of_the_stage(self, stage: AwsStage) -> None:
+    def test_a_bulk_goes_through_under_the_policies_of_the_stage(self, stage: AwsStage) -> None:
         """The emulator asks for permission, and the policies are those that AWS would get."""
         task = {"type": "demo.sleep", "payload": {"seconds": 0}}
         answer = stage.service.call("POST", "/tasks/batch", {"tasks": [task] * 3})
@@ -91,7 +91,7 @@ class TestRepeating:
 
 
 class TestChalice:
-    def test_chalices_own_command_puts_right_what_was_changed_by_hand(self, stage: AwsStage) -> None:
+    def test_chalices_own_command_reverts_manual_changes(self, stage: AwsStage) -> None:
         functions = stage.client("lambda")
         expected = {name: safe(stage.mapping(name)) for name in MAPPED}
         for name in MAPPED:
@@ -107,7 +107,7 @@ class TestChalice:
             ("ReportBatchItemFailures",)
         }
 
-    def test_it_says_in_one_line_why_it_cannot(self, stage: AwsStage) -> None:
+    def test_it_reports_a_failed_precondition_in_one_line(self, stage: AwsStage) -> None:
         ssm = stage.client("ssm")
         ssm.delete_parameter(Name="/task-service/dev/token-keys")
         try:
@@ -120,7 +120,7 @@ class TestChalice:
 
 
 def safe(mapping: dict[str, Any]) -> dict[str, Any]:
-    """What keeps a mapping from losing messages and from standing still."""
+    """Return the settings that protect a mapping from losing messages and from blocking."""
     names = ("UUID", "BatchSize", "FunctionResponseTypes", "MaximumRetryAttempts", "DestinationConfig")
     return {name: mapping.get(name) for name in names}
 
@@ -146,7 +146,7 @@ class TestCode:
         assert nothing.returncode == 2
         assert "no earlier code" in nothing.stderr
 
-    def test_a_function_that_is_not_there_is_named(self, stage: AwsStage) -> None:
+    def test_an_unknown_function_is_named(self, stage: AwsStage) -> None:
         refused = stage.infra("deploy", "--function", "swep")
         assert refused.returncode == 2
         assert "There is no function 'swep'. There are api_handler," in refused.stderr
@@ -162,24 +162,24 @@ class TestPreconditions:
             preconditions.check(stage.target.clients, "dev", timeouts, environment)
         return str(refusal.value.message)
 
-    def test_all_is_well(self, stage: AwsStage) -> None:
+    def test_a_healthy_stage_passes(self, stage: AwsStage) -> None:
         preconditions.check(stage.target.clients, "dev", self.TIMEOUTS, {})
 
-    def test_a_function_may_not_outlast_its_messages(self, stage: AwsStage) -> None:
-        said = self.refused(stage, timeouts={"run_tasks": 300, "run_long_tasks": 900})
-        assert said.startswith(
+    def test_a_queue_must_hide_messages_for_six_runs_of_its_function(self, stage: AwsStage) -> None:
+        message = self.refused(stage, timeouts={"run_tasks": 300, "run_long_tasks": 900})
+        assert message.startswith(
             "The queue task-service-dev-fast hides a message for 720 s, but run_tasks may run"
         )
-        assert "300 s: the minimum is 1800 s" in said
+        assert "300 s: the minimum is 1800 s" in message
 
-    def test_a_stage_without_tokens(self, stage: AwsStage) -> None:
+    def test_a_stage_must_verify_tokens(self, stage: AwsStage) -> None:
         assert "AUTH='off': only the local stage runs without tokens" in self.refused(stage, AUTH="off")
 
-    def test_half_a_provider(self, stage: AwsStage) -> None:
-        said = self.refused(stage, JWKS_URL="https://id.example/keys")
-        assert "JWKS_URL without TOKEN_ISSUER and TOKEN_AUDIENCE" in said
+    def test_a_provider_needs_all_its_settings(self, stage: AwsStage) -> None:
+        message = self.refused(stage, JWKS_URL="https://id.example/keys")
+        assert "JWKS_URL without TOKEN_ISSUER and TOKEN_AUDIENCE" in message
 
-    def test_a_name_that_is_taken(self, stage: AwsStage) -> None:
+    def test_a_second_api_of_the_same_name_is_refused(self, stage: AwsStage) -> None:
         gateway = stage.client("apigateway")
         api = gateway.create_rest_api(name="task-service-dev")["id"]
         try:
@@ -191,7 +191,7 @@ class TestPreconditions:
 
 
 class TestOneAtATime:
-    def test_while_one_deploys_the_others_are_refused(self, stage: AwsStage) -> None:
+    def test_while_one_process_deploys_others_are_refused(self, stage: AwsStage) -> None:
         deploying = DeploymentLock(dynamodb=stage.client("dynamodb"), stage="dev")
         deploying.acquire()
         heartbeats = threading.Thread(target=deploying.keep_alive, args=[lambda: None])
@@ -206,7 +206,7 @@ class TestOneAtATime:
             (line,) = each.stderr.splitlines()
             assert "The stage dev is being changed by process" in line
 
-    def test_a_stage_is_of_one_region(self, stage: AwsStage) -> None:
+    def test_a_stage_belongs_to_one_region(self, stage: AwsStage) -> None:
         """Its roles are not: they are the whole account's."""
         roles = stage.client("iam").list_roles()["Roles"]
         elsewhere = {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_REGION": "eu-west-1"}
@@ -224,7 +224,7 @@ class TestDoctor:
         assert "All checks are green." in healthy.stdout
 
     @pytest.mark.parametrize("name", BREAKAGES)
-    def test_what_was_broken_by_hand_is_noticed_and_nothing_else(self, stage: AwsStage, name: str) -> None:
+    def test_each_breakage_turns_exactly_one_check_red(self, stage: AwsStage, name: str) -> None:
         breakage = BREAKAGES[name]
         breakage.break_it(stage)
         try:
@@ -234,7 +234,7 @@ class TestDoctor:
         assert [each.check.title for each in red] == [breakage.check.title]
         assert breakage.problem in red[0].problems[0]
 
-    def test_machines_get_the_same(self, stage: AwsStage) -> None:
+    def test_the_json_report_has_the_same_findings(self, stage: AwsStage) -> None:
         stage.client("cloudwatch").delete_alarms(AlarmNames=["task-service-dev-new-dead-letters"])
         sick = stage.infra("doctor", "--json")
         assert sick.returncode == 1
@@ -269,7 +269,7 @@ class TestEnding:
     def test_a_killed_deployment(self, stage: AwsStage, words: str) -> None:
         assert stage.deploy_until(words) == 9
 
-    def test_is_finished_by_the_next(self, stage: AwsStage) -> None:
+    def test_the_next_deployment_finishes_a_killed_one(self, stage: AwsStage) -> None:
         assert stage.infra("up").returncode == 0
         deployed = stage.infra("deploy")
         assert deployed.returncode == 0, deployed.stderr
@@ -279,7 +279,7 @@ class TestEnding:
         assert stage.run_a_task() < 30
         assert "Nothing changed" in stage.infra("deploy").stdout
 
-    def test_a_deleted_stack_takes_in_again_what_it_left(self, stage: AwsStage) -> None:
+    def test_a_deleted_stack_imports_its_retained_resources(self, stage: AwsStage) -> None:
         table = stage.client("dynamodb").describe_table(TableName="task-service-dev-tasks")["Table"]
         stage.client("cloudformation").delete_stack(StackName="task-service-dev")
         assert "There is no stack task-service-dev" in stage.infra("deploy").stderr

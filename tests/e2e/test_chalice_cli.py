@@ -61,7 +61,7 @@ def test_chalice_local_serves_the_same_tasks(service: Service, chalice_local: in
     assert call(chalice_local, token, "GET", f"/tasks/{task['id']}")["status"] == "succeeded"
 
 
-def test_chalice_deploy_without_the_running_service_says_what_to_do(checkout: Path) -> None:
+def test_chalice_deploy_without_the_running_service_names_the_remedy(checkout: Path) -> None:
     """It must never reach the AWS account whose credentials happen to be at hand."""
     without = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     deployed = subprocess.run(

@@ -1,4 +1,4 @@
-"""What a deployment leaves behind on the emulator: safe mappings, tables that expire, every route."""
+"""The result of a deployment on the emulator: safe mappings, rows that expire, every route."""
 
 from __future__ import annotations
 
@@ -19,11 +19,9 @@ TABLES = ("tasks", "documents", "connections", "rollups")
 
 
 def mapping(service: Service, function: str) -> dict[str, Any]:
-    found: list[dict[str, Any]] = service.client("lambda").list_event_source_mappings(
-        FunctionName=f"{PREFIX}-{function}"
-    )["EventSourceMappings"]
-    (only,) = found
-    return only
+    response = service.client("lambda").list_event_source_mappings(FunctionName=f"{PREFIX}-{function}")
+    (only,) = response["EventSourceMappings"]
+    return dict(only)
 
 
 @pytest.mark.parametrize("function", ["run_tasks", "run_long_tasks", "push_updates"])
@@ -31,12 +29,12 @@ def test_no_mapping_loses_the_failed_part_of_a_batch(service: Service, function:
     assert mapping(service, function)["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_the_stream_mapping_reads_the_stream_that_the_table_has_now(service: Service) -> None:
+def test_the_stream_mapping_reads_the_current_stream_of_the_table(service: Service) -> None:
     table = service.client("dynamodb").describe_table(TableName=f"{PREFIX}-tasks")["Table"]
     assert mapping(service, "push_updates")["EventSourceArn"] == table["LatestStreamArn"]
 
 
-def test_a_redeployment_keeps_mappings_and_addresses_and_mends_what_was_changed_by_hand(
+def test_a_redeployment_keeps_mappings_and_addresses_and_reverts_manual_changes(
     service: Service,
 ) -> None:
     functions = service.client("lambda")
@@ -54,7 +52,7 @@ def test_old_rows_expire(service: Service, table: str) -> None:
     assert expiry["TimeToLiveDescription"] == {"TimeToLiveStatus": "ENABLED", "AttributeName": "ttl"}
 
 
-def test_the_deployment_package_holds_the_app_and_nothing_of_the_repository(service: Service) -> None:
+def test_the_deployment_package_contains_the_app_only(service: Service) -> None:
     package = service.client("lambda").get_function(FunctionName=f"{PREFIX}-sweep")["Code"]["Location"]
     names = package_names(service, package)
     assert "app.py" in names
@@ -62,9 +60,9 @@ def test_the_deployment_package_holds_the_app_and_nothing_of_the_repository(serv
 
 
 def package_names(service: Service, url: str) -> set[str]:
-    place = urlsplit(url)
-    server = HTTPConnection(place.netloc, timeout=10)
-    server.request("GET", f"{place.path}?{place.query}")
+    parts = urlsplit(url)
+    server = HTTPConnection(parts.netloc, timeout=10)
+    server.request("GET", f"{parts.path}?{parts.query}")
     content = server.getresponse().read()
     server.close()
     return set(zipfile.ZipFile(io.BytesIO(content)).namelist())

@@ -56,10 +56,10 @@ class MakeUp:
         return endpoints
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        place = urlsplit(self.endpoints["http"] + path)
-        server = HTTPConnection(place.netloc, timeout=10)
+        parts = urlsplit(self.endpoints["http"] + path)
+        server = HTTPConnection(parts.netloc, timeout=10)
         bearer = {"Authorization": f"Bearer {self.endpoints['token']}"}
-        server.request(method, place.path, json.dumps(body), {"Content-Type": "application/json", **bearer})
+        server.request(method, parts.path, json.dumps(body), {"Content-Type": "application/json", **bearer})
         answer = json.loads(server.getresponse().read())
         server.close()
         return answer
@@ -149,7 +149,7 @@ def up_again(up: MakeUp) -> Iterator[MakeUp]:
         yield again
 
 
-def test_it_says_where_it_is_and_what_to_try(up: MakeUp) -> None:
+def test_it_prints_its_addresses_and_a_first_request(up: MakeUp) -> None:
     assert up.endpoints["aws_endpoint"] == f"http://127.0.0.1:{up.port}"
     output = up.await_output("Ctrl-C stops everything")
     assert up.endpoints["http"] in output
@@ -165,7 +165,7 @@ def test_it_follows_the_functions_logs_without_their_metrics(up: MakeUp) -> None
     assert "REPORT RequestId" not in output
 
 
-def test_a_second_one_in_the_same_checkout_is_refused(up: MakeUp) -> None:
+def test_a_second_instance_in_the_same_checkout_is_refused(up: MakeUp) -> None:
     assert up.endpoints
     with make_up(up.checkout, free_port()) as second:
         assert second.wait() == 1
@@ -173,7 +173,7 @@ def test_a_second_one_in_the_same_checkout_is_refused(up: MakeUp) -> None:
     assert up.call("GET", "/health")["status"] == "ok"
 
 
-def test_a_value_in_our_environment_replaces_the_local_stages_own(up: MakeUp) -> None:
+def test_an_environment_variable_replaces_a_setting_of_the_local_stage(up: MakeUp) -> None:
     """Even an empty one: FETCH_ALLOWED_HOSTS is empty here, so 127.0.0.1 may not be fetched from."""
     request = {"type": "http.request", "payload": {"url": f"{up.endpoints['http']}/health"}}
     task = up.call("POST", "/tasks", request)["id"]
@@ -187,7 +187,7 @@ def test_any_setting_may_be_given(up: MakeUp) -> None:
         assert response.headers["Access-Control-Allow-Origin"] == PAGE
 
 
-def test_a_setting_that_cannot_be_used_is_named_before_anything_starts(checkout: Path) -> None:
+def test_an_invalid_setting_is_named_before_anything_starts(checkout: Path) -> None:
     with make_up(checkout, free_port(), POST_BURST="many") as up:
         assert up.wait() == 1
     assert "POST_BURST='many': a whole number is needed" in up.output
@@ -207,7 +207,7 @@ def test_a_saved_file_is_live_and_a_broken_one_is_not(up: MakeUp) -> None:
 
 
 @pytest.mark.parametrize(
-    ("breaks", "said"),
+    ("breaks", "message"),
     [
         (
             "\n\ndef broken(:\n",
@@ -217,13 +217,13 @@ def test_a_saved_file_is_live_and_a_broken_one_is_not(up: MakeUp) -> None:
     ],
     ids=["syntax", "duplicate name"],
 )
-def test_a_broken_task_type_does_not_go_live(up: MakeUp, breaks: str, said: str) -> None:
+def test_a_broken_task_type_does_not_go_live(up: MakeUp, breaks: str, message: str) -> None:
     """No function imports task types before it needs one, so the deployment does."""
     assert up.endpoints
     demo = up.checkout / "chalicelib" / "task_types" / "demo.py"
     good, before = demo.read_text(), len(up.output)
     demo.write_text(good + breaks)
-    await_value(lambda: re.search(f"Not deployed.*{said}", up.output[before:], re.DOTALL))
+    await_value(lambda: re.search(f"Not deployed.*{message}", up.output[before:], re.DOTALL))
     task = up.call("POST", "/tasks", {"type": "demo.sleep", "payload": {"seconds": 0}})["id"]
     await_value(lambda: True if up.call("GET", f"/tasks/{task}")["status"] == "succeeded" else None)
     demo.write_text(good)
@@ -251,7 +251,7 @@ def _if_ended(task: dict[str, Any]) -> dict[str, Any] | None:
     return task if task["status"] in ("succeeded", "failed", "canceled") else None
 
 
-def test_tasks_survive_a_clean_stop_and_nothing_else_does(up: MakeUp, request: pytest.FixtureRequest) -> None:
+def test_tasks_survive_a_clean_stop(up: MakeUp, request: pytest.FixtureRequest) -> None:
     """The last test that finds the first one running."""
     task = up.call("POST", "/tasks", {"type": "demo.sleep", "payload": {"seconds": 0}})["id"]
     await_value(lambda: True if up.call("GET", f"/tasks/{task}")["status"] == "succeeded" else None)
@@ -264,7 +264,7 @@ def test_tasks_survive_a_clean_stop_and_nothing_else_does(up: MakeUp, request: p
     again.await_output("sweep_finished")  # at once: what the stop caught in the middle is due by now
 
 
-def test_a_crash_of_the_embedded_aws_is_told_and_ends_it(up_again: MakeUp) -> None:
+def test_a_crash_of_the_embedded_aws_is_reported_and_ends_it(up_again: MakeUp) -> None:
     assert up_again.endpoints
     assert up_again.end_by(up_again.server, signal.SIGKILL) == 1
     assert "killed by SIGKILL" in up_again.output

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from benchmarks.exchanges import write_units
-from benchmarks.hooks import environment, patient
+from benchmarks.hooks import emulator_transport, environment
 from benchmarks.stage import BenchStage, bench_stage
 from chalicelib.aws.dynamodb.document_table import DocumentTable
 from chalicelib.aws.dynamodb.task_row import to_row
@@ -83,7 +83,7 @@ def aws(request: pytest.FixtureRequest) -> Iterator[Aws]:
             clients = MotoClients()
             yield from made(clients, clients.line, kit.settings)
     else:
-        line = Line(patient())
+        line = Line(emulator_transport())
         clients = Clients(environment(request.getfixturevalue("stage").endpoint), transport=line)
         yield from made(clients, line, Settings(stage="local"))
 
@@ -207,7 +207,7 @@ class TestCreates:
 
 def test_the_stream_tells_of_what_statements_write(stage: BenchStage) -> None:
     """On AWS it does, whatever wrote; the local stage's must, or nobody hears of a batch."""
-    line = Line(patient())
+    line = Line(emulator_transport())
     clients = Clients(environment(stage.endpoint), transport=line)
     aws = next(made(clients, line, Settings(stage="local")))
     tasks = [aws.task() for _ in range(3)]

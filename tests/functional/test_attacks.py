@@ -1,4 +1,4 @@
-"""Attacks, each of which is refused. SECURITY.md describes them."""
+"""Attacks, each of which is refused. docs/explanation/security.md describes them."""
 
 from __future__ import annotations
 

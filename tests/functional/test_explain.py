@@ -105,5 +105,5 @@ def test_an_unknown_task_is_a_404(http: Http, task_id: str) -> None:
 
 
 def test_another_owners_task_is_a_404(http: Http, kit: Kit, script: Script) -> None:
-    task = kit.services.tasks.create("bob", NewTask(type="test.fast"))
+    task = kit.services.task_creator.create("bob", NewTask(type="test.fast"))
     assert http.get(f"/tasks/{task.id}/explain").status_code == 404

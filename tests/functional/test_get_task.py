@@ -64,7 +64,7 @@ class TestTask:
         assert len(answer.body) < 1000
 
     def test_the_task_of_another_owner_is_a_404(self, http: Http, kit: Kit) -> None:
-        task = kit.services.tasks.create("bob", NewTask(type="test.fast"))
+        task = kit.services.task_creator.create("bob", NewTask(type="test.fast"))
         for method, path in [("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("POST", "/retry")]:
             answer = http.request(method, f"/tasks/{task.id}{path}")
             assert answer.status_code == 404

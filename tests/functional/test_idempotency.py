@@ -65,8 +65,8 @@ class TestReplay:
 
     def test_owners_do_not_share_keys(self, kit: Kit) -> None:
         new_task = NewTask(type="test.fast")
-        one, _ = kit.services.tasks.create_once("ada", new_task, "k1")
-        other, replayed = kit.services.tasks.create_once("bob", new_task, "k1")
+        one, _ = kit.services.task_creator.create_once("ada", new_task, "k1")
+        other, replayed = kit.services.task_creator.create_once("bob", new_task, "k1")
         assert one.id != other.id
         assert not replayed
 
@@ -157,7 +157,7 @@ class TestAtTheSameTime:
 
         def post(number: int) -> tuple[str, bool]:
             together.wait()
-            task, replayed = containers[number].tasks.create_once("default", NewTask(**BIG), "k1")
+            task, replayed = containers[number].task_creator.create_once("default", NewTask(**BIG), "k1")
             return task.id, replayed
 
         with ThreadPoolExecutor(20) as threads:
@@ -175,7 +175,7 @@ class TestAtTheSameTime:
             together.wait()
             try:
                 new_task = NewTask(type="test.fast", payload={"number": number % 2})
-                return kit.services.tasks.create_once("default", new_task, "k1")[0].id
+                return kit.services.task_creator.create_once("default", new_task, "k1")[0].id
             except IdempotencyMismatch:
                 return None
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from datetime import timedelta
 
+import pytest
 from pydantic import BaseModel
 
 from chalicelib.domain.outcomes import RetryAfter
@@ -25,7 +28,7 @@ def greet(payload: Greeting, context: TaskContext) -> str:
     return f"Hello, {payload.name}"
 
 
-def test_a_task_is_run_to_its_end_though_it_waits_an_hour_in_between() -> None:
+def test_a_task_that_retries_after_an_hour_is_run_to_its_end() -> None:
     with Kit(types) as kit:
         before = kit.clock()
         task = kit.run("demo.greet", {"name": "Ada"})
@@ -44,7 +47,7 @@ def test_waiting_messages_are_listed_and_drained() -> None:
         assert kit.get(later["id"])["result"] == "Hello, Bob"
 
 
-def test_one_step_at_a_time() -> None:
+def test_a_task_can_be_run_in_single_steps() -> None:
     with Kit(types) as kit:
         task = kit.create("demo.greet", {"name": "Zoe"})
         kit.deliver(task)
@@ -60,3 +63,10 @@ def test_two_kits_share_nothing() -> None:
         kit.create("demo.greet", {"name": "Ann"})
     with Kit(types) as kit:
         assert kit.waiting() == []
+
+
+def test_the_old_name_of_the_module_works_and_warns() -> None:
+    sys.modules.pop("tests.kit", None)
+    with pytest.warns(DeprecationWarning, match="from testing.kit import Kit"):
+        old = importlib.import_module("tests.kit")
+    assert old.Kit is Kit

@@ -12,7 +12,7 @@ from chalicelib.aws.sdk.client import ServiceError
 from chalicelib.domain.new_task import NewTask
 from chalicelib.domain.outcomes import Snooze
 from chalicelib.domain.pauses import PARKED_CHECK_INTERVAL, RESUME_GRACE
-from chalicelib.services.pauses import FRESH, KEPT
+from chalicelib.services.pauses import MAX_AGE, MAX_AGE_TO_PARK
 from testing.kit import Kit
 from tests.functional.conftest import Handlers, Http
 from tests.support.aws_state import items, kill_worker, row, sent_tasks, take_messages
@@ -146,7 +146,7 @@ class TestPaused:
         wire = Wire(kit.services)
         kit.deliver(second)
         assert wire.counts() == {"UpdateItem": 2}
-        kit.clock.advance(KEPT.total_seconds())
+        kit.clock.advance(MAX_AGE.total_seconds())
         kit.deliver(third)
         assert (status(kit, second), status(kit, third)) == ("succeeded", "queued")
 
@@ -155,7 +155,7 @@ class TestPaused:
     ) -> None:
         """Given a worker that froze during its read, when a type is paused, then the worker reads again."""
         other = kit.new_services()
-        Wire(other).before("Query", lambda: kit.clock.advance(KEPT.total_seconds() + 1))
+        Wire(other).before("Query", lambda: kit.clock.advance(MAX_AGE.total_seconds() + 1))
         assert other.pauses.paused() == frozenset()
         pause(admin)
         assert other.pauses.paused() == {"test.fast"}
@@ -201,7 +201,7 @@ class TestPaused:
     def test_a_parked_task_expires_in_time(
         self, admin: Http, kit: Kit, handlers: Handlers, script: Script
     ) -> None:
-        task = kit.services.tasks.create(kit.owner, _expiring(kit, seconds=60))
+        task = kit.services.task_creator.create(kit.owner, _expiring(kit, seconds=60))
         pause(admin)
         handlers.run(task)
         kit.clock.advance(60)
@@ -247,7 +247,7 @@ class TestResumed:
         assert sorted(sent_tasks(wire)) == sorted((task["id"], 0) for task in tasks)
         for task in tasks:
             assert not is_parked(kit, task)
-        kit.clock.advance(FRESH.total_seconds())
+        kit.clock.advance(MAX_AGE_TO_PARK.total_seconds())
         for task in tasks:
             handlers.run(task)
             assert status(kit, task) == "succeeded"
@@ -259,7 +259,7 @@ class TestResumed:
         task = kit.create("test.fast")
         handlers.run(task)
         pause(admin)
-        kit.clock.advance(KEPT.total_seconds())
+        kit.clock.advance(MAX_AGE.total_seconds())
         handlers.run(task)
         wire = Wire(kit.services)
         resume(admin)
@@ -338,7 +338,7 @@ class TestResumed:
         fast, long = kit.create("test.fast"), kit.create("test.long")
         for name, task in (("test.fast", fast), ("test.long", long)):
             pause(admin, name)
-            kit.clock.advance(KEPT.total_seconds())
+            kit.clock.advance(MAX_AGE.total_seconds())
             handlers.run(task)
         wire = Wire(kit.services)
         resume(admin, "test.long")

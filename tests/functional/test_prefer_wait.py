@@ -207,7 +207,7 @@ class TestCap:
         assert len(applied_waits) == 20
 
     def test_other_owners_may_still_wait(self, applied_waits: list[str | None], kit: Kit, http: Http) -> None:
-        task = kit.services.tasks.create("bob", NewTask(type="demo.sleep", payload={"seconds": 1}))
+        task = kit.services.task_creator.create("bob", NewTask(type="demo.sleep", payload={"seconds": 1}))
         bob = http.as_(kit.token(owner="bob", exp=FAR))
         assert bob.get(f"/tasks/{task.id}", prefer="wait=20").headers[APPLIED] == "wait=20"
 

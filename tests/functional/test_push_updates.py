@@ -127,7 +127,7 @@ class TestWatchers:
         handlers.connect("theirs", token=kit.token(owner="other"))
         handlers.connect("ours")
         ours = [kit.create("test.fast") for _ in range(5)]
-        theirs = [kit.services.tasks.create("other", NewTask(type="test.fast")) for _ in range(5)]
+        theirs = [kit.services.task_creator.create("other", NewTask(type="test.fast")) for _ in range(5)]
         wire = Wire(kit.services)
         handlers.push()
         assert wire.counts()["Query"] == 2

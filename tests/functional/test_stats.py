@@ -98,7 +98,7 @@ def test_only_the_requested_minutes_are_counted(http: Http, kit: Kit, handlers: 
 
 
 def test_other_owners_are_not_counted(http: Http, kit: Kit, handlers: Handlers) -> None:
-    kit.services.tasks.create("bob", NewTask(type="test.fast"))
+    kit.services.task_creator.create("bob", NewTask(type="test.fast"))
     handlers.push()
     assert stats(http)["totals"] == NOTHING
 

@@ -96,7 +96,7 @@ class TestManyRows:
     def test_all_pages_are_swept_unless_time_runs_out(self, script: Script) -> None:
         with Kit(script.types, due_buckets=1) as kit:
             new_tasks = [NewTask(type="test.fast") for _ in range(101)]
-            kit.services.tasks.create_many(kit.owner, new_tasks)
+            kit.services.task_creator.create_many(kit.owner, new_tasks)
             kit.clock.advance(120)
             wire = Wire(kit.services)
             wire.before("SendMessageBatch", lambda: kit.clock.advance(50))

@@ -226,7 +226,7 @@ class TestSubscribe:
     def test_another_owners_task_is_not_found(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
-        theirs = kit.services.tasks.create("other", NewTask(type="test.fast"))
+        theirs = kit.services.task_creator.create("other", NewTask(type="test.fast"))
         handlers.connect("c1")
         handlers.send("c1", {"action": "subscribe", "task_id": theirs.id})
         assert sockets.frames["c1"][0]["code"] == "not_found"
@@ -279,7 +279,7 @@ class TestSync:
         new_tasks = [NewTask(type="test.fast") for _ in range(SYNC_LIMIT * 3 // 5)]
         created = []
         for _ in range(2):
-            created += [task.id for task in kit.services.tasks.create_many(kit.owner, new_tasks)]  # type: ignore[union-attr]
+            created += [task.id for task in kit.services.task_creator.create_many(kit.owner, new_tasks)]  # type: ignore[union-attr]
             kit.clock.advance(1)
         handlers.connect("c1")
         assert sync_all(handlers, sockets, first["id"], {first["id"]: 1}) == sorted(created)
@@ -324,6 +324,6 @@ class TestSync:
     def test_other_owners_are_left_out(
         self, kit: Kit, handlers: Handlers, script: Script, sockets: SocketServer
     ) -> None:
-        theirs = kit.services.tasks.create("other", NewTask(type="test.fast"))
+        theirs = kit.services.task_creator.create("other", NewTask(type="test.fast"))
         handlers.connect("c1")
         assert sync_all(handlers, sockets, theirs.id, {theirs.id: 0}) == []

@@ -76,7 +76,7 @@ _EDITS: dict[str, Edit | tuple[Edit, ...]] = {
         replaced("#lease", "#attempt"),
         assigns('{**_mine(claimed), ":lease": {"N": str(claimed.attempt)}}'),
     ),
-    "finish.refused-becomes-stop": replaced("_cancel_is_mine(stored[i], ending.run.task)", "False"),
+    "finish.refused-becomes-stop": replaced("_cancel_requested(stored[i], ending.run.task)", "False"),
     "retry-later.unless-cancel-requested": replaced(", unless_canceled=True", ""),
     "retry-later.due": replaced("wake_after", "timedelta(days=99)"),
     "snooze.returns-attempt": replaced(" - 1", ""),

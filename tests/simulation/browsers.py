@@ -13,6 +13,7 @@ from tests.simulation.functions import Ended, Functions
 from tests.simulation.queues import SECOND
 from tests.simulation.scheduler import Scheduler
 from tests.support.aws_requests import AwsCall
+from tests.support.lambda_events import websocket_event
 
 #: A client that gets no response for this long sends its request again.
 PATIENCE = 40 * SECOND
@@ -52,7 +53,7 @@ class Gateway:
         """Open a connection, if the service accepts it."""
         self._count += 1
         connection = f"c{self._count}"
-        event = self._event("CONNECT", connection)
+        event = websocket_event("CONNECT", connection)
         event["queryStringParameters"] = browser.query
         event["headers"] = {"Authorization": f"Bearer {browser.token}"}
 
@@ -68,7 +69,7 @@ class Gateway:
 
     def send(self, connection: str, message: Any) -> None:
         """Send a client's message to the service."""
-        event = {**self._event("MESSAGE", connection), "body": json.dumps(message)}
+        event = {**websocket_event("MESSAGE", connection), "body": json.dumps(message)}
         self._functions.invoke(
             "websocket_message", lambda context: app.message(event, context), lambda ended: None
         )
@@ -77,7 +78,7 @@ class Gateway:
         """Drop a connection. The plan decides whether the service gets a disconnect event."""
         self._cut(connection)
         if not self._chance("disconnect lost"):
-            event = self._event("DISCONNECT", connection)
+            event = websocket_event("DISCONNECT", connection)
             self._functions.invoke(
                 "websocket_disconnect", lambda context: app.disconnect(event, context), lambda ended: None
             )
@@ -86,19 +87,6 @@ class Gateway:
         browser = self._browsers.pop(connection, None)
         if browser is not None:
             self._scheduler.after(SECOND, lambda: browser.closed(connection))
-
-    def _event(self, kind: str, connection: str) -> dict[str, Any]:
-        return {
-            "requestContext": {
-                "eventType": kind,
-                "connectionId": connection,
-                "domainName": "sockets.example",
-                "apiId": "api1",
-                "stage": "test",
-                "requestId": f"{connection}-{kind}",
-            },
-            "isBase64Encoded": False,
-        }
 
 
 class Browser:

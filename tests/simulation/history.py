@@ -13,14 +13,14 @@ from chalicelib.aws.dynamodb.task_row import from_row, is_task_row
 from chalicelib.domain.pauses import PARKED_CHECK_INTERVAL, parking_bucket_of
 from chalicelib.domain.task import TRANSITIONS, Task, TaskStatus
 from chalicelib.domain.timing import RESEND_LAST
-from chalicelib.services.pauses import KEPT
+from chalicelib.services.pauses import MAX_AGE
 from tests.simulation.functions import moment
 from tests.simulation.work import Step
 
 #: Upper limit of a due time, after the time of its write or after `run_at`.
 DUE_WITHIN = RESEND_LAST + timedelta(seconds=125)
 #: Clocks differ by up to 10 s, and a response takes up to 3 s.
-PAUSE_KNOWN = KEPT + timedelta(seconds=15)
+PAUSE_KNOWN = MAX_AGE + timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from tests.simulation.attempts import (
+    attempt,
+    fail,
+    progress,
+    reject,
+    retry_after,
+    snooze_for,
+    wait,
+    watch,
+)
 from tests.simulation.users import DONE, User
 from tests.simulation.world import World
 
@@ -10,14 +20,14 @@ FAST, LONG = "sim.fast", "sim.long"
 
 def pause(world: World, user: User) -> None:
     """Pause while one task runs and others wait: one is canceled, one expires, the rest start later."""
-    user.create([[["wait", 20], ["fail"]], []])
-    soon = user.create([], delay_seconds=40)
-    user.create([], delay_seconds=40, expires_at="2026-01-01T00:04:00Z")
-    user.create([], delay_seconds=2000)
+    user.create(attempt(wait(20), fail()), attempt())
+    soon = user.create(delay_seconds=40)
+    user.create(delay_seconds=40, expires_at="2026-01-01T00:04:00Z")
+    user.create(delay_seconds=2000)
     user.sleep(3)
     user.pause(FAST)
-    user.create([[["fail"]], []])
-    user.create([], lane="long")  # another type
+    user.create(attempt(fail()), attempt())
+    user.create(lane="long")  # another type
     user.sleep(120)
     user.cancel(soon)
     user.sleep(1500)
@@ -27,8 +37,8 @@ def pause(world: World, user: User) -> None:
 
 def pause_while_tasks_fail(world: World, user: User) -> None:
     """Pause for two hours in the middle of retries; resume, pause again at once, and resume."""
-    for wait in (1, 40, 800):
-        user.create([[["retry_after", wait]], [["snooze", wait]], []])
+    for seconds in (1, 40, 800):
+        user.create(attempt(retry_after(seconds)), attempt(snooze_for(seconds)), attempt())
     user.sleep(4)
     user.pause(FAST)
     user.sleep(7200)
@@ -43,8 +53,8 @@ def redrive(world: World, user: User) -> None:
 
     The first redrive is aborted after its first task. The second one redrives the rest.
     """
-    failed = user.create_many(*(user.body([[["reject"]], []]) for _ in range(3)))
-    failed += user.create_many(user.body([[["reject"]]]))
+    failed = user.create_many(*(user.body(attempt(reject()), attempt()) for _ in range(3)))
+    failed += user.create_many(user.body(attempt(reject())))
     for task in failed:
         user.wait_until(task, *DONE)
     user.sleep(1)
@@ -55,7 +65,7 @@ def redrive(world: World, user: User) -> None:
 
 def redrives_side_by_side(world: World, user: User) -> None:
     """Two redrives of the same failed tasks, in one sweep; and a retry of one of them by hand."""
-    failed = user.create_many(*(user.body([[["reject"]], []], tags=["blue"]) for _ in range(4)))
+    failed = user.create_many(*(user.body(attempt(reject()), attempt(), tags=["blue"]) for _ in range(4)))
     for task in failed:
         user.wait_until(task, *DONE)
     user.sleep(1)
@@ -68,8 +78,8 @@ def redrives_side_by_side(world: World, user: User) -> None:
 
 def cancel_in_bulk(world: World, user: User) -> None:
     """Cancel all live tasks, waiting and running ones."""
-    user.create([[["watch", 200]]])
-    user.create_many(*(user.body([], delay_seconds=seconds) for seconds in (300, 1000)))
+    user.create(attempt(watch(200)))
+    user.create_many(*(user.body(delay_seconds=seconds) for seconds in (300, 1000)))
     user.sleep(5)
     user.wait_for_redrive(user.redrive({"all": True}, action="cancel"))
 
@@ -78,21 +88,21 @@ def restless_operator(world: World, user: User) -> None:
     """Tasks of all kinds, and random actions of an operator."""
     random = world.plan.random
     world.browser()
-    plans = (
-        [],
-        [["fail"]],
-        [["reject"]],
-        [["wait", 30], ["progress", 50]],
-        [["snooze", 30]],
-        [["watch", 20]],
+    choices = (
+        attempt(),
+        attempt(fail()),
+        attempt(reject()),
+        attempt(wait(30), progress(50)),
+        attempt(snooze_for(30)),
+        attempt(watch(20)),
     )
     ids: list[str] = []
     running: list[str] = []
     for _ in range(random.randint(4, 9)):
         lane = random.choice(("fast", "fast", "long"))
-        plan = [random.choice(plans) for _ in range(2)] + [[]]
+        attempts = [*(random.choice(choices) for _ in range(2)), attempt()]
         delay = random.choice((0, 0, 10, 400))
-        ids += user.create_many(*(user.body(plan, lane=lane, delay_seconds=delay) for _ in range(2)))
+        ids += user.create_many(*(user.body(*attempts, lane=lane, delay_seconds=delay) for _ in range(2)))
         user.sleep(random.choice((0.1, 3, 30, 200)))
         act = random.randint(0, 6)
         if act < 2:

@@ -8,6 +8,20 @@ from datetime import timedelta
 from typing import Any
 
 from tests.simulation import operators
+from tests.simulation.attempts import (
+    CHOICES,
+    Attempt,
+    attempt,
+    big_result,
+    fail,
+    freeze,
+    progress,
+    reject,
+    retry_after,
+    snooze_for,
+    wait,
+    watch,
+)
 from tests.simulation.calls import Call, Fault, Trouble
 from tests.simulation.plans import FaultAt, NoFaults
 from tests.simulation.users import DONE, User
@@ -29,44 +43,44 @@ def success(world: World, user: User) -> None:
     """A watched task that reports progress and succeeds."""
     world.browser()
     user.sleep(1)
-    user.create([[["progress", 10], ["wait", 2], ["progress", 90]]])
+    user.create(attempt(progress(10), wait(2), progress(90)))
 
 
 def big(world: World, user: User) -> None:
     """Payload and result stored as items of their own; a task is deleted at the end."""
-    task = user.create([[["fail"]], [["big"]]], pad=2000)
+    task = user.create(attempt(fail()), attempt(big_result()), pad=2000)
     user.wait_until(task, *DONE)
-    user.create([[["big"]]], pad=2000)
+    user.create(attempt(big_result()), pad=2000)
     user.delete(task)
 
 
 def retries(world: World, user: User) -> None:
     """Two failures, a short and a long wait, then a success."""
-    user.create([[["fail"]], [["retry_after", 50]], [["progress", 50]]])
+    user.create(attempt(fail()), attempt(retry_after(50)), attempt(progress(50)))
 
 
 def failure(world: World, user: User) -> None:
     """A task that fails for good, is redriven, and succeeds."""
-    task = user.create([[["fail"]], [["progress", 50]]], max_attempts=1)
+    task = user.create(attempt(fail()), attempt(progress(50)), max_attempts=1)
     user.wait_until(task, *DONE)
     user.retry(task)
 
 
 def two_failures(world: World, user: User) -> None:
     """A task that fails for good, is redriven, and fails for good again."""
-    task = user.create([[["reject"]]])
+    task = user.create(attempt(reject()))
     user.wait_until(task, *DONE)
     user.retry(task)
 
 
 def snooze(world: World, user: User) -> None:
     """A task that snoozes, for a short and for a long time."""
-    user.create([[["snooze", 4]], [["snooze", 1000]], [["fail"]], []])
+    user.create(attempt(snooze_for(4)), attempt(snooze_for(1000)), attempt(fail()), attempt())
 
 
 def cancel_waiting(world: World, user: User) -> None:
     """A delayed task that is canceled and redriven."""
-    task = user.create([], delay_seconds=300)
+    task = user.create(delay_seconds=300)
     user.sleep(3)
     user.cancel(task)
     user.retry(task)
@@ -74,9 +88,9 @@ def cancel_waiting(world: World, user: User) -> None:
 
 def cancel_running(world: World, user: User) -> None:
     """A run that obeys the cancel request, one that fails after it, and one that ignores it."""
-    obeying = user.create([[["watch", 30]]])
-    failing = user.create([[["wait", 8], ["fail"]]])
-    ignoring = user.create([[["wait", 8]]])
+    obeying = user.create(attempt(watch(30)))
+    failing = user.create(attempt(wait(8), fail()))
+    ignoring = user.create(attempt(wait(8)))
     user.sleep(3)
     for task in (obeying, failing, ignoring):
         user.cancel(task)
@@ -84,39 +98,39 @@ def cancel_running(world: World, user: User) -> None:
 
 def silence(world: World, user: User) -> None:
     """A run that reports nothing until its deadline, and a healthy one beside it."""
-    user.create([[["wait", 500]], []], timeout_seconds=20)
-    user.create([[["wait", 5]]])
+    user.create(attempt(wait(500)), attempt(), timeout_seconds=20)
+    user.create(attempt(wait(5)))
 
 
 def delays(world: World, user: User) -> None:
     """Delayed tasks: started by a message, started by the sweep, and one that expires."""
-    user.create([], delay_seconds=100)
-    user.create([], delay_seconds=2000)
-    user.create([], delay_seconds=400, expires_at="2026-01-01T00:06:00Z")
+    user.create(delay_seconds=100)
+    user.create(delay_seconds=2000)
+    user.create(delay_seconds=400, expires_at="2026-01-01T00:06:00Z")
 
 
 def same_key(world: World, user: User) -> None:
     """One Idempotency-Key, used twice; and again with a big payload."""
     for pad in (0, 2000):
         for _ in range(2):
-            user.create([], key=f"order-{pad}", pad=pad)
+            user.create(key=f"order-{pad}", pad=pad)
 
 
 def batch(world: World, user: User) -> None:
     """Three tasks in one request, in both lanes."""
-    user.create_many(user.body([]), user.body([[["fail"]], []], lane="long"), user.body([], pad=2000))
+    user.create_many(user.body(), user.body(attempt(fail()), attempt(), lane="long"), user.body(pad=2000))
 
 
 def delivery(world: World, user: User) -> None:
     """Six tasks that are claimed together. They end together, one by one, and with all outcomes."""
-    wait = [["wait", 3]]
+    short = wait(3)
     tasks = user.create_many(
-        user.body([]),
-        user.body([wait]),
-        user.body([[["fail"]], []]),
-        user.body([[["reject"]]]),
-        user.body([[*wait, ["big"]]], pad=2000),
-        user.body([[["wait", 8], ["fail"]]]),
+        user.body(),
+        user.body(attempt(short)),
+        user.body(attempt(fail()), attempt()),
+        user.body(attempt(reject())),
+        user.body(attempt(short, big_result()), pad=2000),
+        user.body(attempt(wait(8), fail())),
     )
     user.sleep(3)
     for task in tasks[5:]:
@@ -125,18 +139,18 @@ def delivery(world: World, user: User) -> None:
 
 def long_lane(world: World, user: User) -> None:
     """A long run that renews its lease by progress, past the first sweep that reads it."""
-    steps = [["wait", 200], ["progress", 30], ["wait", 200], ["progress", 60]]
-    user.create([steps], lane="long", timeout_seconds=250)
+    steps = attempt(wait(200), progress(30), wait(200), progress(60))
+    user.create(steps, lane="long", timeout_seconds=250)
 
 
 def browsers(world: World, user: User) -> None:
     """Clients that connect, drop and reconnect while tasks run."""
     one, batched = world.browser("one"), world.browser("batched", batch="1")
     user.sleep(1)
-    user.create([[["watch", 20]]])
+    user.create(attempt(watch(20)))
     user.sleep(4)
     one.drop()
-    user.create([[["fail"]], []])
+    user.create(attempt(fail()), attempt())
     user.sleep(3)
     batched.drop()
     world.browser("late")
@@ -146,7 +160,7 @@ def subscriber(world: World, user: User) -> None:
     """A client that subscribes to one task while it runs."""
     client = world.browser("subscriber", watch="none")
     user.sleep(1)
-    task = user.create([[["watch", 12]]])
+    task = user.create(attempt(watch(12)))
     client.subscribe(task)
 
 
@@ -155,20 +169,20 @@ def old_reads(world: World, user: User) -> None:
     for number in range(3):
         world.browser(f"browser {number}")
         user.sleep(1)
-        user.create([[["fail"]], []])
+        user.create(attempt(fail()), attempt())
         user.sleep(20)
 
 
 def unrecognized_messages(world: World, user: User) -> None:
     """Unrecognized messages between task messages."""
     world.send_unrecognized("hello")
-    user.create([])
+    user.create()
     world.send_unrecognized('{"id": 7}')
 
 
 def poison(world: World, user: User) -> None:
     """A task whose message kills every worker that receives it; after the redrive it does not."""
-    task = user.create([])
+    task = user.create()
     user.wait_until(task, *DONE, seconds=8 * 3600)
     world.plan.over = True
     user.retry(task)
@@ -178,32 +192,33 @@ def late_copies(world: World, user: User) -> None:
     """A copy of every write arrives seven seconds later."""
     client = world.browser("subscriber", watch="none")
     user.sleep(1)
-    task = user.create([[["watch", 30]], []])
+    task = user.create(attempt(watch(30)), attempt())
     client.subscribe(task)
-    user.create([[["fail"]], [["wait", 10], ["big"]]])
+    user.create(attempt(fail()), attempt(wait(10), big_result()))
     user.sleep(12)
     user.cancel(task)
     user.sleep(5)
     user.retry(task)
-    delayed = user.create([], delay_seconds=60)
+    delayed = user.create(delay_seconds=60)
     user.cancel(delayed)
     user.retry(delayed)
 
 
 def zombie(world: World, user: User) -> None:
     """A worker that is frozen while its task fails for good, is redriven, and runs again."""
-    _fail_and_redrive(user, [["wait", 1], ["progress", 5]])
+    _fail_and_redrive(user, attempt(wait(1), progress(5)))
 
 
 def zombie_awake(world: World, user: User) -> None:
     """As `zombie_result`, but the worker is frozen in the middle of its work, and reports progress."""
-    _fail_and_redrive(user, [["wait", 1], ["freeze", 250], ["progress", 5]])
+    _fail_and_redrive(user, attempt(wait(1), freeze(250), progress(5)))
 
 
-def _fail_and_redrive(user: User, first: list[Any]) -> None:
-    work = [["wait", 2], ["progress", 10], ["wait", 40], ["progress", 50], ["wait", 50], ["progress", 90]]
+def _fail_and_redrive(user: User, first: Attempt) -> None:
+    work = attempt(wait(2), progress(10), wait(40), progress(50), wait(50), progress(90), wait(50))
     task = user.create(
-        [first, [*work, ["wait", 50]]],
+        first,
+        work,
         lane="long",
         max_attempts=1,
         timeout_seconds=60,
@@ -214,22 +229,22 @@ def _fail_and_redrive(user: User, first: list[Any]) -> None:
 
 def late_failure(world: World, user: User) -> None:
     """A run that fails after its task's `expires_at`."""
-    steps = [["wait", 50], ["progress", 1], ["wait", 50], ["progress", 2], ["wait", 40], ["fail"]]
-    user.create([steps], lane="long", timeout_seconds=60, expires_at="2026-01-01T00:01:40Z")
+    steps = attempt(wait(50), progress(1), wait(50), progress(2), wait(40), fail())
+    user.create(steps, lane="long", timeout_seconds=60, expires_at="2026-01-01T00:01:40Z")
 
 
 def prefer_wait(world: World, user: User) -> None:
     """Requests with `Prefer: wait`: the task ends in time, after a retry, and too late."""
     user.prefer_wait = 10
-    user.create([[["wait", 3]]])
-    user.create([[["fail"]], []], key="once")
-    task = user.create([[["wait", 30]]])
+    user.create(attempt(wait(3)))
+    user.create(attempt(fail()), attempt(), key="once")
+    task = user.create(attempt(wait(30)))
     user.get(task)
 
 
 def near_the_end(world: World, user: User) -> None:
     """A canceled task that is redriven just before its retention ends, and still runs after that."""
-    task = user.create([[["wait", 50]]], delay_seconds=600)
+    task = user.create(attempt(wait(50)), delay_seconds=600)
     user.cancel(task)
     user.sleep(3590)
     user.retry(task)
@@ -238,8 +253,8 @@ def near_the_end(world: World, user: User) -> None:
 def no_queue(world: World, user: User) -> None:
     """Every message is lost for six hours; then none."""
     world.browser()
-    user.create([])
-    user.create([], delay_seconds=3000)
+    user.create()
+    user.create(delay_seconds=3000)
     user.sleep(6 * 3600)
 
 
@@ -296,25 +311,6 @@ def busy(world: World, user: User) -> None:
     user.sleep(random.choice((1, 60, 600)))
 
 
-#: The runs that `busy` chooses from.
-_RUNS: list[list[list[Any]]] = [
-    [],
-    [],
-    [["progress", 50], ["wait", 3], ["progress", 80]],
-    [["wait", 30], ["progress", 20], ["wait", 50], ["progress", 60], ["wait", 50]],
-    [["watch", 40]],
-    [["fail"]],
-    [["wait", 5], ["fail"]],
-    [["retry_after", 45]],
-    [["reject"]],
-    [["snooze", 2]],
-    [["snooze", 200]],
-    [["cancel"]],
-    [["big"]],
-    [["wait", 300]],
-]
-
-
 def _body(world: World, user: User) -> dict[str, Any]:
     random = world.plan.random
     fields: dict[str, Any] = {"max_attempts": random.randint(1, 4)}
@@ -323,9 +319,9 @@ def _body(world: World, user: User) -> dict[str, Any]:
     if random.random() < 0.2:
         ends = world.now() + timedelta(seconds=fields.get("delay_seconds", 0) + random.choice((20, 200, 900)))
         fields["expires_at"] = f"{ends:%Y-%m-%dT%H:%M:%SZ}"
-    plan = [random.choice(_RUNS) for _ in range(random.randint(1, 3))] + [[]]
+    attempts = [*(random.choice(CHOICES) for _ in range(random.randint(1, 3))), attempt()]
     lane, pad = random.choice(("fast", "fast", "fast", "long")), random.choice((0, 0, 2000))
-    return user.body(plan, pad=pad, lane=lane, **fields)
+    return user.body(*attempts, pad=pad, lane=lane, **fields)
 
 
 def _post(world: World, user: User, number: int) -> list[str]:

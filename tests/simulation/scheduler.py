@@ -255,7 +255,7 @@ class SimulatedThreads(Threads):
     def pool(self, size: int, name: str) -> Executor:
         return Turns(self._scheduler)
 
-    def beside(
+    def run(
         self, jobs: Sequence[Job], *, grace_seconds: float, end: Callable[[], None]
     ) -> Iterator[list[int]]:
         here = self._scheduler.current

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import app
+from tests.simulation.attempts import Attempt
 from tests.simulation.functions import Context, Ended, Functions
 from tests.simulation.queues import SECOND
 from tests.simulation.scheduler import Process, Scheduler
+from tests.support.lambda_events import http_event
 
 #: Times that a request is sent until a response comes.
 TRIES = 6
@@ -86,9 +88,9 @@ class User:
         """Do nothing for a while."""
         self._scheduler.sleep(round(seconds * SECOND))
 
-    def create(self, plan: list[Any], *, key: str | None = None, **fields: Any) -> str:
-        """Post a task that follows `plan`. Returns its id, or "" if no response came."""
-        return self.post(self.body(plan, **fields), key=key)
+    def create(self, *attempts: Attempt, key: str | None = None, **fields: Any) -> str:
+        """Post a task with these attempts. Returns its id, or "" if no response came."""
+        return self.post(self.body(*attempts, **fields), key=key)
 
     def post(self, body: dict[str, Any], *, key: str | None = None) -> str:
         """Post a task. Returns its id, or "" if no response came."""
@@ -107,9 +109,9 @@ class User:
         return ids
 
     @staticmethod
-    def body(plan: list[Any], *, pad: int = 0, lane: str = "fast", **fields: Any) -> dict[str, Any]:
+    def body(*attempts: Attempt, pad: int = 0, lane: str = "fast", **fields: Any) -> dict[str, Any]:
         """The body of a POST of a task."""
-        return {"type": f"sim.{lane}", "payload": {"plan": plan, "pad": "x" * pad}, **fields}
+        return {"type": f"sim.{lane}", "payload": {"plan": list(attempts), "pad": "x" * pad}, **fields}
 
     def cancel(self, task_id: str) -> int:
         """Cancel a task. Returns the status of the response, or 0."""
@@ -222,25 +224,8 @@ def _event(
     named = len(parts) > 2 and parts[2] != "batch"
     name = {"task-types": "name", "redrives": "redrive_id"}.get(parts[1], "task_id")
     resource = "/".join([*parts[:2], f"{{{name}}}", *parts[3:]]) if named else path
-    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    headers = {"authorization": f"Bearer {token}"}
     if key is not None:
         headers["idempotency-key"] = key
-    return {
-        "resource": resource,
-        "path": path,
-        "httpMethod": method,
-        "headers": headers,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
-        "queryStringParameters": query or None,
-        "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} or None,
-        "pathParameters": {name: parts[2]} if named else None,
-        "stageVariables": None,
-        "requestContext": {
-            "resourcePath": resource,
-            "httpMethod": method,
-            "requestId": "request",
-            "identity": {"sourceIp": "127.0.0.1"},
-        },
-        "body": None if body is None else json.dumps(body),
-        "isBase64Encoded": False,
-    }
+    parameters = {name: parts[2]} if named else None
+    return http_event(method, resource, body, headers=headers, parameters=parameters, query=query)

@@ -1,7 +1,6 @@
 """Task types whose payload is a script, and the record of their runs for the checker.
 
-A plan is a list of runs, and a run is a list of steps. `[["fail"]], [["progress", 50], ["wait", 20]]` fails
-first; then it reports progress, works for 20 seconds and returns. The last run repeats.
+A plan is a list of attempts, as `tests/simulation/attempts.py` makes them.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class Work:
         declare("sim.long", payload=Script, lane=Lane.LONG, max_attempts=3, timeout_seconds=600)(self._run)
 
     def _run(self, payload: Script, context: TaskContext) -> Any:
-        """Run the next plan of the payload."""
+        """Take the steps of the payload's next attempt; the last one repeats."""
         assert isinstance(context, Run)
         plan = payload.plan or [[]]
         number = self._runs[context.task_id]

@@ -30,6 +30,7 @@ from tests.simulation.stream import ACCOUNT, Stream
 from tests.simulation.users import Api, User
 from tests.simulation.work import Work
 from tests.support.aws_requests import REGION, AwsCall
+from tests.support.lambda_events import schedule_event
 
 OWNER = "ada"
 MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
@@ -305,17 +306,7 @@ class World:
                 self.scheduler.after(again, self.watch_dead_letters)
 
     def _schedule(self, function: str, handler: Callable[[Any, Any], Any]) -> None:
-        event = {
-            "version": "0",
-            "account": ACCOUNT,
-            "region": REGION,
-            "detail": {},
-            "detail-type": "Scheduled Event",
-            "source": "aws.events",
-            "time": "2026-01-01T00:00:00Z",
-            "id": "event-1",
-            "resources": [],
-        }
+        event = schedule_event(function)
         self.functions.invoke(function, lambda context: handler(event, context), lambda ended: None)
 
     # --- Simulated SNS, and notes ---------------------------------------------------------------------

@@ -13,7 +13,7 @@ Work = Callable[[Any, TaskContext], Any]
 
 
 class Anything(BaseModel):
-    """A payload of any fields, and one that must be a number."""
+    """A payload with any fields, of which `number` must be a number."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -1,6 +1,6 @@
-"""The files that Chalice and CloudFormation read agree with each other and with the app.
+"""The files for Chalice and CloudFormation agree with each other and with the app.
 
-Chalice accepts any key in config.json without a word: a misspelt function would keep its defaults.
+Chalice ignores unknown keys in config.json: a misspelt function would keep its defaults.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FUNCTIONS = [(stage, function) for stage in stages() for function in functions_o
 
 
 class TemplateLoader(yaml.SafeLoader):
-    """Reads CloudFormation's short functions as what stands behind them."""
+    """Reads CloudFormation's short functions as their arguments."""
 
 
 TemplateLoader.add_multi_constructor("!", lambda loader, _, node: getattr(node, "value", None))
@@ -65,64 +65,66 @@ class Imports(ast.NodeVisitor):
 
 
 def distributions_imported() -> set[str]:
-    """What app.py and chalicelib import beyond themselves and Python's own, by the names that pip knows."""
+    """Return the distributions that app.py and chalicelib import, by their names on PyPI."""
     imports = Imports()
     for file in (ROOT / "app.py", *(ROOT / "chalicelib").rglob("*.py")):
         imports.visit(ast.parse(file.read_text()))
-    known = packages_distributions()
+    by_module = packages_distributions()
     foreign = imports.modules - sys.stdlib_module_names - {"chalicelib", "infra"}
-    return {distribution.lower().replace("_", "-") for module in foreign for distribution in known[module]}
+    return {
+        distribution.lower().replace("_", "-") for module in foreign for distribution in by_module[module]
+    }
 
 
-#: What Chalice looks up in config.json.
+#: The keys that Chalice reads in config.json.
 KEYS = {name for name, value in vars(Config).items() if isinstance(value, property)}
 
 
-class Remembering(dict[str, Any]):
-    """Settings that remember what was looked up in them."""
+class Recording(dict[str, Any]):
+    """Settings that record which keys are read."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        # The value of a key of Chalice's is the user's own; any other mapping is a place with keys.
+        # The mapping below one of Chalice's keys has the user's own keys; any other has Chalice's.
         super().__init__(
             {
-                key: Remembering(value) if isinstance(value, dict) and key not in KEYS else value
+                key: Recording(value) if isinstance(value, dict) and key not in KEYS else value
                 for key, value in settings.items()
             }
         )
-        self.looked_up: set[str] = set()
+        self.read_keys: set[str] = set()
 
     def get(self, key: str, default: Any = None) -> Any:
-        self.looked_up.add(key)
+        self.read_keys.add(key)
         return super().get(key, default)
 
-    def rest(self, place: str = "") -> list[str]:
-        """The paths of what was never looked up."""
+    def rest(self, prefix: str = "") -> list[str]:
+        """Return the paths of keys that were never read."""
         deeper = [
             path
             for key, value in self.items()
-            if isinstance(value, Remembering) and key in self.looked_up
-            for path in value.rest(f"{place}{key}/")
+            if isinstance(value, Recording) and key in self.read_keys
+            for path in value.rest(f"{prefix}{key}/")
         ]
-        return [f"{place}{key}" for key in self.keys() - self.looked_up] + deeper
+        return [f"{prefix}{key}" for key in self.keys() - self.read_keys] + deeper
 
 
 def unread(settings: dict[str, Any]) -> list[str]:
-    """What Chalice looks up nowhere, for whatever function of whatever stage."""
-    remembering = Remembering(settings)
+    """Return the settings that Chalice reads for no function of any stage."""
+    recording = Recording(settings)
     for stage in settings["stages"]:
         params = {"chalice_app": app.app, "project_dir": str(ROOT)}
-        config = Config(stage, user_provided_params=params, config_from_disk=remembering)
+        config = Config(stage, user_provided_params=params, config_from_disk=recording)
         validate_configuration(config)
         for function in functions_in(config, stage):
             scoped = config.scope(stage, function.key)
             for key in KEYS:
                 getattr(scoped, key)
-    return remembering.rest()
+    return recording.rest()
 
 
 def properties(resource: str) -> dict[str, Any]:
-    found: dict[str, Any] = RESOURCES[resource]["Properties"]
-    return found
+    values: dict[str, Any] = RESOURCES[resource]["Properties"]
+    return values
 
 
 def test_chalice_reads_every_setting() -> None:
@@ -170,15 +172,15 @@ class TestEveryFunction:
             assert queue["VisibilityTimeout"] == 6 * function.model.timeout
 
 
-def test_the_package_brings_all_that_it_imports() -> None:
-    """The emulator's functions see all that is installed here: what is missing would show on AWS only."""
+def test_the_package_contains_every_import() -> None:
+    """The emulator's functions can import all installed packages: a missing one would fail on AWS only."""
     pinned = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
-    given_by_lambda, put_in_by_chalice = {"boto3", "botocore", "urllib3"}, {"chalice"}
-    assert distributions_imported() <= pinned | given_by_lambda | put_in_by_chalice
+    from_lambda, from_chalice = {"boto3", "botocore", "urllib3"}, {"chalice"}
+    assert distributions_imported() <= pinned | from_lambda | from_chalice
 
 
 @pytest.mark.parametrize("stage", CONFIG["stages"])
-def test_a_stage_tells_its_functions_and_its_urls_its_name(stage: str) -> None:
+def test_functions_and_urls_have_the_name_of_their_stage(stage: str) -> None:
     settings = CONFIG["stages"][stage]
     assert settings["environment_variables"]["STAGE"] == stage
     assert settings["api_gateway_stage"] == stage
@@ -190,11 +192,13 @@ def test_no_stage_sends_its_deployments_to_a_fixed_address() -> None:
 
 
 @pytest.mark.parametrize("queue", ["FastQueue", "LongQueue"])
-def test_a_poison_message_gets_its_verdict_before_it_expires(queue: str) -> None:
+def test_a_poison_message_is_dead_lettered_before_it_expires(queue: str) -> None:
     settings = properties(queue)
-    verdict = settings["VisibilityTimeout"] * settings["RedrivePolicy"]["maxReceiveCount"]
+    dead_lettered_after = settings["VisibilityTimeout"] * settings["RedrivePolicy"]["maxReceiveCount"]
     assert (
-        verdict < settings["MessageRetentionPeriod"] < properties("DeadLetterQueue")["MessageRetentionPeriod"]
+        dead_lettered_after
+        < settings["MessageRetentionPeriod"]
+        < properties("DeadLetterQueue")["MessageRetentionPeriod"]
     )
 
 
@@ -206,7 +210,7 @@ def test_the_dead_letter_monitor_ends_before_its_messages_come_back_and_its_next
 
 
 @pytest.mark.parametrize("table", [name for name in RESOURCES if name.endswith("Table")])
-def test_every_table_lets_old_rows_go(table: str) -> None:
+def test_rows_of_every_table_expire(table: str) -> None:
     assert properties(table)["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
 
 

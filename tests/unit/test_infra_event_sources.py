@@ -1,4 +1,4 @@
-"""Mappings get what keeps a failed message and a stuck shard from doing harm."""
+"""Mappings have options that protect failed messages and keep a bad record from blocking a shard."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ QUEUE = "arn:aws:sqs:eu-west-1:123456789012:task-service-dev-fast"
 STREAM = "arn:aws:dynamodb:eu-west-1:123456789012:table/task-service-{}-tasks/stream/2026-01-01T00:00:00.000"
 
 
-def test_a_queue_is_told_which_messages_of_a_batch_failed() -> None:
+def test_a_function_reports_which_messages_of_a_batch_failed() -> None:
     assert mapping_options(QUEUE) == {"FunctionResponseTypes": ["ReportBatchItemFailures"]}
 
 
-def test_no_record_can_hold_the_stream_up_without_end() -> None:
+def test_no_record_can_block_the_stream_for_good() -> None:
     options = mapping_options(STREAM.format("dev"))
     assert options["BisectBatchOnFunctionError"] is True
     assert 0 < options["MaximumRetryAttempts"] < 100
@@ -26,11 +26,11 @@ def test_no_record_can_hold_the_stream_up_without_end() -> None:
     assert options["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_the_emulator_which_heeds_only_a_records_age_gives_up_after_a_minute() -> None:
+def test_the_emulator_stops_retrying_a_record_after_a_minute() -> None:
     assert mapping_options(STREAM.format("local"))["MaximumRecordAgeInSeconds"] == 60
 
 
-def test_given_up_records_go_to_the_queue_of_the_same_stage() -> None:
+def test_dropped_records_go_to_the_queue_of_the_same_stage() -> None:
     destination = mapping_options(STREAM.format("dev"))["DestinationConfig"]["OnFailure"]["Destination"]
     assert destination == "arn:aws:sqs:eu-west-1:123456789012:task-service-dev-stream-failures"
 

@@ -1,4 +1,4 @@
-"""Alarms and charts look at metrics that exist, and every alarm is explained."""
+"""Alarms and charts use metrics that exist, and every alarm is explained."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from infra.stacks.templates import DATA, load, physical_name
 from tests.unit.test_infra_configuration import ROOT
 
 CHALICELIB = "\n".join(file.read_text() for file in (ROOT / "chalicelib").rglob("*.py"))
-OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
-#: What CloudFormation takes in one request.
+OPERATIONS = (ROOT / "docs" / "how-to" / "operate.md").read_text()
+#: CloudFormation's limit for one request.
 TEMPLATE_LIMIT_BYTES = 51_200
 
 
-def test_cloudformation_would_take_the_template(tmp_path: Path) -> None:
+def test_cloudformation_accepts_the_template(tmp_path: Path) -> None:
     file = tmp_path / "monitoring.json"
     file.write_text(json.dumps(monitoring_template("prod")))
     assert file.stat().st_size < TEMPLATE_LIMIT_BYTES
@@ -47,7 +47,7 @@ class TestAlarms:
             assert f'"{alarm.metric.name}"' in CHALICELIB
             assert set(alarm.metric.dimensions) == {"Stage"}
 
-    def test_silence_is_a_sign_only_where_something_must_happen(self, alarm) -> None:
+    def test_only_a_heartbeat_alarm_rings_without_data(self, alarm) -> None:
         assert (alarm.condition.missing == "breaching") == alarm.name.endswith("-silent")
 
 
@@ -68,11 +68,11 @@ def test_the_dashboards_own_metrics_exist() -> None:
 
 @pytest.mark.parametrize("title", QUERIES)
 def test_a_saved_query_asks_for_fields_that_are_logged(title: str) -> None:
-    words = re.findall(
+    fields = re.findall(
         r"(?<![@\w])(task_id|task_type|correlation_id|error_kind|duration_ms|lease)", QUERIES[title]
     )
-    for word in words:
-        assert word in CHALICELIB
+    for field in fields:
+        assert field in CHALICELIB
 
 
 class TestTemplate:

@@ -1,4 +1,4 @@
-"""The deployment package holds what the functions run, and nothing else."""
+"""The deployment package contains what the functions run, and nothing else."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ print(packager.create_deployment_package(sys.argv[1], sys.argv[2]))
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The project as it lies on a developer's disk, with bytecode; without requirements, to save time."""
+    """A copy of the project with bytecode, as on a developer's disk, without requirements to save time."""
     for name in ("app.py", "chalicelib", "infra", "tests", "local", ".chalice/config.json"):
         source, target = PROJECT / name, tmp_path / name
         target.parent.mkdir(exist_ok=True)
@@ -44,7 +44,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def build(project: Path, version: str = VERSION, *, stage: str = "dev", seed: str = "random") -> Path:
-    words = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", BUILD, str(project), version],
         cwd=PROJECT,
         env={**os.environ, "STAGE": stage, "PYTHONHASHSEED": seed},
@@ -52,10 +52,10 @@ def build(project: Path, version: str = VERSION, *, stage: str = "dev", seed: st
         text=True,
         check=True,
     ).stdout
-    return Path(words.splitlines()[-1])
+    return Path(output.splitlines()[-1])
 
 
-def test_it_holds_the_app_and_the_part_of_chalice_that_runs_it(project: Path) -> None:
+def test_it_contains_the_app_and_the_part_of_chalice_that_runs_it(project: Path) -> None:
     names = set(zipfile.ZipFile(build(project)).namelist())
     web = PROJECT / "chalicelib" / "web"
     files = {
@@ -79,7 +79,7 @@ def test_another_python_gets_no_bytecode_of_this_one(project: Path) -> None:
     assert not [name for name in names if name.endswith(".pyc")]
 
 
-def test_the_local_stage_gets_none_because_it_is_to_be_live_at_once(project: Path) -> None:
+def test_the_local_stage_gets_no_bytecode(project: Path) -> None:
     names = zipfile.ZipFile(build(project, stage="local")).namelist()
     assert "app.py" in names
     assert not [name for name in names if name.endswith(".pyc")]
@@ -96,7 +96,7 @@ def test_the_same_files_make_the_same_package(project: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["boto3", "botocore", "chalice", "pytest", "moto", "ministack"])
-def test_it_brings_nothing_that_lambda_or_chalice_gives_or_that_only_tests_need(name: str) -> None:
+def test_it_contains_nothing_that_lambda_provides_or_only_tests_need(name: str) -> None:
     pinned = re.findall(r"^([\w.-]+)==", (PROJECT / "requirements.txt").read_text(), re.MULTILINE)
     assert name not in pinned
     assert "pydantic" in pinned

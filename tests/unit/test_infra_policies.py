@@ -1,4 +1,4 @@
-"""Each function may do what it does and nothing else, on its own stage and nowhere else."""
+"""A function's policy allows the calls that it makes, on its own stage, and nothing else."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from infra.iam.policies import POLICIES, file_name, policy, recorded_calls, rend
 
 FILES = sorted(POLICIES.glob("policy*.json"))
 FUNCTIONS = {function.key: function for function in functions_of("dev")}
-#: What IAM takes for all inline policies of a role together, in characters without white space.
-MOST_CHARACTERS = 10_240
+#: IAM's limit for all inline policies of a role together, in characters without white space.
+MAXIMUM_CHARACTERS = 10_240
 
 
 def allowed(stage: str, function: str) -> Iterator[tuple[str, str]]:
-    """(action, resource) of all that a function's policy allows."""
+    """Yield every (action, resource) that a function's policy allows."""
     for statement in json.loads((POLICIES / file_name(stage, function)).read_text())["Statement"]:
         assert statement["Effect"] == "Allow"
         for action in statement["Action"]:
@@ -39,16 +39,16 @@ def pairs(stage: str) -> list[Any]:
 
 def test_the_files_follow_from_the_recorded_calls() -> None:
     files = {file.name: file.read_text() for file in FILES}
-    assert files == rendered_policies(), "write them anew: make policies"
+    assert files == rendered_policies(), "write them again: make policies"
 
 
 def test_every_recorded_function_exists() -> None:
-    assert set(recorded_calls()) <= set(FUNCTIONS), "record the calls anew: make policies"
+    assert set(recorded_calls()) <= set(FUNCTIONS), "record the calls again: make policies"
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_a_role_has_room_for_its_policy(file: Any) -> None:
-    assert len(json.dumps(json.loads(file.read_text()), separators=(",", ":"))) <= MOST_CHARACTERS
+    assert len(json.dumps(json.loads(file.read_text()), separators=(",", ":"))) <= MAXIMUM_CHARACTERS
 
 
 @pytest.mark.parametrize("stage", stages())
@@ -63,18 +63,18 @@ def test_nothing_reaches_beyond_its_stage(stage: str) -> None:
 @pytest.mark.parametrize(("action", "resource"), pairs("dev"))
 def test_an_action_is_one_action_and_a_resource_one_of_ours(action: str, resource: str) -> None:
     assert "*" not in action
-    # Owners and their secrets, streams, log streams and connections get their names after the deployment.
+    # Owners and their secrets, streams, log streams and connections are created after the deployment.
     assert re.search(r"(secrets/|stream/|@connections/|[a-z_]:)\*$", resource) or resource[-1] != "*"
 
 
 class TestEventSources:
-    """The emulator does not ask for these: Lambda itself uses the role to read what wakes the function."""
+    """The emulator does not enforce these: Lambda uses the role to read the function's event source."""
 
     @pytest.mark.parametrize("action", ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"])
     @pytest.mark.parametrize(("function", "queue"), [("run_tasks", "fast"), ("run_long_tasks", "long")])
     def test_a_worker_may_empty_its_own_queue_only(self, function: str, queue: str, action: str) -> None:
-        found = [resource for each, resource in allowed("prod", function) if each == f"sqs:{action}"]
-        assert found == [f"arn:*:sqs:*:*:task-service-prod-{queue}"]
+        queues = [resource for each, resource in allowed("prod", function) if each == f"sqs:{action}"]
+        assert queues == [f"arn:*:sqs:*:*:task-service-prod-{queue}"]
 
     @pytest.mark.parametrize("action", ["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"])
     def test_only_push_updates_may_read_the_stream(self, action: str) -> None:
@@ -82,7 +82,7 @@ class TestEventSources:
         may = {key for key in FUNCTIONS if (f"dynamodb:{action}", stream) in allowed("prod", key)}
         assert may == {"push_updates"}
 
-    def test_given_up_records_may_go_where_the_mapping_sends_them(self) -> None:
+    def test_dropped_records_may_go_to_the_mappings_destination(self) -> None:
         stream = "arn:aws:dynamodb:eu-west-1:123456789012:table/task-service-prod-tasks/stream/1"
         target = mapping_options(stream)["DestinationConfig"]["OnFailure"]["Destination"]
         sends = [
@@ -92,7 +92,7 @@ class TestEventSources:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_logs_go_to_the_functions_own_group_which_is_there_already(function: str) -> None:
+def test_logs_go_to_the_functions_own_group_which_exists(function: str) -> None:
     logs = [(action, resource) for action, resource in allowed("prod", function) if "logs:" in resource]
     group = FUNCTIONS[function].name.replace("-dev", "-prod")
     assert logs == [

@@ -1,4 +1,4 @@
-"""The parameters that the functions read exist, and a secret once given stays."""
+"""The parameters that the functions read are created, and an existing key stays."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""A package without a wheel ends the deployment. Chalice would go on without it, with a warning."""
+"""A package without a wheel ends the deployment. Chalice itself would only print a warning."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-#: In a process of its own, because the extension changes Chalice's classes for good.
+#: In a process of its own, because chalice_patches changes Chalice's classes for good.
 BUILD = """
 from chalice.deploy.packager import BaseLambdaDeploymentPackager, MissingDependencyError
 from chalice.utils import OSUtils, UI
@@ -28,5 +28,7 @@ except BadInput as error:
 
 
 def test_the_deployment_ends_and_names_the_package() -> None:
-    said = subprocess.run([sys.executable, "-c", BUILD], capture_output=True, text=True, check=False)
-    assert said.stdout.startswith("No wheel for python3.12 on arm64 was found of lxml==6.0.0: "), said.stderr
+    completed = subprocess.run([sys.executable, "-c", BUILD], capture_output=True, text=True, check=False)
+    assert completed.stdout.startswith("No wheel for python3.12 on arm64 was found of lxml==6.0.0: "), (
+        completed.stderr
+    )

@@ -1,4 +1,4 @@
-"""An app that cannot be imported is not deployed, and its author is told what Python says."""
+"""An app that cannot be imported is not deployed, and Python's error is reported."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from infra.errors import AppImportError, DeploymentError
 from local.deployer import Deployer
 
 ROOT = Path(__file__).parents[2]
-NOBODY = "http://127.0.0.1:1"  # reserved, and nothing listens there
+NO_SERVER = "http://127.0.0.1:1"  # reserved, and nothing listens there
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def source(tmp_path: Path) -> Path:
 def deploy(source: Path) -> None:
     home = source.parent / "home"
     home.mkdir()
-    Deployer(source=source, endpoint=NOBODY, home=home, records=home / "deployed", environment={}).deploy()
+    Deployer(source=source, endpoint=NO_SERVER, home=home, records=home / "deployed", environment={}).deploy()
 
 
 def test_a_syntax_error_is_shown_with_its_line(source: Path) -> None:
@@ -79,13 +79,13 @@ def test_a_broken_task_type_is_named_with_its_error_and_the_remedy(source: Path)
     )
 
 
-def test_an_app_that_exits_on_import_does_not_take_us_with_it(source: Path) -> None:
+def test_an_app_that_exits_on_import_does_not_end_this_process(source: Path) -> None:
     (source / "app.py").write_text("import sys\n\nsys.exit('no')\n")
     with pytest.raises(AppImportError, match="SystemExit: no"):
         deploy(source)
 
 
-def test_a_server_that_does_not_answer_is_a_sentence(source: Path) -> None:
+def test_a_missing_server_is_reported_in_one_sentence(source: Path) -> None:
     (source / "app.py").write_text(
         "from chalice import Chalice\n\n"
         "app = Chalice(app_name='tiny')\n\n"
@@ -104,10 +104,10 @@ def test_what_the_app_does_on_import_stays_out_of_this_process(source: Path) -> 
     assert "left_behind" not in sys.modules
 
 
-def test_deploying_processes_are_forked_from_one_that_has_nothing_of_the_app() -> None:
-    """Else they would deploy what was saved since, and look at what was there before."""
-    look = (
+def test_deploying_processes_are_forked_from_one_that_has_not_imported_the_app() -> None:
+    """Otherwise a deployment would upload new files but import the old modules."""
+    code = (
         "import sys, infra.deployer.deployment; print([m for m in sys.modules if m.startswith('chalicelib')])"
     )
-    said = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "[]"
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stdout.strip() == "[]"

@@ -17,7 +17,7 @@ PREFIX = "/aws/lambda/task-service-local"
 
 
 class Clock:
-    """Time that moves when it is told to."""
+    """A clock that a test moves."""
 
     def __init__(self) -> None:
         self.seconds = time.time()  # CloudWatch refuses events that are weeks away from its own clock

@@ -1,4 +1,4 @@
-"""Lists of an owner's deaths, newest tasks first, together with the messages that belong to nobody."""
+"""Lists the dead letters of an owner, newest tasks first, together with the quarantined messages."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ EXAMINED = 400
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stretch:
-    """Deaths in order of their keys, and the key where the next stretch goes on (None: there is no more)."""
+class RecordPage:
+    """Records in order of their keys, and the key where the next page starts (None: no more)."""
 
-    deaths: list[DeadLetterRecord]
+    records: list[DeadLetterRecord]
     position: str | None
 
 
 class DeadLetterList:
-    """The deaths on record, stretch by stretch."""
+    """The recorded dead letters, page by page."""
 
     def __init__(self, client: DynamoDB, table: str, threads: Executor) -> None:
         self._client = client
         self._table = table
         self._threads = threads
 
-    def newest(self, owner: str, *, before: str | None, filters: Mapping[str, str]) -> Stretch:
-        """The deaths with keys below `before` that fit `filters` (type, kind).
+    def newest(self, owner: str, *, before: str | None, filters: Mapping[str, str]) -> RecordPage:
+        """The records with keys below `before` that match `filters` (type, kind).
 
-        Examines a bounded number of records, so a stretch may be empty before the end.
+        Examines a bounded number of records, so a page before the last may be empty.
         """
         keys = [*partitions(owner), *partitions("")]
         share = EXAMINED // len(keys) + 1
         parts = list(self._threads.map(lambda key: self._part(key, before, share, filters), keys))
         # A partition that was not read to its end hides what lies below the last record it examined.
         frontier = max((part.position for part in parts if part.position is not None), default="")
-        deaths = [death for part in parts for death in part.deaths if death.key >= frontier]
-        deaths.sort(key=lambda death: death.key, reverse=True)
-        return Stretch(deaths=deaths, position=frontier or None)
+        records = [record for part in parts for record in part.records if record.key >= frontier]
+        records.sort(key=lambda record: record.key, reverse=True)
+        return RecordPage(records=records, position=frontier or None)
 
-    def _part(self, key: str, before: str | None, limit: int, filters: Mapping[str, str]) -> Stretch:
+    def _part(self, key: str, before: str | None, limit: int, filters: Mapping[str, str]) -> RecordPage:
         query: dict[str, Any] = {
             "TableName": self._table,
             "KeyConditionExpression": "pk = :pk",
@@ -65,8 +65,9 @@ class DeadLetterList:
             query["ExpressionAttributeValues"] |= {f":{name}": text(filters[name]) for name in filters}
         answer = self._client.query(**query)
         last = answer.get("LastEvaluatedKey")
-        return Stretch(
-            deaths=[_from_item(item) for item in answer["Items"]], position=last["sk"]["S"] if last else None
+        return RecordPage(
+            records=[_from_item(item) for item in answer["Items"]],
+            position=last["sk"]["S"] if last else None,
         )
 
 

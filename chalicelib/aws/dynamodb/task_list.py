@@ -52,7 +52,7 @@ class TaskList:
             return replace(page, tasks=page.tasks[:limit], position=page.tasks[limit - 1].id)
         return page
 
-    def stretch(self, owner: str, *, before: str | None) -> Page:
+    def page(self, owner: str, *, before: str | None) -> Page:
         """All tasks of the next 400 rows or so, newest first, ids below `before`."""
         return self._examined(owner, before, EXAMINED_WITH_FILTERS, {})
 

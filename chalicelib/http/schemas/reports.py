@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from chalicelib.domain.redrive import Action, RedriveStatus
 from chalicelib.http.schemas.requests import DeadLetterKind
 from chalicelib.http.schemas.responses import ResponseModel, TaskSummary
@@ -17,11 +19,11 @@ class DeadLetterGroup(ResponseModel):
     type: str | None
     kind: DeadLetterKind
     error_type: str
-    message: str
-    count: int
+    message: str = Field(description="The error message of one of them.")
+    count: int = Field(description="On this page.")
     first_failed_at: datetime
     last_failed_at: datetime
-    task_ids: list[str]
+    task_ids: list[str] = Field(description="Some of its tasks.")
 
 
 class DeadLetterGroups(ResponseModel):
@@ -34,7 +36,7 @@ class DeadLetterGroups(ResponseModel):
 class DeadLetter(ResponseModel):
     """A task that failed for good, or a message that is not this service's."""
 
-    key: str
+    key: str = Field(description="Task id and redrive count.")
     task_id: str | None
     redrive_count: int
     type: str | None
@@ -42,8 +44,8 @@ class DeadLetter(ResponseModel):
     error_type: str
     message: str
     attempt: int
-    failed_at: datetime
-    recorded_at: datetime
+    failed_at: datetime = Field(description="The time of the failure.")
+    recorded_at: datetime = Field(description="The time at which it was listed.")
 
 
 class DeadLetters(ResponseModel):
@@ -60,24 +62,24 @@ class Redrive(ResponseModel):
     action: Action
     filter: dict[str, str]
     status: RedriveStatus
-    examined: int
-    matched: int
-    changed: int
-    skipped: int
-    failed: int
-    rate: int
+    examined: int = Field(description="Tasks that were read.")
+    matched: int = Field(description="Tasks that match the filter.")
+    changed: int = Field(description="Tasks that were retried or canceled.")
+    skipped: int = Field(description="Tasks that changed meanwhile.")
+    failed: int = Field(description="Tasks that could not be changed.")
+    rate: int = Field(description="Tasks per second.")
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
-    by: str | None
+    by: str | None = Field(description="The subject that started it.")
 
 
 class DryRun(ResponseModel):
     """The tasks that a redrive would change."""
 
     matched: int
-    more: bool
-    sample: list[TaskSummary]
+    more: bool = Field(description="More tasks match than were counted.")
+    sample: list[TaskSummary] = Field(description="Some of the tasks.")
 
 
 class RedrivePage(ResponseModel):
@@ -97,8 +99,8 @@ class Counts(ResponseModel):
     retried: int
     canceled: int
     expired: int
-    mean_wait_ms: int | None
-    mean_run_ms: int | None
+    mean_wait_ms: int | None = Field(description="From the possible start to the start.")
+    mean_run_ms: int | None = Field(description="From the start to the end.")
 
 
 class Minute(Counts):
@@ -110,9 +112,9 @@ class Minute(Counts):
 class Depth(ResponseModel):
     """Approximate numbers of messages in a queue."""
 
-    ready: int
-    delayed: int
-    in_flight: int
+    ready: int = Field(description="May be received now.")
+    delayed: int = Field(description="Are sent with a delay.")
+    in_flight: int = Field(description="Are received and not deleted.")
 
 
 class Stats(ResponseModel):

@@ -95,14 +95,26 @@ class _Request(BaseModel):
 class TaskRequest(_Request):
     """The body of `POST /tasks`."""
 
-    type: Name
-    payload: Any = Field(default_factory=dict)
-    max_attempts: StrictInt | None = Field(None, ge=1, le=MAX_ATTEMPTS)
-    timeout_seconds: Seconds | None = Field(None, ge=1, le=max(TIMEOUT_LIMIT_SECONDS.values()))
-    delay_seconds: Seconds | None = Field(None, ge=0, le=DELAY_LIMIT.total_seconds())
-    run_at: Time | None = None
-    expires_at: Time | None = None
-    tags: tuple[Tag, ...] = Field((), max_length=TAGS_LIMIT)
+    type: Name = Field(description="A task type, such as `http.request`.")
+    payload: Any = Field(default_factory=dict, description="The type's payload.")
+    max_attempts: StrictInt | None = Field(
+        None, ge=1, le=MAX_ATTEMPTS, description="The most attempts; by default the type's."
+    )
+    timeout_seconds: Seconds | None = Field(
+        None,
+        ge=1,
+        le=max(TIMEOUT_LIMIT_SECONDS.values()),
+        description="The longest silence of a run; by default the type's.",
+    )
+    delay_seconds: Seconds | None = Field(
+        None,
+        ge=0,
+        le=DELAY_LIMIT.total_seconds(),
+        description="Seconds until the task may start. Excludes `run_at`.",
+    )
+    run_at: Time | None = Field(None, description="The time at which the task may start.")
+    expires_at: Time | None = Field(None, description="The task expires if it has not started by then.")
+    tags: tuple[Tag, ...] = Field((), max_length=TAGS_LIMIT, description="Words to filter by.")
 
     def new_task(self) -> NewTask:
         """The task to create. Raises: Invalid for two start times."""
@@ -118,19 +130,21 @@ class TaskRequest(_Request):
 class BatchRequest(_Request):
     """The body of `POST /tasks/batch`; each task is validated on its own."""
 
-    tasks: list[Any] = Field(min_length=1, max_length=BATCH_LIMIT)
+    tasks: list[Any] = Field(min_length=1, max_length=BATCH_LIMIT, description="Bodies of `POST /tasks`.")
 
 
 class TicketRequest(_Request):
     """The body of `POST /tickets`."""
 
-    watch: str = Field("all", max_length=200)
+    watch: str = Field("all", max_length=200, description="`all`, `task:ID` or `type:NAME`.")
 
 
 class PauseRequest(_Request):
     """The body of `POST /task-types/{name}/pause`."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    reason: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+        None, description="A reason, shown to people."
+    )
 
 
 class ListQuery(_Request):
@@ -140,7 +154,7 @@ class ListQuery(_Request):
     type: Name | None = None
     tag: Tag | None = None
     limit: int = Field(DEFAULT_PAGE, ge=1, le=PAGE_LIMIT)
-    cursor: str | None = None
+    cursor: str | None = Field(None, description="The `next_cursor` of the page before.")
 
     @property
     def filters(self) -> dict[str, str]:
@@ -155,11 +169,13 @@ class RedriveFilterRequest(_Request):
     status: TaskStatus | None = None
     type: Name | None = None
     tag: Tag | None = None
-    error_kind: ErrorKind | None = None
-    group: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    error_kind: ErrorKind | None = Field(None, description="The kind of the last error.")
+    group: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None, description="The id of a dead letter group."
+    )
     created_before: Time | None = None
     created_after: Time | None = None
-    all: StrictBool = False
+    all: StrictBool = Field(False, description="Match every task.")
 
 
 class RedriveRequest(_Request):
@@ -167,8 +183,8 @@ class RedriveRequest(_Request):
 
     action: Action = Action.RETRY
     filter: RedriveFilterRequest = RedriveFilterRequest()
-    dry_run: StrictBool = False
-    rate: StrictInt = Field(DEFAULT_RATE, ge=1, le=MAX_RATE)
+    dry_run: StrictBool = Field(False, description="Only count the tasks that match.")
+    rate: StrictInt = Field(DEFAULT_RATE, ge=1, le=MAX_RATE, description="Tasks per second.")
 
     @model_validator(mode="after")
     def _no_accident(self) -> RedriveRequest:
@@ -192,7 +208,7 @@ class PageQuery(_Request):
     """The query of a list without filters."""
 
     limit: int = Field(DEFAULT_PAGE, ge=1, le=PAGE_LIMIT)
-    cursor: str | None = None
+    cursor: str | None = Field(None, description="The `next_cursor` of the page before.")
 
 
 class DeadLetterQuery(_Request):
@@ -200,9 +216,11 @@ class DeadLetterQuery(_Request):
 
     type: Name | None = None
     kind: DeadLetterKind | None = None
-    group: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    group: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None, description="The id of a group: list its dead letters."
+    )
     limit: int = Field(DEFAULT_PAGE, ge=1, le=PAGE_LIMIT)
-    cursor: str | None = None
+    cursor: str | None = Field(None, description="The `next_cursor` of the page before.")
 
     @property
     def filters(self) -> dict[str, str]:
@@ -219,4 +237,4 @@ class DeadLetterQuery(_Request):
 class StatsQuery(_Request):
     """The query of `GET /stats`."""
 
-    minutes: int = Field(60, ge=1, le=STATS_LIMIT_MINUTES)
+    minutes: int = Field(60, ge=1, le=STATS_LIMIT_MINUTES, description="The length of the period.")

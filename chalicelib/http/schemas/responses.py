@@ -25,7 +25,7 @@ class TaskError(ResponseModel):
     """The error of a failed attempt."""
 
     kind: ErrorKind
-    type: str
+    type: str = Field(description="The class of the exception, or the kind.")
     message: str
 
 
@@ -39,13 +39,13 @@ class Progress(ResponseModel):
 class Attempt(ResponseModel):
     """One run of a task."""
 
-    number: int
-    lease: int
+    number: int = Field(description="1 for the first attempt since the last redrive.")
+    lease: int = Field(description="The fencing number of the run.")
     started_at: datetime
     finished_at: datetime | None
     outcome: Literal["running", "succeeded", "failed", "canceled", "snoozed"]
     error: TaskError | None
-    next_wait_seconds: float | None
+    next_wait_seconds: float | None = Field(description="The wait before the next attempt.")
 
 
 class TaskSummary(ResponseModel):
@@ -57,28 +57,28 @@ class TaskSummary(ResponseModel):
     version: int = Field(description="Grows with every change. Keep the copy with the highest version.")
     error: TaskError | None
     progress: Progress | None
-    attempt: int
+    attempt: int = Field(description="Attempts since the last redrive.")
     max_attempts: int
-    timeout_seconds: float
+    timeout_seconds: float = Field(description="The longest silence of a run.")
     tags: list[str]
     created_at: datetime
     updated_at: datetime
-    queued_at: datetime | None
+    queued_at: datetime | None = Field(description="The time at which it could start.")
     started_at: datetime | None
     finished_at: datetime | None
-    run_at: datetime
-    expires_at: datetime | None
-    lease_until: datetime | None
-    cancel_requested: bool
-    redrive_count: int
-    dead_lettered_at: datetime | None
+    run_at: datetime = Field(description="The earliest start of the next attempt.")
+    expires_at: datetime | None = Field(description="It expires if it has not started by then.")
+    lease_until: datetime | None = Field(description="The end of the lease of the current run.")
+    cancel_requested: bool = Field(description="A cancel was requested while it ran.")
+    redrive_count: int = Field(description="The number of retries after an end.")
+    dead_lettered_at: datetime | None = Field(description="The time at which its dead letter was sent.")
 
 
 class Task(TaskSummary):
     """A task with its payload, result and attempts."""
 
-    payload: Any
-    result: Any
+    payload: Any = Field(description="Null in a truncated frame.")
+    result: Any = Field(description="The value that the task type returned.")
     attempts: list[Attempt]
 
 
@@ -101,8 +101,8 @@ class Ticket(ResponseModel):
     """A ticket for one WebSocket connection, and the URL that includes it."""
 
     ticket: str
-    url: str
-    expires_at: datetime
+    url: str = Field(description="The WebSocket URL with the ticket.")
+    expires_at: datetime = Field(description="The end of its validity.")
 
 
 class CreatedTask(Task):
@@ -168,18 +168,18 @@ class Explanation(ResponseModel):
 
     task_id: str
     status: TaskStatus
-    reason: Reason
-    detail: str
-    until: datetime | None
-    ahead: Ahead | None
-    next: str
+    reason: Reason = Field(description="For programs.")
+    detail: str = Field(description="The reason, for people.")
+    until: datetime | None = Field(description="The time at which it ends, if known.")
+    ahead: Ahead | None = Field(description="Messages before it in the queue.")
+    next: str = Field(description="The next event, for people.")
 
 
 class Pause(ResponseModel):
     """The pause of a task type: when, by whom and why."""
 
     at: datetime
-    by: str | None
+    by: str | None = Field(description="The subject that paused it.")
     reason: str | None
 
 
@@ -196,9 +196,9 @@ class TaskType(ResponseModel):
     name: str
     description: str
     lane: Literal["fast", "long"]
-    payload_schema: dict[str, Any]
+    payload_schema: dict[str, Any] = Field(description="The JSON Schema of the payload.")
     defaults: Defaults
-    paused: Pause | None
+    paused: Pause | None = Field(description="Null if tasks of the type start.")
 
 
 class TaskTypes(ResponseModel):

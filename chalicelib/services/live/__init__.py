@@ -1,4 +1,4 @@
-"""Live updates: WebSocket connections, and the frames that the table's stream brings them."""
+"""Live updates: WebSocket connections, and the frames that they receive from the table's stream."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from types import ModuleType
 
 from chalicelib.cold_start import lazy_module
 
-#: Only the function that pushes updates needs this.
+#: Only the function that pushes updates imports this.
 _LAZY = frozenset({"updates"})
 
 

@@ -1,6 +1,6 @@
-"""What connected clients may ask: subscribe, unsubscribe, sync, ping.
+"""Serves WebSocket connections and the actions of their clients: subscribe, unsubscribe, sync and ping.
 
-Every answer is a frame of its own. Whatever a client sends, its connection lives on.
+Each answer is a frame. An invalid message is answered with an error frame, and its connection stays open.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from chalicelib.domain.ticket import Ticket
     from chalicelib.services.limits import Limits
 
-#: One sync compares at most this many known tasks, and brings at most this many new ones.
+#: One sync compares at most this many known tasks, and sends at most this many new ones.
 SYNC_LIMIT = 100
-#: Marks a position that a sync goes on from; a task id alone is where a client's knowledge ends.
+#: Marks the position where the next sync continues. A task id without it is the newest that a client knows.
 _NEXT = "+"
 
 
 class Refusal(Exception):
-    """A message that cannot be served: `code` is for machines, the message for people."""
+    """A message that is refused: `code` is for machines, the text for people."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -67,7 +67,7 @@ class Connections:
         self._clock_margin = clock_margin
 
     def connect(self, connection_id: str, caller: Caller, query: Mapping[str, str]) -> None:
-        """Remember a new connection of somebody with a token. Raises: Forbidden, Invalid, TooMany."""
+        """Store a new connection with a token. Raises: Forbidden, Invalid, TooMany, Unauthorized."""
         caller.require(Scope.READ)
         watch = Watch.parse(query.get("watch", "all"))
         self._admit(
@@ -82,38 +82,38 @@ class Connections:
         )
 
     def connect_with_ticket(self, connection_id: str, ticket: Ticket, query: Mapping[str, str]) -> None:
-        """Remember a new connection that came with a ticket, and spend it.
+        """Store a new connection with a ticket, which can be used once.
 
-        A ticket for everything may be narrowed by `watch`; one for less is for that and nothing else.
-        Raises: Unauthorized when it was spent before; Invalid; TooMany.
+        `watch` may narrow a ticket for all tasks. Any other ticket permits only its own watch.
+        Raises: Unauthorized if the ticket was used or is for another watch; Invalid; TooMany.
         """
         restricted = ticket.watch != "all"
-        wanted = query.get("watch", ticket.watch)
-        if restricted and wanted != ticket.watch:
-            raise Unauthorized("The ticket is for watching something else.")
+        watch = query.get("watch", ticket.watch)
+        if restricted and watch != ticket.watch:
+            raise Unauthorized("The ticket permits another watch.")
         connection = Connection(
             id=connection_id,
             owner=ticket.owner,
             subject=ticket.subject,
             until=ticket.session_until,
-            watch=Watch.parse(wanted),
+            watch=Watch.parse(watch),
             restricted=restricted,
             batch=_batch(query),
         )
         self._admit(connection, ticket.id)
 
     def _admit(self, connection: Connection, ticket_id: str | None = None) -> None:
-        if connection.is_over(self._clock()):  # without the leeway that a request may have
+        if connection.is_over(self._clock()):  # without the leeway for clocks that requests have
             raise Unauthorized("The token has expired.")
         now = self._clock()
         self._limits.connect(self._connections.count(connection.owner, now, self._limits.connections))
         if not self._connections.add(connection, now, ticket_id=ticket_id):
-            raise Unauthorized("The ticket was used before: ask for a new one.")
+            raise Unauthorized("The ticket was used before: create a new one.")
         watch = connection.watch.scope
         log.info("Connected", action="connected", connection_id=connection.id, watch=watch)
 
     def disconnect(self, connection_id: str) -> None:
-        """Forget a connection that ended."""
+        """Delete a connection that has ended."""
         self._connections.remove(connection_id)
         log.info("Disconnected", action="disconnected", connection_id=connection_id)
 
@@ -121,7 +121,7 @@ class Connections:
         """Serve one message of a client."""
         try:
             connection = self._connections.get(connection_id)
-            if connection is None or connection.is_over(self._clock()):  # the client is to connect anew
+            if connection is None or connection.is_over(self._clock()):  # the client must reconnect
                 close_connection(self._connections, self._sockets, connection_id)
                 return
             try:
@@ -145,14 +145,14 @@ class Connections:
             case "unsubscribe":
                 self._connections.unsubscribe(connection, _task_id(message))
             case "sync":
-                self._sync(connection, _known(message), message.get("since"))
+                self._sync(connection, _versions(message), message.get("since"))
             case action:
-                known = "subscribe, unsubscribe, sync and ping"
-                name = repr(action[:100]) if isinstance(action, str) else "named there"
-                raise Refusal("unknown_action", f"The action {name} is not one of {known}.")
+                actions = "subscribe, unsubscribe, sync and ping"
+                name = repr(action[:100]) if isinstance(action, str) else "of the message"
+                raise Refusal("unknown_action", f"The action {name} is not one of {actions}.")
 
     def _subscribe(self, connection: Connection, task_id: str) -> None:
-        """Store the subscription, then read the task, then send it: no update can fall in between (P4)."""
+        """Store the subscription, then read the task, then send it: no update in between is missed."""
         if len(connection.subscriptions | {task_id}) > MAX_SUBSCRIPTIONS:
             raise Refusal("too_many", f"A connection subscribes to at most {MAX_SUBSCRIPTIONS} tasks.")
         self._connections.subscribe(connection, task_id)  # guard: subscribe.before-read
@@ -163,20 +163,20 @@ class Connections:
         self._send_tasks(connection, [task])
 
     def _sync(self, connection: Connection, known: Mapping[str, int], since: Any) -> None:
-        """Send what is newer than the client knows, and what was created after `since`."""
+        """Send the tasks that are newer than the client's versions, and those created after `since`."""
         start = self._start(since)
         if connection.restricted and connection.watch.scope == "task":
-            start = None  # there is one task to know of, and the ids of others are not told
+            start = None  # it may see one task, and must not learn the ids of others
         names = [(connection.owner, task_id) for task_id in known]
-        fresh = {task.id: task for task in read_many(self._tasks, names)} if names else {}
+        current = {task.id: task for task in read_many(self._tasks, names)} if names else {}
         more, position = False, None
         if start is not None:
             page = read_page(self._listing.created_after(connection.owner, start, SYNC_LIMIT))
-            fresh |= {task.id: task for task in page.tasks}
+            current |= {task.id: task for task in page.tasks}
             more, position = page.position is not None, page.position
         newer = [
             task
-            for task in fresh.values()
+            for task in current.values()
             if task.version > known.get(task.id, 0) and connection.may_see(task)
         ]
         self._send_tasks(connection, sorted(newer, key=lambda task: task.id))
@@ -184,10 +184,10 @@ class Connections:
         self._sockets.send(connection.id, to_json({"type": "synced", "more": more, "since": next_since}))
 
     def _start(self, since: Any) -> str | None:
-        """Where a sync begins to look for new tasks.
+        """The id after which a sync reads new tasks; None without `since`.
 
-        Ids are made by many clocks, and stored a while later: a task that came *after* the client's newest
-        may have a smaller id. So a sync looks back by both; a sync that goes on does not.
+        Many clocks make ids, and a task is stored a while later: a task that was stored *after* the client's
+        newest may have a smaller id. So a sync starts earlier by both, unless it continues another one.
         """
         if since is None:
             return None
@@ -196,7 +196,7 @@ class Connections:
         if isinstance(since, str) and is_task_id(since):
             with suppress(OverflowError):  # no task was created in the year 10889
                 return earliest_id(created_at(since) - self._clock_margin - STORED_WITHIN)
-        raise Refusal("invalid", "since: the id of a task, or the `since` of a synced frame, is needed.")
+        raise Refusal("invalid", "since: the id of a task, or the `since` of a synced frame, is required.")
 
     def _send_tasks(self, connection: Connection, tasks: list[Task]) -> None:
         loaded = {task.id: task for task in self._tasks.load(task for task in tasks if fits_a_frame(task))}
@@ -213,11 +213,11 @@ def _batch(query: Mapping[str, str]) -> bool:
 
 
 def close_connection(connections: ConnectionTable, sockets: Sockets, connection_id: str) -> None:
-    """Forget and close a connection that cannot be served: its client connects anew and syncs."""
+    """Delete and close a connection that cannot be served: its client reconnects and syncs."""
     connections.remove(connection_id)
     try:
         sockets.close(connection_id)
-    except SendFailed as error:  # it is forgotten here, and API Gateway ends it within two hours
+    except SendFailed as error:  # it is deleted, and API Gateway ends it within two hours
         log.warning("Close failed", action="close_failed", connection_id=connection_id, reason=str(error))
     log.warning("Connection closed", action="connection_closed", connection_id=connection_id)
 
@@ -235,16 +235,16 @@ def _parse(body: str) -> Mapping[str, Any]:
 def _task_id(message: Mapping[str, Any]) -> str:
     task_id = message.get("task_id")
     if not isinstance(task_id, str) or not is_task_id(task_id):
-        raise Refusal("invalid", "task_id: the id of a task is needed.")
+        raise Refusal("invalid", "task_id: the id of a task is required.")
     return task_id
 
 
-def _known(message: Mapping[str, Any]) -> dict[str, int]:
-    known = message.get("tasks", {})
-    if not isinstance(known, dict) or not all(
-        is_task_id(task_id) and isinstance(version, int) for task_id, version in known.items()
+def _versions(message: Mapping[str, Any]) -> dict[str, int]:
+    versions = message.get("tasks", {})
+    if not isinstance(versions, dict) or not all(
+        is_task_id(task_id) and isinstance(version, int) for task_id, version in versions.items()
     ):
-        raise Refusal("invalid", "tasks: an object from task id to version is needed.")
-    if len(known) > SYNC_LIMIT:
+        raise Refusal("invalid", "tasks: an object from task id to version is required.")
+    if len(versions) > SYNC_LIMIT:
         raise Refusal("too_many", f"tasks: at most {SYNC_LIMIT} in one sync; send several.")
-    return known
+    return versions

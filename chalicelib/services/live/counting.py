@@ -1,4 +1,4 @@
-"""Counts what a batch of the stream changed: the minutes of `GET /stats`, and open tasks of owners."""
+"""Counts the changes of a stream batch: the minutes of `GET /stats` and the open tasks of owners."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class RollupCounter:
-    """Adds batches of the stream to the rollups."""
+    """Adds stream batches to the rollups."""
 
     def __init__(self, rollups: RollupTable, threads: Executor) -> None:
         self._rollups = rollups
         self._threads = threads
 
     def add(self, changes: Sequence[Change], batch_id: str) -> None:
-        """Add the batch to its owners' minutes and to their open tasks, side by side."""
+        """Add the batch to its owners' minutes and open tasks, side by side. Errors are logged."""
         minutes: defaultdict[tuple[str, datetime], Counter[str]] = defaultdict(Counter)
         opened: Counter[str] = Counter()
         for change in changes:
@@ -33,15 +33,15 @@ class RollupCounter:
             opened[change.task.owner] += change.opened
         add, add_open = self._rollups.add, self._rollups.add_open
         additions = [
-            *(partial(add, *which, counts, batch_id) for which, counts in minutes.items() if counts),
-            *(partial(add_open, owner, more, batch_id) for owner, more in opened.items() if more),
+            *(partial(add, *minute, counts, batch_id) for minute, counts in minutes.items() if counts),
+            *(partial(add_open, owner, count, batch_id) for owner, count in opened.items() if count),
         ]
-        for _ in self._threads.map(_or_log, additions):
+        for _ in self._threads.map(_add_or_log, additions):
             pass
 
 
-def _or_log(add: partial[None]) -> None:
+def _add_or_log(add: partial[None]) -> None:
     try:
         add()
-    except Exception:  # delivering all updates again for a chart would be the wrong way round
+    except Exception:  # a failed batch would be delivered again, only for a chart
         log.exception("Rollup not added", action="rollup_failed", owner=add.args[0])

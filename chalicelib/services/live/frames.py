@@ -1,4 +1,4 @@
-"""The frames that clients receive."""
+"""The frames that clients receive: updates and errors."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from chalicelib.domain.views import task_view
 
 #: API Gateway's limit of one frame.
 FRAME_LIMIT_BYTES = 32 * 1024
-#: Of which this much is kept for what a frame puts around a task.
+#: The part of a frame that is not the task's JSON.
 _ENVELOPE_BYTES = 64
 
 
 class Frames:
-    """Frames of updates. The text of each version of a task is made once for all who watch it."""
+    """Frames of updates. The JSON of each version of a task is made once for all its watchers."""
 
     def __init__(self) -> None:
         self._texts: dict[tuple[str, int], str] = {}
 
     def of_task(self, task: Task) -> str:
-        """The update of one task."""
+        """A frame with the update of one task."""
         return '{"type":"task","task":' + self._text(task) + "}"
 
     def of_tasks(self, tasks: Sequence[Task]) -> Iterator[str]:
-        """The updates of several tasks in as few frames as their limit allows."""
+        """As few frames as possible with the updates of several tasks."""
         opening, closing = '{"type":"tasks","tasks":[', "]}"
         room = FRAME_LIMIT_BYTES - len(opening) - len(closing)
         texts: list[str] = []
@@ -49,18 +49,17 @@ class Frames:
 
 
 def error_frame(code: str, detail: str) -> str:
-    """The answer to a message that cannot be served."""
+    """The frame that answers a refused message."""
     return to_json({"type": "error", "code": code, "detail": detail})
 
 
 def fits_a_frame(task: Task) -> bool:
-    """Is it worth reading the payload and result that are stored apart?"""
+    """Can a frame hold the task with its payload and result?"""
     return task.payload.size + (0 if task.result is None else task.result.size) < FRAME_LIMIT_BYTES
 
 
 def _task_json(task: Task) -> str:
-    """The whole public task; one that does not fit comes truncated: without payload and result, and
-    without attempts where the words of their errors are too many."""
+    """The public task. If it is too long, without payload and result, and if needed without attempts."""
     whole = task_view(task)
     if not (task.payload.missing or (task.result is not None and task.result.missing)):
         text = to_json(whole)

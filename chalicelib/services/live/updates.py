@@ -1,8 +1,8 @@
-"""Live updates: from the table's stream to whoever watches. Nothing else announces anything.
+"""Sends the changes of the table's stream to the connections that watch them.
 
-Each update is the whole public task with its version; a client that keeps the highest version of each task
-is right, whatever is repeated or comes late. So a batch that could not be delivered whole is simply
-delivered again, and a connection that keeps failing is closed: its client reconnects and syncs.
+Each update is the whole public task with its version. A client keeps the highest version of each task, so a
+repeated or late update is harmless. Therefore a batch that was not delivered completely is delivered again,
+and a connection that keeps failing is closed: its client reconnects and syncs.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from chalicelib.services.live.counting import RollupCounter
     from chalicelib.services.runtime import Runtime
 
-#: A frame is tried this often before the batch counts as failed for its connection.
+#: The tries to send a frame before the batch has failed for its connection.
 _TRIES = 2
 _RETRY_WAIT_SECONDS = 0.1
 
 
 class PushFailed(Exception):
-    """Some connections could not be served: the stream is to deliver the batch again."""
+    """Some connections could not be served: the stream must deliver the batch again."""
 
 
 class UpdatePusher:
-    """Delivers a batch of the stream."""
+    """Sends the updates of stream batches."""
 
     def __init__(
         self,
@@ -59,16 +59,15 @@ class UpdatePusher:
         self._failures_allowed = failures_allowed
 
     def push(self, changes: Sequence[Change], removed: Sequence[Task] = (), *, batch_id: str = "") -> None:
-        """Send each public change to everyone who watches it, and add up the rollups.
+        """Send each public change to the connections that watch it, then add the batch to the rollups.
 
-        `removed` are tasks whose rows are gone: their documents go too. `batch_id` names the batch, so that
-        a copy of it is not added up again. Raises: PushFailed.
+        Also deletes the documents of `removed`, the tasks whose rows were deleted. The rollups count each
+        `batch_id` once. Raises: PushFailed if the stream must deliver the batch again.
         """
         for task in removed:
             self._documents.delete(task)
         public = [change for change in changes if change.public]
-        wanted = self._wanted([change.task for change in public])
-        served = self._serve(wanted)
+        served = self._serve(self._recipients([change.task for change in public]))
         if not all(served):  # guard: updates.failed-batch-again
             raise PushFailed(f"{served.count(False)} of {len(served)} connections could not be served")
         self._counter.add(public, batch_id)
@@ -80,27 +79,27 @@ class UpdatePusher:
                 version=task.version,
             )
 
-    # --- Who gets what --------------------------------------------------------------------------
+    # --- Recipients -----------------------------------------------------------------------------
 
-    def _wanted(self, tasks: Sequence[Task]) -> list[tuple[Connection, list[Task]]]:
-        """For each connection the tasks it watches, in order. Watchers are read once an owner (P2)."""
+    def _recipients(self, tasks: Sequence[Task]) -> list[tuple[Connection, list[Task]]]:
+        """Each connection with the tasks that it watches, in order. Reads the watchers once per owner."""
         watchers = self._watchers(dict.fromkeys(task.owner for task in tasks))
-        wanted = [(each, [i for i, task in enumerate(tasks) if each.wants(task)]) for each in watchers]
-        loaded = self._loaded(tasks, {i for _, numbers in wanted for i in numbers})
-        return [(connection, [loaded[i] for i in numbers]) for connection, numbers in wanted if numbers]
+        watched = [(each, [i for i, task in enumerate(tasks) if each.wants(task)]) for each in watchers]
+        loaded = self._loaded(tasks, {i for _, numbers in watched for i in numbers})
+        return [(connection, [loaded[i] for i in numbers]) for connection, numbers in watched if numbers]
 
     def _watchers(self, owners: Iterable[str]) -> list[Connection]:
-        """The connections of these owners; those whose token ended are closed."""
+        """The connections of these owners. Closes those whose token has ended."""
         now = self._clock()
-        found = self._threads.map(lambda owner: self._connections.watchers(owner, now), owners)
-        connections = [connection for each in found for connection in each]
+        by_owner = self._threads.map(lambda owner: self._connections.watchers(owner, now), owners)
+        connections = [connection for each in by_owner for connection in each]
         for connection in connections:
             if connection.is_over(now):
                 close_connection(self._connections, self._sockets, connection.id)
         return [connection for connection in connections if not connection.is_over(now)]
 
     def _loaded(self, tasks: Sequence[Task], numbers: Iterable[int]) -> dict[int, Task]:
-        """The tasks that somebody watches, with documents where a frame can hold them."""
+        """The watched tasks, by index, with their documents if a frame can hold them."""
         numbers = sorted(numbers)
         fitting = [i for i in numbers if fits_a_frame(tasks[i])]
         loaded = dict(zip(fitting, self._documents.load(tasks[i] for i in fitting), strict=True))
@@ -108,17 +107,17 @@ class UpdatePusher:
 
     # --- Delivery -------------------------------------------------------------------------------
 
-    def _serve(self, wanted: Sequence[tuple[Connection, Sequence[Task]]]) -> list[bool]:
-        """Send each connection its frames; for each, False when the batch is to come again for it.
+    def _serve(self, recipients: Sequence[tuple[Connection, Sequence[Task]]]) -> list[bool]:
+        """Send each connection its frames; for each, False if the batch must be delivered again for it.
 
-        Versions of one task go in order, different tasks side by side: one watcher of a hundred tasks must
-        not wait a hundred round trips.
+        Versions of one task are sent in order and different tasks side by side: one watcher of a hundred
+        tasks must not wait for a hundred round trips.
         """
-        made = Frames()
+        texts = Frames()
         sequences = [
             (connection.id, iter(frames))
-            for connection, tasks in wanted
-            for frames in _sequences(connection, tasks, made)
+            for connection, tasks in recipients
+            for frames in _sequences(connection, tasks, texts)
         ]
         failures: defaultdict[str, list[Exception]] = defaultdict(list)
         while sequences:
@@ -131,10 +130,10 @@ class UpdatePusher:
                     sequences.append((id_, frames))
                 else:
                     failures[id_].append(failure)
-        return [self._settle(connection, failures[connection.id]) for connection, _ in wanted]
+        return [self._concluded(connection, failures[connection.id]) for connection, _ in recipients]
 
     def _sent(self, frames: Sequence[tuple[str, str]]) -> list[ConnectionGone | SendFailed | None]:
-        """Send (connection id, frame) side by side, and again what failed; for each what kept it."""
+        """Send (connection id, frame) side by side, and failed ones again; for each, None or its error."""
         outcomes = self._sockets.send_all(frames)
         for _ in range(1, _TRIES):
             again = [number for number, failure in enumerate(outcomes) if isinstance(failure, SendFailed)]
@@ -150,11 +149,11 @@ class UpdatePusher:
             self._metrics.add("Pushes", arrived)
         return outcomes
 
-    def _settle(self, connection: Connection, failures: Sequence[Exception]) -> bool:
-        """Do what the outcomes of a connection ask for; False when the batch is to come again for it."""
+    def _concluded(self, connection: Connection, failures: Sequence[Exception]) -> bool:
+        """Handle the failures of a connection. False if the batch must be delivered again for it."""
         if any(isinstance(failure, ConnectionGone) for failure in failures):
             if connection.may_be_opening(self._clock()):
-                # Forgotten now, it would open and hear nothing. Its client syncs when it is there.
+                # If it were deleted now, it would open and receive nothing. Its client syncs once it is open.
                 log.info("Connection not open yet", action="connection_opening", connection_id=connection.id)
                 return True
             self._connections.remove(connection.id)
@@ -166,7 +165,7 @@ class UpdatePusher:
         return True
 
     def _failed(self, connection: Connection, error: Exception) -> bool:
-        """Count the failure; at the limit the connection is closed, which serves it in its way."""
+        """Count the failure. At the limit close the connection, which then needs no further delivery."""
         failures = connection.failures + 1
         self._metrics.add("PushFailures")
         log.warning(
@@ -177,18 +176,18 @@ class UpdatePusher:
             reason=str(error),
         )
         if failures < self._failures_allowed:
-            # A connection that was removed meanwhile needs nothing any more.
+            # A connection that was deleted in the meantime needs no further delivery.
             return not self._connections.set_failures(connection, failures)
         close_connection(self._connections, self._sockets, connection.id)  # guard: updates.close-failing
         return True
 
 
-def _sequences(connection: Connection, tasks: Sequence[Task], made: Frames) -> list[Iterable[str]]:
-    """The frames for a connection, in sequences that need not wait for each other."""
+def _sequences(connection: Connection, tasks: Sequence[Task], texts: Frames) -> list[Iterable[str]]:
+    """The frames for a connection, in independent sequences."""
     versions: dict[str, list[Task]] = {}
     for task in tasks:
         versions.setdefault(task.id, []).append(task)
     if connection.batch:
         newest = [max(each, key=lambda task: task.version) for each in versions.values()]
-        return [made.of_tasks(newest)]
-    return [map(made.of_task, each) for each in versions.values()]
+        return [texts.of_tasks(newest)]
+    return [map(texts.of_task, each) for each in versions.values()]

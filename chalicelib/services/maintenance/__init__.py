@@ -1,1 +1,1 @@
-"""What runs on a schedule: the sweep, redrives and the dead letter monitor."""
+"""Scheduled work: the sweep, redrives and the dead letter monitor."""

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from chalicelib.domain.dead_letters import DeadLetterRecord
 
-#: Characters of each dead letter beside its key: an alert of SNS has at most 256 KB.
+#: The text of each dead letter after its key. An SNS message has at most 256 KB.
 ALERT_EXCERPT_CHARACTERS = 160
 
 
 def alert_text(stage: str, records: Sequence[DeadLetterRecord]) -> str:
-    """The alert's words: every key, so that a repeat is recognised as one."""
+    """The text of an alert. It names every key, so that a repeated alert can be recognised."""
     lines = [f"- {record.key} {_one_line(record)}" for record in records]
     advice = (
-        "Retry a task with POST /tasks/{id}/retry once its cause is mended (the id is the key up to '#')."
+        "Once the cause is fixed, retry a task with POST /tasks/{id}/retry; its id is the key before '#'."
     )
     return "\n".join([f"New dead letters in stage {stage}:", *lines, "", advice])
 

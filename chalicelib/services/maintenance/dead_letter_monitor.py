@@ -1,7 +1,7 @@
-"""Deaths: reported, recorded and told to people.
+"""Receives dead letters: publishes one alert for the new ones, records them and deletes their messages.
 
-The dead letter is sent *before* the row says so, the alert is published *before* the record is stored and
-a message is deleted *last*: a crash between any two repeats something under the same key, and loses nothing.
+The alert is published *before* the records are stored, and messages are deleted *last*. After a crash between
+two steps, a step is repeated under the same key, and nothing is lost.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from chalicelib.aws.queues import DeadLetterQueue
     from chalicelib.aws.sns import Alerts
 
-#: Messages of one alert; a flood is told in several.
+#: One alert names about this many dead letters; more of them need several alerts.
 ALERT_LIMIT = 100
 
 
 @dataclass(slots=True)
 class _Batch:
-    """What one look into the queue found."""
+    """The messages received since the last alert."""
 
     new: dict[str, DeadLetterRecord] = field(default_factory=dict)
     handled: list[DeadMessage] = field(default_factory=list)
 
 
 class DeadLetterMonitor:
-    """Watches the dead letter queue. It never sends anything back."""
+    """Empties the dead letter queue. It never sends a message, so no loop can form."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class DeadLetterMonitor:
         self._stage = stage
 
     def watch(self, ends_at: datetime) -> int:
-        """Record, alert and remove everything that waits, until the queue is empty; how many were new."""
+        """Alert, record and delete until the queue is empty. Returns the number of new dead letters."""
         oldest = 0.0
         new = 0
         batch = _Batch()
@@ -69,7 +69,7 @@ class DeadLetterMonitor:
             now = self._clock()
             oldest = max(oldest, *((now - message.sent_at).total_seconds() for message in messages))
             for message in messages:
-                self._look_at(message, batch)
+                self._handle(message, batch)
             if len(batch.new) >= ALERT_LIMIT:
                 new += self._flush(batch)
                 batch = _Batch()
@@ -80,8 +80,8 @@ class DeadLetterMonitor:
         self._metrics.add("DeadLetterDepth", sum(self._queue.depth().values()))
         return new
 
-    def _look_at(self, message: DeadMessage, batch: _Batch) -> None:
-        """Handle one message; one that goes wrong stays in the queue, and must not stop the others."""
+    def _handle(self, message: DeadMessage, batch: _Batch) -> None:
+        """Handle one message. After an error it stays in the queue, and the others continue."""
         try:
             self._classify(message, batch)
         except Exception:
@@ -91,12 +91,12 @@ class DeadLetterMonitor:
             batch.handled.append(message)
 
     def _classify(self, message: DeadMessage, batch: _Batch) -> None:
-        """A dead letter (M1), a bounced wake-up (M2), or not ours (M3)."""
+        """Collect a new dead letter or quarantined message; fail the task of a bounced message as poison."""
         letter = DeadLetter.parse(message.body) if message.original_message_id is None else None
         if letter is not None:
             record = DeadLetterRecord.of(letter, self._clock())
         else:
-            bounced = self._task_message(message)
+            bounced = self._bounced(message)
             if bounced is not None:
                 self._fail_poisoned_task(bounced)
                 return
@@ -105,7 +105,8 @@ class DeadLetterMonitor:
             batch.new[record.key] = record
 
     @staticmethod
-    def _task_message(message: DeadMessage) -> TaskMessage | None:
+    def _bounced(message: DeadMessage) -> TaskMessage | None:
+        """The task message that SQS moved here after too many deliveries, if `message` is one."""
         if message.original_message_id is not None:
             return None
         try:
@@ -114,7 +115,7 @@ class DeadLetterMonitor:
             return None
 
     def _fail_poisoned_task(self, bounced: TaskMessage) -> None:
-        """Condemn a task whose message no worker could ever take, unless it was claimed since (M2)."""
+        """Fail a task that no worker could claim, unless it was claimed or retried since."""
         task = self._tasks.get(bounced.owner, bounced.task_id)
         if task is None or not task.waiting or task.lease != bounced.lease:
             log.info(
@@ -134,10 +135,10 @@ class DeadLetterMonitor:
         )
         if not isinstance(stored, Conflict):
             self._metrics.add("TasksFailed", 1, TaskType=task.type)
-            log.about(task).warning("Task condemned as poison", action="task_poisoned")
+            log.about(task).warning("Task failed as poison", action="task_poisoned")
 
     def _flush(self, batch: _Batch) -> int:
-        """Alert, then record, then delete: in this order nothing is lost."""
+        """Alert, then record, then delete: in this order a crash loses nothing."""
         records = list(batch.new.values())
         if records:
             # guard: monitor.alert-before-record, monitor.delete-last
@@ -154,7 +155,7 @@ class DeadLetterMonitor:
                 correlation_id=record.correlation_id,
             )
         if batch.handled and (undeleted := self._queue.delete(batch.handled)):
-            log.warning("Dead letters come again", action="dead_letters_undeleted", count=undeleted)
+            log.warning("Dead letters not deleted", action="dead_letters_undeleted", count=undeleted)
         return len(records)
 
     def _subject(self, records: Sequence[DeadLetterRecord]) -> str:

@@ -1,4 +1,4 @@
-"""One function's work on a redrive: through the owner's tasks, at its rate, until time is up."""
+"""Runs a redrive in one function: acts on the owner's tasks, at its rate, until time is up."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from chalicelib.aws.dynamodb.redrive_table import RedriveTable
     from chalicelib.aws.dynamodb.task_list import TaskList
 
-#: Longer than a function runs on after it stored its progress, which it does every second.
+#: Longer than a function works after it stored its progress, which it does every second.
 LEASE = timedelta(seconds=90)
 _SECOND = timedelta(seconds=1)
-#: A redrive that could not go on this often is given up; a minute lies between two tries.
+#: A redrive that failed this often in a row ends; it waits a minute between two tries.
 _TRIES = 5
-_REST = timedelta(minutes=1)
+_RETRY_WAIT = timedelta(minutes=1)
 
 
 class _Stop(Exception):
-    """Time is up, the second's worth is used up, or the redrive is somebody else's now."""
+    """The time or the rate is used up, or another function or an abort took the redrive."""
 
 
 class RedriveRunner:
-    """Goes through a stretch of tasks after the other. Its progress is stored every second."""
+    """Reads one page of tasks after another. It stores its progress every second."""
 
     def __init__(
         self,
@@ -51,61 +51,61 @@ class RedriveRunner:
         self._clock = clock
         self._sleep = sleep
         self._stop_at = stop_at
-        self._paced = paced  #: waits for the next second, instead of stopping when one is used up
+        self._paced = paced  #: waits for the next second when the rate is used up, instead of stopping
         self._left = redrive.rate
         self._second = clock()
 
-    def go(self) -> None:
-        """Act on every task that matches, as far as the time allows."""
+    def run(self) -> None:
+        """Act on all matching tasks, until time is up."""
         try:
-            while self._stretch():
-                self._look_at_the_time()
+            while self._page():
+                self._checkpoint()
         except _Stop:
             return
         self._end(RedriveStatus.DONE)
 
     def back_off(self) -> None:
-        """Something went wrong: try again in a minute, but not for ever."""
+        """Schedule another try in a minute, or fail the redrive after too many."""
         self._redrive = replace(self._redrive, errors=self._redrive.errors + 1)
         if self._redrive.errors >= _TRIES:
             self._end(RedriveStatus.FAILED)
         else:
-            self._table.save(self._redrive, self._clock() + _REST)
+            self._table.save(self._redrive, self._clock() + _RETRY_WAIT)
 
-    def _stretch(self) -> bool:
-        """Act on the next stretch; is there one behind it?"""
+    def _page(self) -> bool:
+        """Act on the next page of tasks. False if it was the last."""
         end = self._redrive.end
-        page = read_page(self._listing.stretch(self._redrive.owner, before=self._redrive.position))
+        page = read_page(self._listing.page(self._redrive.owner, before=self._redrive.position))
         for task in page.tasks:
             if task.id < end:
                 return False
-            done = self._handle(task) if self._redrive.matches(task) else {}
-            counts = self._redrive.counts.plus(examined=1, **done)
+            counted = self._handle(task) if self._redrive.matches(task) else {}
+            counts = self._redrive.counts.plus(examined=1, **counted)
             self._redrive = replace(self._redrive, position=task.id, counts=counts)
         if page.position is not None:
             self._redrive = replace(self._redrive, position=page.position)
         return page.position is not None
 
     def _handle(self, task: Task) -> dict[str, int]:
-        """Act on a task; what is to be counted."""
+        """Act on a task. Returns the counts to add."""
         if self._left == 0:
             self._next_second()
         self._left -= 1
         try:
             return {"matched": 1, self._act(self._redrive, task): 1}
-        except TooMany as limit:  # the owner's own limits hold for redrives, too
+        except TooMany as limit:  # redrives count towards the owner's limits
             self._stop(self._clock() + max(_SECOND, timedelta(seconds=limit.retry_after_seconds)))
 
     def _next_second(self) -> None:
-        following = self._second + _SECOND
-        if not self._paced or following >= self._stop_at:
+        next_second = self._second + _SECOND
+        if not self._paced or next_second >= self._stop_at:
             self._stop(self._clock())
-        self._look_at_the_time()
-        self._sleep(max(0.0, (following - self._clock()).total_seconds()))
+        self._checkpoint()
+        self._sleep(max(0.0, (next_second - self._clock()).total_seconds()))
         self._left, self._second = self._redrive.rate, self._clock()
 
-    def _look_at_the_time(self) -> None:
-        """Store the progress, and stop when it is time to, or when somebody aborted the redrive."""
+    def _checkpoint(self) -> None:
+        """Store the progress. Stop when time is up or the redrive was aborted or taken over."""
         now = self._clock()
         if now >= self._stop_at:
             self._stop(now)
@@ -114,7 +114,7 @@ class RedriveRunner:
             raise _Stop
 
     def _stop(self, due_at: datetime) -> NoReturn:
-        """Leave the rest to whoever comes after `due_at`."""
+        """Store the progress and stop; the sweep continues after `due_at`."""
         self._redrive = replace(self._redrive, updated_at=self._clock(), errors=0)
         self._table.save(self._redrive, due_at)
         raise _Stop

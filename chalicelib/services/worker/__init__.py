@@ -1,1 +1,1 @@
-"""Running tasks: a delivery of messages claimed, run and recorded."""
+"""Runs the tasks that the queues deliver."""

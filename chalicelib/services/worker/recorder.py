@@ -1,4 +1,4 @@
-"""Recording what runs came to (T3 to T7): several in one request, each under its own lease."""
+"""Records the outcomes of runs: several in one request, each under its own lease."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ Stored = Task | Conflict | Exception
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What is left to do once an outcome is recorded, or dropped because the lease was lost."""
+    """The steps that remain after an outcome was recorded, or dropped because the lease was lost."""
 
-    death: Task | None = None  #: to be reported
-    wait: timedelta | None = None  #: until the message is to come back
+    failed_task: Task | None = None  #: its dead letter must be sent
+    redeliver_after: timedelta | None = None  #: SQS must deliver the message again after this
 
 
 @dataclass(frozen=True, slots=True)
 class _Ending:
-    """What an outcome makes of a task."""
+    """The change of a task by an outcome."""
 
     run: Run
     after: Task
-    wait: timedelta | None = None  #: until the next run, when there is one
-    unless_canceled: bool = False  #: a cancel that came in between wins
+    wait: timedelta | None = None  #: the wait before the next attempt, if there is one
+    unless_canceled: bool = False  #: a cancel request wins over this outcome
 
 
 class Recorder:
-    """Decides what outcomes make of their tasks, and stores that."""
+    """Decides how outcomes change their tasks, and stores the changes."""
 
     def __init__(
         self,
@@ -56,9 +56,9 @@ class Recorder:
         self._random = runtime.random
 
     def record(self, runs: Sequence[Run]) -> list[Recorded | Exception]:
-        """Store the outcomes of `runs` under their leases; for each, what is left to do, or its error.
+        """Store the outcomes of `runs` under their leases; for each, the remaining steps or its error.
 
-        A cancel that came in between wins over anything but success.
+        A cancel that was requested in between wins over every outcome but a success and a `Cancel`.
         """
         decided = [self._decided(run) for run in runs]
         endings = [each for each in decided if isinstance(each, _Ending)]
@@ -75,7 +75,7 @@ class Recorder:
         return self._lost(run) if ending is None else ending
 
     def _ending(self, run: Run, outcome: Outcome) -> _Ending | None:
-        """What `outcome` makes of the task; None when its lease is lost: nothing is left to record."""
+        """The change of the task by `outcome`; None if the lease is lost."""
         now, task = self._clock(), run.with_latest_progress()
         match outcome:
             case Success(result):
@@ -111,7 +111,7 @@ class Recorder:
     def _store(self, endings: Sequence[_Ending]) -> list[Stored]:
         stored = self._finish(endings)
         # guard: finish.refused-becomes-stop
-        again = [i for i, ending in enumerate(endings) if _cancel_is_mine(stored[i], ending.run.task)]
+        again = [i for i, ending in enumerate(endings) if _cancel_requested(stored[i], ending.run.task)]
         for index, answer in zip(
             again, self._finish([self._stopped(endings[i]) for i in again]), strict=True
         ):
@@ -124,7 +124,9 @@ class Recorder:
         )
 
     def _stopped(self, refused: _Ending) -> _Ending:
-        error = refused.after.attempts[-1].error  # of this run; a snoozed task may have one of a run before
+        error = refused.after.attempts[
+            -1
+        ].error  # of this attempt; a snoozed task keeps the error of the one before
         after = refused.run.with_latest_progress().stop(self._clock(), self._timing.keep, error)
         return _Ending(refused.run, after)
 
@@ -134,9 +136,10 @@ class Recorder:
         if isinstance(stored, Conflict):
             return self._lost(ending.run)
         self._telemetry.ended(ending.run, stored)
-        comes_back = ending.wait is not None and not stored.terminal and ending.wait <= KEEP_MESSAGE
+        redeliver = ending.wait is not None and not stored.terminal and ending.wait <= KEEP_MESSAGE
         return Recorded(
-            death=stored if stored.dead_letter_unsent else None, wait=ending.wait if comes_back else None
+            failed_task=stored if stored.dead_letter_unsent else None,
+            redeliver_after=ending.wait if redeliver else None,
         )
 
     def _lost(self, run: Run) -> Recorded:
@@ -148,11 +151,12 @@ def _canceled(reason: str) -> TaskError | None:
     return TaskError.of(ErrorKind.EXCEPTION, reason, "Cancel") if reason else None
 
 
-def _cancel_is_mine(stored: Stored, mine: Task) -> bool:
+def _cancel_requested(stored: Stored, claimed: Task) -> bool:
+    """Was the write refused because of a cancel request, with the lease still held?"""
     current = stored.current if isinstance(stored, Conflict) else None
     return (
         current is not None
         and current.status is TaskStatus.RUNNING
-        and current.lease == mine.lease
+        and current.lease == claimed.lease
         and current.cancel_requested
     )

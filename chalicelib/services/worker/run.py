@@ -1,4 +1,4 @@
-"""One run of a claimed task: calls the task type, watches its deadline, speaks for it to the table."""
+"""One run of a claimed task: calls its task type, stores its progress and checks its deadline."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: Progress is stored at most this often.
 PROGRESS_INTERVAL = timedelta(seconds=1)
-#: A result over this many bytes is refused: with its row it must fit DynamoDB's 400 KB.
+#: The largest result. An item of DynamoDB has at most 400 KB.
 RESULT_LIMIT_BYTES = 256 * 1024
 
 
@@ -40,20 +40,20 @@ class Failure:
     """The run failed."""
 
     error: TaskError
-    final: bool = False  #: trying again cannot help
-    wait_seconds: float | None = None  #: asked for by the task type instead of the backoff
+    final: bool = False  #: a retry cannot help
+    wait_seconds: float | None = None  #: set by the task type, instead of the backoff
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Somebody else holds the task now: nothing is left to record."""
+    """The run no longer holds its task: there is nothing to record."""
 
 
 Outcome = Success | Failure | Snooze | Cancel | Lost
 
 
 class Run:
-    """What a task type sees as its `TaskContext`."""
+    """The `TaskContext` of a task type, and the worker's side of the run."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Run:
     ) -> None:
         assert task.lease_until is not None, "a claimed task has a lease"
         self.task = task
-        self.abandoned = False  #: its thread still runs, although the run is over
+        self.abandoned = False  #: the run is over, but its thread may still run
         self.log = log.about(task)
         # guard: run.deadline-in-invocation
         self._deadline = min(task.lease_until - timing.lease_margin, ends_at - timing.reserve)
@@ -82,7 +82,7 @@ class Run:
         self._unreported: Progress | None = None
         self._outcome: Outcome | None = None
 
-    # --- What the task type may ask and tell (TaskContext) --------------------------------------
+    # --- TaskContext: used by the task type -----------------------------------------------------
 
     @property
     def task_id(self) -> str:
@@ -127,23 +127,23 @@ class Run:
             if soon or self._reporting:
                 return
             self._reporting = True
-        try:  # without the lock: nobody waits for another's request
+        try:  # outside the lock: no thread waits for another's request
             self._report(progress, now)
         finally:
             self._reporting = False
 
     def _report(self, progress: Progress, now: datetime) -> None:
-        """Store progress under the lease, and lengthen the lease with it (T2)."""
+        """Store the progress and extend the lease, if the lease is still held. Raises: LeaseLost."""
         deadline = self._timing.deadline(now, self.task.timeout_seconds, self._ends_at)
         assert self.task.lease_until is not None
-        # Never shorter: a claim does not look at the end of the invocation, which may be nearer.
+        # Never earlier: the claim did not consider the end of the invocation, which may come first.
         lease_until = max(self.task.lease_until, deadline + self._timing.lease_margin)
         stored = self._tasks.extend(self.task, progress, now=now, lease_until=lease_until)
         if isinstance(stored, Conflict):
             raise LeaseLost(self.task.id)
         with self._lock:
             # guard: progress.not-after-deadline
-            if self.abandoned:  # while the request was on its way: its outcome is about to be recorded
+            if self.abandoned:  # during the request: the worker records the timeout next
                 raise LeaseLost(self.task.id)
             self.task = self._tasks.with_documents_of(self.task, stored)
             self._deadline = max(deadline, self._deadline)
@@ -151,21 +151,18 @@ class Run:
             if self._unreported is progress:
                 self._unreported = None
 
-    # --- What the worker does -------------------------------------------------------------------
+    # --- Used by the worker ---------------------------------------------------------------------
 
     def call(self, task_type: TaskType[Any] | None) -> None:
-        """Call the task type, in a thread that is this run's own; None when nobody knows the type."""
-        if task_type is None:  # a message of newer code reached older code, or the type was removed
+        """Call the task type, in the thread of this run. None stands for an unregistered type."""
+        if task_type is None:  # newer code created the task, or the type was removed
             message = f"No task type {self.task.type!r} is registered in the code that runs."
             self._outcome = Failure(TaskError.of(ErrorKind.EXCEPTION, message, "UnknownTaskType"))
         else:
             self._outcome = self._call(task_type)
 
     def time_left(self) -> float:
-        """Seconds to the deadline. Once there are none the run is over, and no progress can lengthen it.
-
-        They are negative for a thread that runs on after it.
-        """
+        """The seconds to the deadline, negative after it. At 0 the run is over: no progress extends it."""
         with self._lock:
             left = (self._deadline - self._clock()).total_seconds()
             self.abandoned = self.abandoned or left <= 0
@@ -173,11 +170,11 @@ class Run:
 
     @property
     def unfinished(self) -> bool:
-        """May its thread still run?"""
+        """May the thread of the run still be running?"""
         return self.abandoned or self._outcome is None
 
     def outcome(self) -> Outcome:
-        """What the call came to; one that has not ended by now is abandoned at its deadline."""
+        """The outcome of the call: a timeout if it has not ended by now."""
         stopped, self.abandoned = self.abandoned, self._outcome is None
         if self._outcome is not None and not (stopped and isinstance(self._outcome, Lost)):
             return self._outcome
@@ -186,7 +183,7 @@ class Run:
         return Failure(TaskError.of(ErrorKind.TIMEOUT, message))
 
     def with_latest_progress(self) -> Task:
-        """The task with the progress that was reported too soon after the last to be stored by itself."""
+        """The task with its last reported progress, which may not have been stored yet."""
         if self._unreported is None:
             return self.task
         return replace(self.task, progress=self._unreported)
@@ -201,7 +198,7 @@ class Run:
             return Failure(_described(error, kind), final=True)
         except RetryAfter as error:
             return Failure(_described(error), wait_seconds=error.seconds)
-        except BaseException as error:  # even SystemExit: user code ends its run, never the worker
+        except BaseException as error:  # even SystemExit: user code must not end the worker
             self.log.warning("Task type raised", action="task_raised", error_type=type(error).__qualname__)
             return Failure(_described(error))
 
@@ -219,16 +216,16 @@ def _described(error: BaseException, kind: ErrorKind = ErrorKind.EXCEPTION) -> T
     name = type(error).__qualname__
     try:
         message = str(error)
-    except Exception:  # the words are user code, too
+    except Exception:  # __str__ is user code, too
         message = ""
     return TaskError.of(kind, message or name, name)
 
 
-def _outcome_of(answer: Any) -> Outcome:
-    if isinstance(answer, Snooze | Cancel):
-        return answer
+def _outcome_of(returned: Any) -> Outcome:
+    if isinstance(returned, Snooze | Cancel):
+        return returned
     try:
-        result = Document.of(to_jsonable_python(answer))
+        result = Document.of(to_jsonable_python(returned))
     except (TypeError, ValueError, RecursionError, PydanticSerializationError) as error:
         raise Rejected(f"The result is not JSON: {error}") from error
     if result.size > RESULT_LIMIT_BYTES:

@@ -1,4 +1,4 @@
-"""What logs and metrics hold of a run."""
+"""The logs and metrics of runs."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _METRIC: Final = {
 
 
 class RunTelemetry:
-    """Notes when runs start and end."""
+    """Logs and measures the starts and ends of runs."""
 
     def __init__(self, metrics: Metrics, clock: Callable[[], datetime]) -> None:
         self._metrics = metrics
         self._clock = clock
 
     def started(self, run: Run) -> None:
-        """A task was claimed."""
+        """Log the start of a run and measure its queue wait."""
         task = run.task
         assert task.started_at is not None
         waited = max(0.0, (task.started_at - task.run_at).total_seconds())
@@ -41,7 +41,7 @@ class RunTelemetry:
         )
 
     def ended(self, run: Run, stored: Task) -> None:
-        """The outcome of a run was stored."""
+        """Log the stored outcome of a run and measure its run time."""
         assert run.task.started_at is not None
         took = (self._clock() - run.task.started_at).total_seconds() * 1000
         self._metrics.add("RunTime", took, "Milliseconds", TaskType=stored.type)
