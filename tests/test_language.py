@@ -59,23 +59,7 @@ PHRASES = {"Buy a ticket": "Create a ticket", r"\bsells\b": "issues"}
 #: Chalice's own class has one of the names.
 EXEMPT = {("chalicelib/web/routes.py", "Blueprint")}
 #: Files that still use such names. To be emptied.
-UNFINISHED: frozenset[str] = frozenset(
-    {
-        "README.md",
-        "benchmarks/cold.py",
-        "benchmarks/cold_start.py",
-        "benchmarks/container.py",
-        "benchmarks/counting.py",
-        "benchmarks/counts.py",
-        "benchmarks/growth.py",
-        "chalicelib/services/live/connections.py",
-        "chalicelib/services/live/updates.py",
-        "chalicelib/services/maintenance/redrives.py",
-        "chalicelib/services/tasks.py",
-        "docs/performance.md",
-        "testing/kit.py",
-    }
-)
+UNFINISHED: frozenset[str] = frozenset({})
 
 
 @cache
