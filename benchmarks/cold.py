@@ -135,7 +135,7 @@ class Lambda:
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",  # pragma: allowlist secret
             "STAGE": "local",
             "TABLE": TASKS,
             "QUEUE": TASKS.replace("tasks", "fast"),
