@@ -1,6 +1,6 @@
-"""What is said in PartiQL, by an AWS that reads it, and by the one that the other tests run on: both agree.
+"""Statements of PartiQL, on an emulator that parses them and on the one of the other tests: both agree.
 
-Each test says how many requests it makes: what a batch does not do is sent again by itself.
+Each test counts its requests: a failed statement is sent again alone.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ MARGIN = timedelta(seconds=15)
 
 @dataclass
 class Aws:
-    """The tasks' table somewhere, and what was asked of DynamoDB."""
+    """A tasks table, and the operations that were called on DynamoDB."""
 
     client: Any
     name: str
     tasks: TaskTable
-    asked: list[str] = field(default_factory=list)
+    operations: list[str] = field(default_factory=list)
 
     def note(self, request: Request, send: Send) -> Response:
-        self.asked.append(parsed_call(request).operation)
+        self.operations.append(parsed_call(request).operation)
         return send(request)
 
     def task(self, status: TaskStatus = TaskStatus.QUEUED, **fields: Any) -> Task:
@@ -62,12 +62,12 @@ class Aws:
         """The tasks, put behind everybody's back."""
         for task in tasks:
             self.client.put_item(TableName=self.name, Item=to_row(task))
-        self.asked.clear()
+        self.operations.clear()
         return list(tasks)
 
     def claim(self, *tasks: Task, ids: str = "abcdefghij", **terms: Any) -> list[Any]:
-        wanted = [(task.owner, task.id, claim_id) for task, claim_id in zip(tasks, ids, strict=False)]
-        return self.tasks.claim_many(wanted, **{"now": NOW, "margin": MARGIN, **terms})
+        claims = [(task.owner, task.id, claim_id) for task, claim_id in zip(tasks, ids, strict=False)]
+        return self.tasks.claim_many(claims, **{"now": NOW, "margin": MARGIN, **terms})
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ BATCH = ["BatchExecuteStatement"]
 
 
 def batch_and(again: int) -> list[str]:
-    """A batch, and so many of its writes once more: a refusal counts only as a plain write says it."""
+    """A batch, and some of its writes again: only an UpdateItem settles a refusal."""
     return BATCH + ["UpdateItem"] * again
 
 
@@ -115,7 +115,7 @@ class TestClaims:
             NOW + MARGIN + timedelta(seconds=found[0].timeout_seconds)
         }
         assert {task.progress for task in found} == {None}
-        assert aws.asked == BATCH
+        assert aws.operations == BATCH
 
     def test_each_is_refused_by_its_own_condition(self, aws: Aws) -> None:
         tasks = aws.stored(
@@ -128,54 +128,54 @@ class TestClaims:
         )
         found = aws.claim(*tasks)
         assert [isinstance(each, Task) for each in found] == [True, False, False, False, True, True]
-        assert aws.asked == batch_and(3)
+        assert aws.operations == batch_and(3)
 
     def test_one_of_a_paused_type_is_refused_and_shown(self, aws: Aws) -> None:
         held, other = aws.stored(aws.task(type="demo.fail"), aws.task(type="demo.sleep"))
         refused, claimed = aws.claim(held, other, paused={"demo.fail", "test.none"})
         assert refused == Conflict(current=held)
         assert isinstance(claimed, Task)
-        assert aws.asked == batch_and(1)
+        assert aws.operations == batch_and(1)
 
     def test_a_copy_knows_its_first_and_no_other(self, aws: Aws) -> None:
         tasks = aws.stored(aws.task(), aws.task())
         first = aws.claim(*tasks, ids="ab")
         assert aws.claim(*tasks, ids="ab") == first
         assert aws.claim(*tasks, ids="xb") == [Conflict(current=None), first[1]]
-        assert aws.asked == BATCH + batch_and(2) * 2
+        assert aws.operations == BATCH + batch_and(2) * 2
 
     def test_two_claims_of_one_task_in_a_batch_are_one(self, aws: Aws) -> None:
         (task,) = aws.stored(aws.task())
         found = aws.claim(task, task)
         assert sorted(isinstance(each, Task) for each in found) == [False, True]
-        assert aws.asked == batch_and(1)
+        assert aws.operations == batch_and(1)
 
     def test_a_task_that_is_not_there_is_not_made(self, aws: Aws) -> None:
         (task,) = aws.stored(aws.task())
         gone = aws.task()
         assert aws.claim(gone, task)[0] == Conflict(current=None)
         assert aws.tasks.get(gone.owner, gone.id) is None
-        assert aws.asked[:2] == batch_and(1)
+        assert aws.operations[:2] == batch_and(1)
 
 
 class TestFinishes:
     def test_outcomes_are_stored_under_their_leases(self, aws: Aws) -> None:
         mine, lost, done = aws.stored(*(aws.running() for _ in range(3)))
         later = NOW + timedelta(seconds=5)
-        wanted = [task.succeed(later, Document.of({"n": 1}), KEEP) for task in (mine, lost, done)]
-        aws.tasks.finish_many([(done, wanted[2], False)])
+        finished = [task.succeed(later, Document.of({"n": 1}), KEEP) for task in (mine, lost, done)]
+        aws.tasks.finish_many([(done, finished[2], False)])
         aws.stored(replace(lost, lease=3))
 
         found = aws.tasks.finish_many(
-            [(mine, wanted[0], False), (lost, wanted[1], False), (done, wanted[2], False)]
+            [(mine, finished[0], False), (lost, finished[1], False), (done, finished[2], False)]
         )
 
-        assert found[0] == replace(wanted[0], version=mine.version + 1)
+        assert found[0] == replace(finished[0], version=mine.version + 1)
         assert isinstance(found[1], Conflict)
         assert found[1].current is not None
         assert found[1].current.lease == 3
-        assert found[2] == replace(wanted[2], version=done.version + 1)  # its own first copy
-        assert aws.asked == batch_and(2)
+        assert found[2] == replace(finished[2], version=done.version + 1)  # its own first copy
+        assert aws.operations == batch_and(2)
 
     def test_a_cancel_request_refuses_all_but_success(self, aws: Aws) -> None:
         one, other = aws.stored(*(aws.running(cancel_requested=True) for _ in range(2)))
@@ -184,15 +184,15 @@ class TestFinishes:
         assert refused == Conflict(current=one)
         assert isinstance(stored, Task)
         assert stored.status is TaskStatus.SCHEDULED
-        assert aws.asked == batch_and(1)
+        assert aws.operations == batch_and(1)
 
 
 class TestCreates:
     def test_new_tasks_are_stored(self, aws: Aws) -> None:
         tasks = [aws.task() for _ in range(30)]
-        aws.asked.clear()
+        aws.operations.clear()
         assert aws.tasks.create_many(tasks) == [None] * 30
-        assert aws.asked == BATCH * 2
+        assert aws.operations == BATCH * 2
         assert {task.id for task in aws.tasks.get_many([(task.owner, task.id) for task in tasks])} == {
             task.id for task in tasks
         }
@@ -215,13 +215,13 @@ def test_the_stream_tells_of_what_statements_write(stage: BenchStage) -> None:
     aws.claim(*tasks)
     stream = stage.emulator.client("dynamodbstreams")
     arn = stage.emulator.client("dynamodb").describe_table(TableName=aws.name)["Table"]["LatestStreamArn"]
-    told = []
+    records_read = []
     for shard in stream.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
         start = {"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
         records = stream.get_records(ShardIterator=stream.get_shard_iterator(**start)["ShardIterator"])
-        told += [(each["eventName"], each["dynamodb"]) for each in records["Records"]]
+        records_read += [(each["eventName"], each["dynamodb"]) for each in records["Records"]]
     for task in tasks:
-        mine = [(name, change) for name, change in told if change["Keys"]["sk"]["S"] == task.id]
+        mine = [(name, change) for name, change in records_read if change["Keys"]["sk"]["S"] == task.id]
         assert [name for name, _ in mine] == ["INSERT", "MODIFY"]
         assert mine[1][1]["OldImage"] == mine[0][1]["NewImage"] == to_row(task)
         assert mine[1][1]["NewImage"]["status"] == {"S": "running"}

@@ -1,8 +1,8 @@
-"""BatchExecuteStatement where it is wrong: each statement as the plain request that it stands for.
+"""Answers BatchExecuteStatement in the place of moto, which checks no condition of a statement.
 
-moto checks no condition of a statement. Here an UPDATE becomes an UpdateItem with the same changes and the
-same condition, an INSERT a PutItem of a new item. tests/e2e/test_partiql.py holds this against an AWS that
-reads PartiQL itself. What is not understood fails loudly.
+An UPDATE becomes an UpdateItem with the same changes and the same condition, an INSERT a PutItem of a new
+item. tests/e2e/test_partiql.py compares this with an emulator that parses PartiQL. An unknown statement
+raises NotImplementedError.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 
 from chalicelib.aws.sdk.transport import Request, Response
 
-#: (operation, what it is asked) → (status, what it answers)
+#: (operation, parameters) → (status, response)
 AnswerOne = Callable[[str, dict[str, Any]], tuple[int, dict[str, Any]]]
 
 OPERATION = "BatchExecuteStatement"
-#: A header in which a test says which statements fail, by their index, and with which codes.
+#: A header of the statements that a test lets fail: error codes by index.
 FAILING = "x-failing-statements"
 _INSERT = re.compile(r'INSERT INTO "([^"]+)" VALUE \{(.*)\}')
 _FIELD = re.compile(r"'(\w+)': \?")
@@ -34,30 +34,30 @@ _TOKEN = re.compile(
 )
 
 
-def answer_batch(asked: Mapping[str, Any], answer_one: AnswerOne) -> dict[str, Any]:
-    """The answer to a batch of statements. Raises: NotImplementedError for what the service does not say."""
-    statements = asked["Statements"]
+def answer_batch(batch: Mapping[str, Any], answer_one: AnswerOne) -> dict[str, Any]:
+    """The response to a batch. Raises: NotImplementedError for statements that the service does not use."""
+    statements = batch["Statements"]
     if not 1 <= len(statements) <= 25:
         raise NotImplementedError(f"a batch of {len(statements)} statements")
     return {"Responses": [_answer(each, answer_one) for each in statements]}
 
 
 def with_failures(
-    asked: dict[str, Any], codes: Mapping[int, str], answer: Callable[[dict[str, Any]], dict[str, Any]]
+    batch: dict[str, Any], codes: Mapping[int, str], answer: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> dict[str, Any]:
-    """The answer to a batch whose statements at `codes` fail with these; `answer` does the others."""
-    left = [each for index, each in enumerate(asked["Statements"]) if index not in codes]
-    done = iter(answer({**asked, "Statements": left})["Responses"] if left else [])
+    """The response to a batch whose statements at `codes` fail; `answer` executes the others."""
+    left = [each for index, each in enumerate(batch["Statements"]) if index not in codes]
+    done = iter(answer({**batch, "Statements": left})["Responses"] if left else [])
     return {
         "Responses": [
             {"Error": {"Code": codes[index], "Message": "played"}} if index in codes else next(done)
-            for index in range(len(asked["Statements"]))
+            for index in range(len(batch["Statements"]))
         ]
     }
 
 
 def plain(statement: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The operation and the request that a statement stands for."""
+    """The operation and the request with the effect of a statement."""
     text, parameters = statement["Statement"], statement.get("Parameters", [])
     if insert := _INSERT.fullmatch(text):
         names = _FIELD.findall(insert[2])
@@ -73,7 +73,7 @@ def plain(statement: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 class _Update:
-    """An UPDATE on its way to an UpdateItem."""
+    """Translates an UPDATE into an UpdateItem."""
 
     def __init__(self, text: str, parameters: list[Any], statement: Mapping[str, Any]) -> None:
         found = _UPDATE.fullmatch(text)
@@ -86,20 +86,20 @@ class _Update:
         self._values: dict[str, Any] = {}
 
     def request(self) -> dict[str, Any]:
-        """The plain request."""
-        changes = [(verb, self._said(what)) for verb, what in _CHANGE.findall(self._found["changes"])]
+        """The request of the UpdateItem."""
+        changes = [(verb, self._translated(part)) for verb, part in _CHANGE.findall(self._found["changes"])]
         key = {"pk": self._left.pop(0), "sk": self._left.pop(0)}
-        condition = self._said(self._found["condition"])
+        condition = self._translated(self._found["condition"])
         if self._left:
-            raise NotImplementedError(f"parameters too many: {self._statement}")
-        clauses = {verb: [what for each, what in changes if each == verb] for verb in ("SET", "REMOVE")}
+            raise NotImplementedError(f"too many parameters: {self._statement}")
+        clauses = {verb: [part for each, part in changes if each == verb] for verb in ("SET", "REMOVE")}
         return {
             "TableName": self._found["table"],
             "Key": key,
             "UpdateExpression": " ".join(
-                f"{verb} {', '.join(what)}" for verb, what in clauses.items() if what
+                f"{verb} {', '.join(part)}" for verb, part in clauses.items() if part
             ),
-            # An UPDATE of what is not there is refused: it makes no item.
+            # An UPDATE creates no item: without one, its condition fails.
             "ConditionExpression": f"attribute_exists(#pk) AND ({condition})",
             "ExpressionAttributeNames": {f"#{name}": name for name in self._names},
             "ExpressionAttributeValues": self._values,
@@ -109,7 +109,7 @@ class _Update:
             ),
         }
 
-    def _said(self, text: str) -> str:
+    def _translated(self, text: str) -> str:
         found = list(_TOKEN.finditer(text))
         if "".join(token[0] for token in found) != text:
             raise NotImplementedError(text)
@@ -157,22 +157,22 @@ def _answer(statement: Mapping[str, Any], answer_one: AnswerOne) -> dict[str, An
 
 
 def failing(request: Request, codes: Mapping[int, str]) -> Request:
-    """The same request, some of whose statements fail."""
+    """The same request with statements that fail."""
     return replace(request, headers={**request.headers, FAILING: json.dumps(codes)})
 
 
 def answered(request: Request, send: Callable[[Request], Response]) -> Response:
-    """The answer to a request; `send` brings all but batches of statements."""
+    """The response to a request. `send` sends all requests except batches of statements."""
     service, _, operation = request.headers.get("x-amz-target", "").rpartition(".")
     if operation != OPERATION:
         return send(request)
 
-    def answer_one(plain_operation: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def answer_one(plain_operation: str, parameters: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         headers = {**request.headers, "x-amz-target": f"{service}.{plain_operation}"}
-        answer = send(replace(request, headers=headers, body=json.dumps(asked).encode()))
+        answer = send(replace(request, headers=headers, body=json.dumps(parameters).encode()))
         return answer.status, json.loads(answer.body)
 
     codes = {int(index): code for index, code in json.loads(request.headers.get(FAILING, "{}")).items()}
-    asked = json.loads(request.body)
-    answer = with_failures(asked, codes, lambda left: answer_batch(left, answer_one))
+    batch = json.loads(request.body)
+    answer = with_failures(batch, codes, lambda left: answer_batch(left, answer_one))
     return Response(200, json.dumps(answer).encode())

@@ -1,4 +1,4 @@
-"""What the client does when AWS does not answer, or says no."""
+"""The client retries, and raises errors, when AWS does not answer or refuses."""
 
 from __future__ import annotations
 
@@ -115,18 +115,18 @@ def test_it_waits_longer_each_time_and_longest_when_throttled() -> None:
 def test_a_refusal_is_told_at_once_with_what_it_says() -> None:
     refused = refusal(400, "ConditionalCheckFailedException", message="no", Item={"pk": {"S": "1"}})
     act, transport, waits = put(refused)
-    with pytest.raises(ServiceError, match=r"PutItem: ConditionalCheckFailedException \(400\) no") as told:
+    with pytest.raises(ServiceError, match=r"PutItem: ConditionalCheckFailedException \(400\) no") as refused:
         act()
-    assert isinstance(told.value, error_type("ConditionalCheckFailedException"))
-    assert told.value.response["Item"] == {"pk": {"S": "1"}}
+    assert isinstance(refused.value, error_type("ConditionalCheckFailedException"))
+    assert refused.value.response["Item"] == {"pk": {"S": "1"}}
     assert (len(transport.sent), waits) == (1, [])
 
 
 def test_one_refusal_is_not_taken_for_another() -> None:
     client: Any = Clients(ENVIRONMENT, transport=Scripted(refusal(400, "ValidationException"))).dynamodb
-    with pytest.raises(client.exceptions.ValidationException) as told:
+    with pytest.raises(client.exceptions.ValidationException) as refused:
         client.put_item(TableName="t", Item={})
-    assert not isinstance(told.value, client.exceptions.ConditionalCheckFailedException)
+    assert not isinstance(refused.value, client.exceptions.ConditionalCheckFailedException)
 
 
 def test_an_alert_that_is_refused_names_the_reason() -> None:

@@ -1,4 +1,4 @@
-"""As whom the service speaks: as the environment says, else as the AWS command line would."""
+"""Credentials: those of the environment, else those of the AWS command line."""
 
 from __future__ import annotations
 

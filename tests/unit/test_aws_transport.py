@@ -142,16 +142,16 @@ def test_a_place_where_nobody_listens_is_unreachable() -> None:
 
 def test_when_one_kept_connection_fails_the_others_are_not_tried() -> None:
     """They are all dead, in a container that slept: four attempts must not meet four of them."""
-    wanted, all_there = 5, Event()
+    count, all_there = 5, Event()
     come: list[bytes] = []
 
     def serve(connection: socket, number: int) -> None:
         come.append(connection.recv(65_536))
-        if len(come) == wanted:
+        if len(come) == count:
             all_there.set()
         assert all_there.wait(PATIENCE)
         connection.sendall(FINE)
-        if number <= wanted:
+        if number <= count:
             connection.recv(65_536)  # the next request is not answered
         else:
             answers(1)(connection, number)
@@ -159,13 +159,13 @@ def test_when_one_kept_connection_fails_the_others_are_not_tried() -> None:
     connections = Connections(serve)
     with RawServer(connections, whole=True) as server:
         wire = transport()
-        requests = [post(origin_of(server))] * wanted
-        assert wire.send_all(requests) == [Response(200, b"{}")] * wanted
+        requests = [post(origin_of(server))] * count
+        assert wire.send_all(requests) == [Response(200, b"{}")] * count
         with pytest.raises(Unreachable):
             wire.send(post(origin_of(server)))
         assert wire.send(post(origin_of(server))).status == 200
         del wire
-    assert connections.count == wanted + 1
+    assert connections.count == count + 1
 
 
 def test_threads_may_find_kept_connections_dead_at_once() -> None:
@@ -312,13 +312,13 @@ class TestTls:
     def certificates(self, tmp_path: Path) -> Certificates:
         return make_certificates(tmp_path)
 
-    def test_a_server_that_these_roots_vouch_for_is_spoken_to(self, certificates: Certificates) -> None:
+    def test_a_server_with_a_certificate_of_these_roots_is_trusted(self, certificates: Certificates) -> None:
         with HttpServer(Answer(200, b"{}"), tls=certificates.server) as server:
             wire = transport(roots=str(certificates.small_bundle))
             origin = f"https://localhost:{server.port}"
             assert [wire.send(post(origin)).status for _ in range(2)] == [200, 200]
 
-    def test_amazons_own_roots_vouch_for_aws_and_for_nobody_else(self, certificates: Certificates) -> None:
+    def test_amazons_roots_verify_aws_alone(self, certificates: Certificates) -> None:
         def roots(wire: PooledTransport, host: str) -> list[bytes]:
             return wire.ssl_context(host).get_ca_certs(binary_form=True)
 

@@ -61,7 +61,7 @@ def test_it_contains_the_app_and_the_part_of_chalice_that_runs_it(project: Path)
     files = {
         *(PROJECT / "chalicelib").rglob("*.py"),
         PROJECT / "chalicelib" / "aws" / "sdk" / "roots.pem",
-        *(file for file in web.rglob("*.*") if file.suffix != ".pyc"),
+        *(file for file in web.rglob("*.*") if file.suffix not in (".pyc", ".md")),
     }
     sources = {str(file.relative_to(PROJECT)) for file in files | set(web.glob("vendor/LICENSE-*"))}
     brought = {"app.py", "chalice/__init__.py", "chalice/app.py"} | sources

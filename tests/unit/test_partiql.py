@@ -1,4 +1,4 @@
-"""Requests said in PartiQL, and read back by the translator that tests run on."""
+"""Requests translated into PartiQL, and back by the translator of the tests."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_what_is_not_known_in_partiql_is_an_error(request_: dict[str, Any]) -> N
     ids=["claim", "snooze", "due"],
 )
 def test_the_tests_translator_reads_what_is_said(request_: dict[str, Any]) -> None:
-    """Said, read back and said again, it is the same."""
+    """Translated, translated back and translated again, it is the same."""
     said = statement(request_)
     operation, read = plain(said)
     assert operation == "UpdateItem"
@@ -114,7 +114,7 @@ def test_the_tests_translator_reads_what_is_said(request_: dict[str, Any]) -> No
     ids=range(5),
 )
 def test_the_tests_translator_refuses_what_it_does_not_know(text: str) -> None:
-    def never(operation: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def never(operation: str, parameters: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         raise AssertionError(operation)
 
     with pytest.raises(NotImplementedError):

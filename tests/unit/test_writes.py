@@ -1,4 +1,4 @@
-"""Writes in batches, and what a batch leaves open, on a DynamoDB that answers as a test says."""
+"""Writes in batches, and failed statements that are sent again alone, on a scripted DynamoDB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small AWS SDK, and AWS's own behind the same protocols. README.md says why."""
+"""A small AWS SDK, and AWS's own behind the same protocols. README.md has the reasons."""
 
 from __future__ import annotations
 

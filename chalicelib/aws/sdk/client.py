@@ -104,8 +104,8 @@ class Endpoint:
     ) -> dict[str, Any]:
         """POST a request. Returns the body of the response, parsed.
 
-        Raises: ServiceError when AWS refuses the request; Outage when no attempt gets a response, or each is
-        told to come again.
+        Raises: ServiceError when AWS refuses the request; Outage when every attempt fails for a reason that
+        may pass.
         """
         for attempt in range(1, self.attempts + 1):
             longest_wait = _BACKOFF_SECONDS
