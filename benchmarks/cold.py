@@ -136,7 +136,7 @@ class Lambda:
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",  # pragma: allowlist secret
             "STAGE": "local",
             "AWS_SDK": "boto3" if "sdk" in without else "own",
             "TABLE": TASKS,
