@@ -43,7 +43,12 @@ def _results(rows: Mapping[str, Any]) -> str:
 
 
 #: Measurements without a target that the page shows.
-_ALSO_SHOWN = ("CPU of run_tasks, ten tasks, x boto3 put", "write units a task: bulk of 100, 200 B")
+_ALSO_SHOWN = (
+    "CPU of run_tasks, ten tasks, x boto3 put",
+    "requests a task: single, 200 B",
+    "requests a task: bulk of 100, 200 B",
+    "write units a task: bulk of 100, 200 B",
+)
 
 
 def _result(row: Mapping[str, Any]) -> str:
