@@ -100,7 +100,10 @@ def offences(path: str, text: str) -> Iterator[str]:
 
 def test_forbidden_names_and_phrases_are_not_used() -> None:
     found = [
-        offence for path in tracked() if path != HERE for offence in offences(path, (ROOT / path).read_text())
+        offence
+        for path in tracked()
+        if path not in (HERE, "CHANGELOG.md")  # they name what was renamed
+        for offence in offences(path, (ROOT / path).read_text())
     ]
     assert not found, "\n".join(found)
 

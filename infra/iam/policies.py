@@ -18,10 +18,13 @@ from chalice.policy import PolicyBuilder, load_api_policy_actions
 
 from infra import APP_NAME
 from infra.deployer.app_functions import PROJECT, Function, functions_of, stages
+from infra.errors import BadInput
 
 CALLS_FILE: Final = Path(__file__).with_name("calls.json")
 #: Statements for the calls of your own task types, written by hand: {function: [statement, ...]}. Optional.
 OWN_RIGHTS_FILE: Final = Path(__file__).with_name("own_rights.json")
+#: Its path up to version 0.1.0.
+OLD_OWN_RIGHTS_FILE: Final = PROJECT / "infra" / "own_rights.json"
 POLICIES: Final = PROJECT / ".chalice"
 
 #: The queue for stream records that push_updates could not process, as in `event_sources.mapping_options`.
@@ -72,8 +75,15 @@ def file_name(stage: str, function: str) -> str:
     return f"policy-{stage}-{function}.json"
 
 
-def own_rights(file: Path = OWN_RIGHTS_FILE) -> dict[str, list[dict[str, Any]]]:
-    """Return the hand-written statements by function; none when the file does not exist."""
+def own_rights(
+    file: Path = OWN_RIGHTS_FILE, old_file: Path = OLD_OWN_RIGHTS_FILE
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the hand-written statements by function; none when the file does not exist.
+
+    Raises: BadInput when a file is still where version 0.1.0 read it: a stage would lose its rights.
+    """
+    if old_file.exists():
+        raise BadInput(f"{old_file} is no longer read. Move it to {file}.")
     statements: dict[str, list[dict[str, Any]]] = json.loads(file.read_text()) if file.exists() else {}
     return statements
 

@@ -6,13 +6,15 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.deployer.app_functions import Function, functions_of, stages
 from infra.deployer.event_sources import mapping_options
-from infra.iam.policies import POLICIES, file_name, policy, recorded_calls, rendered_policies
+from infra.errors import BadInput
+from infra.iam.policies import POLICIES, file_name, own_rights, policy, recorded_calls, rendered_policies
 
 FILES = sorted(POLICIES.glob("policy*.json"))
 FUNCTIONS = {function.key: function for function in functions_of("dev")}
@@ -120,6 +122,14 @@ def test_a_teams_own_rights_are_added_for_the_stage() -> None:
     bucket = {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["arn:*:s3:::orders-${Stage}/*"]}
     made = policy("prod", FUNCTIONS["run_tasks"], {}, [bucket])
     assert made["Statement"][-1] == {**bucket, "Resource": ["arn:*:s3:::orders-prod/*"]}
+
+
+def test_own_rights_at_their_old_path_are_refused(tmp_path: Path) -> None:
+    old, new = tmp_path / "own_rights.json", tmp_path / "iam" / "own_rights.json"
+    assert own_rights(new, old) == {}
+    old.write_text("{}")
+    with pytest.raises(BadInput, match=f"Move it to {re.escape(str(new))}"):
+        own_rights(new, old)
 
 
 def test_a_traced_function_may_send_its_traces() -> None:

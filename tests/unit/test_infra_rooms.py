@@ -18,7 +18,7 @@ ARROWS = {
     "terminal": {"errors", "plan"},
     "stacks": {"errors", "names", "plan"},
     "deployer": {"errors", "names", "plan", "stacks", "target"},
-    "iam": {"deployer"},
+    "iam": {"deployer", "errors"},
     "doctor": {"deployer", "errors", "names", "stacks", "target"},
     "commands": {"deployer", "doctor", "errors", "names", "plan", "stacks", "target", "terminal"},
     "__main__": {"commands", "errors", "target", "terminal"},
