@@ -182,8 +182,8 @@ class TaskTable:
                 requests.append((run[1], self._finish_request(*run)))
             except (TypeError, ValueError) as error:  # this outcome cannot be encoded
                 stored[run[1].id] = error
-        results = self._writes.many([request for _, request in requests])  # guard: result.before-row
-        for (after, _), result in zip(requests, results, strict=True):
+        written = self._writes.many([request for _, request in requests])  # guard: result.before-row
+        for (after, _), result in zip(requests, written, strict=True):
             stored[after.id] = _decoded(result, partial(self._finished, after=after))
         return [stored[after.id] for _, after, _ in runs]
 
