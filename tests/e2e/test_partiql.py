@@ -48,18 +48,18 @@ class Aws:
         return send(request)
 
     def task(self, status: TaskStatus = TaskStatus.QUEUED, **fields: Any) -> Task:
-        """A task under an id of its own."""
+        """A task with a new id."""
         return a_task(status, **{"id": self._new_id(), **fields})
 
     def running(self, **fields: Any) -> Task:
-        """A task that runs, under an id of its own."""
+        """A running task with a new id."""
         return a_running_task(**{"id": self._new_id(), **fields})
 
     def _new_id(self) -> str:
         return new_task_id(NOW, random.getrandbits(74), 4)
 
     def stored(self, *tasks: Task) -> list[Task]:
-        """The tasks, put behind everybody's back."""
+        """The tasks, put into the table directly."""
         for task in tasks:
             self.client.put_item(TableName=self.name, Item=to_row(task))
         self.operations.clear()
@@ -106,7 +106,7 @@ def batch_and(again: int) -> list[str]:
 
 
 class TestClaims:
-    def test_tasks_that_wait_are_claimed(self, aws: Aws) -> None:
+    def test_waiting_tasks_are_claimed(self, aws: Aws) -> None:
         found = aws.claim(*aws.stored(*(aws.task(attempt=1, lease=3, version=7) for _ in range(3))))
         assert {(task.status, task.attempt, task.lease, task.version) for task in found} == {
             (TaskStatus.RUNNING, 2, 4, 8)
@@ -137,20 +137,20 @@ class TestClaims:
         assert isinstance(claimed, Task)
         assert aws.operations == batch_and(1)
 
-    def test_a_copy_knows_its_first_and_no_other(self, aws: Aws) -> None:
+    def test_a_repeated_claim_recognizes_its_first_copy_only(self, aws: Aws) -> None:
         tasks = aws.stored(aws.task(), aws.task())
         first = aws.claim(*tasks, ids="ab")
         assert aws.claim(*tasks, ids="ab") == first
         assert aws.claim(*tasks, ids="xb") == [Conflict(current=None), first[1]]
         assert aws.operations == BATCH + batch_and(2) * 2
 
-    def test_two_claims_of_one_task_in_a_batch_are_one(self, aws: Aws) -> None:
+    def test_of_two_claims_of_one_task_in_a_batch_one_succeeds(self, aws: Aws) -> None:
         (task,) = aws.stored(aws.task())
         found = aws.claim(task, task)
         assert sorted(isinstance(each, Task) for each in found) == [False, True]
         assert aws.operations == batch_and(1)
 
-    def test_a_task_that_is_not_there_is_not_made(self, aws: Aws) -> None:
+    def test_a_missing_task_is_not_created(self, aws: Aws) -> None:
         (task,) = aws.stored(aws.task())
         gone = aws.task()
         assert aws.claim(gone, task)[0] == Conflict(current=None)
@@ -197,7 +197,7 @@ class TestCreates:
             task.id for task in tasks
         }
 
-    def test_what_is_there_is_not_overwritten(self, aws: Aws) -> None:
+    def test_an_existing_task_is_not_overwritten(self, aws: Aws) -> None:
         (running,) = aws.stored(aws.task(TaskStatus.RUNNING, lease=1))
         late, new = replace(running, status=TaskStatus.QUEUED, lease=0), aws.task()
         assert aws.tasks.create_many([late, new]) == [None, None]
@@ -205,8 +205,8 @@ class TestCreates:
         assert aws.tasks.get(new.owner, new.id) == new
 
 
-def test_the_stream_tells_of_what_statements_write(stage: BenchStage) -> None:
-    """On AWS it does, whatever wrote; the local stage's must, or nobody hears of a batch."""
+def test_the_stream_has_the_writes_of_statements(stage: BenchStage) -> None:
+    """As on AWS. Without it, a batch on the local stage would send no updates."""
     line = Line(emulator_transport())
     clients = Clients(environment(stage.endpoint), transport=line)
     aws = next(made(clients, line, Settings(stage="local")))
@@ -228,7 +228,7 @@ def test_the_stream_tells_of_what_statements_write(stage: BenchStage) -> None:
 
 
 class TestTheRuleOfWriteUnits:
-    """The emulator counts a statement as one unit, so we count those ourselves: as it counts plain writes."""
+    """The emulator counts a statement as one unit, so the benchmarks count them like single writes."""
 
     @pytest.mark.parametrize(
         "changes",
@@ -242,7 +242,7 @@ class TestTheRuleOfWriteUnits:
         ids=range(5),
     )
     @pytest.mark.parametrize("size", [10, 2500])
-    def test_it_is_the_emulators_own_for_plain_writes(
+    def test_it_equals_the_emulators_for_single_writes(
         self, stage: BenchStage, changes: dict[str, Any], size: int
     ) -> None:
         client = stage.emulator.client("dynamodb")

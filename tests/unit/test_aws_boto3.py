@@ -62,7 +62,7 @@ def test_a_refused_condition_has_its_class_and_the_row() -> None:
     assert refused.value.response["Item"] == row
 
 
-def test_a_refusal_that_would_come_again_is_no_outage() -> None:
+def test_a_permanent_refusal_is_no_outage() -> None:
     with pytest.raises(ServiceError, match=r"PutItem: ValidationException \(400\) no"):
         dynamodb(refusal(400, "ValidationException", message="no")).put_item(TableName="t", Item={})
 
@@ -70,7 +70,7 @@ def test_a_refusal_that_would_come_again_is_no_outage() -> None:
 @pytest.mark.parametrize(
     ("status", "failure"), [(200, type(None)), (410, ConnectionGone), (403, SendFailed), (500, SendFailed)]
 )
-def test_a_frame_arrives_or_says_why_not(status: int, failure: type) -> None:
+def test_a_frame_arrives_or_fails_with_the_reason(status: int, failure: type) -> None:
     connections = answered_with(Response(status, b"")).connections("https://api.test/prod")
     assert [type(each) for each in connections.post_all([("c1", b"{}"), ("c2", b"{}")])] == [failure] * 2
     assert type(connections.delete("c1")) is failure

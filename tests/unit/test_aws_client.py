@@ -20,7 +20,7 @@ Reply = Response | Unreachable
 
 
 class Scripted(OneByOne):
-    """Answers one request after the other."""
+    """Returns the replies in order."""
 
     def __init__(self, *replies: Reply) -> None:
         self.replies = list(replies)
@@ -39,7 +39,7 @@ def refusal(status: int, code: str, **more: Any) -> Response:
 
 
 def put(*replies: Reply) -> tuple[Callable[[], Any], Scripted, list[float]]:
-    """A write that is answered so, what it sends, and how long it waits in between at most."""
+    """A write with these replies, its transport, and the waits between its attempts."""
     transport, waits = Scripted(*replies), list[float]()
     client = Clients(ENVIRONMENT, transport=transport, wait=waits.append).dynamodb
     return lambda: client.put_item(TableName="t", Item={}), transport, waits
@@ -66,7 +66,7 @@ LOST = Unreachable("lost")
     ],
     ids=repr,
 )
-def test_what_may_be_over_soon_is_tried_again(trouble: Reply) -> None:
+def test_a_temporary_failure_is_retried(trouble: Reply) -> None:
     act, transport, waits = put(trouble, trouble, trouble, FINE)
     assert act() == {"Attributes": {}}
     assert len(transport.sent) == 4
@@ -87,14 +87,14 @@ def test_after_four_attempts_it_is_an_outage(trouble: Reply, reason: str) -> Non
 @pytest.mark.parametrize(
     "code", ["ValidationException", "AccessDeniedException", "ResourceNotFoundException"]
 )
-def test_a_refusal_that_would_come_again_is_no_outage(code: str) -> None:
+def test_a_permanent_refusal_is_no_outage(code: str) -> None:
     act, transport, _ = put(refusal(400, code))
     with pytest.raises(error_type(code)):
         act()
     assert not transport.replies
 
 
-def test_it_waits_longer_each_time_and_longest_when_throttled() -> None:
+def test_waits_grow_and_are_longest_when_throttled() -> None:
     longest = []
     for trouble in (LOST, refusal(400, "ThrottlingException")):
         transport, waits = Scripted(*[trouble] * 3, FINE), list[float]()
@@ -112,7 +112,7 @@ def test_it_waits_longer_each_time_and_longest_when_throttled() -> None:
     assert longest == [[0.1, 0.2, 0.4], [0.5, 1.0, 2.0]]
 
 
-def test_a_refusal_is_told_at_once_with_what_it_says() -> None:
+def test_a_refusal_is_raised_at_once_with_its_fields() -> None:
     refused = refusal(400, "ConditionalCheckFailedException", message="no", Item={"pk": {"S": "1"}})
     act, transport, waits = put(refused)
     with pytest.raises(ServiceError, match=r"PutItem: ConditionalCheckFailedException \(400\) no") as refused:
@@ -122,7 +122,7 @@ def test_a_refusal_is_told_at_once_with_what_it_says() -> None:
     assert (len(transport.sent), waits) == (1, [])
 
 
-def test_one_refusal_is_not_taken_for_another() -> None:
+def test_each_error_code_has_its_own_class() -> None:
     client: Any = Clients(ENVIRONMENT, transport=Scripted(refusal(400, "ValidationException"))).dynamodb
     with pytest.raises(client.exceptions.ValidationException) as refused:
         client.put_item(TableName="t", Item={})

@@ -27,23 +27,23 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_environment_says_it_all_on_lambda(machine: Path) -> None:
+def test_the_environment_has_the_credentials_on_lambda(machine: Path) -> None:
     said = AwsEnvironment(region="us-west-2", access_key="key", secret_key="secret", session_token="token")
     session = AwsSession.of(said)
     assert session.region == "us-west-2"
     assert session.credentials() == Credentials("key", "secret", "token")
 
 
-def test_where_it_does_not_the_profile_of_the_machine_counts(machine: Path) -> None:
+def test_without_an_environment_the_profile_is_used(machine: Path) -> None:
     session = AwsSession.of(AwsEnvironment())
     assert (session.region, session.credentials()) == ("eu-west-1", Credentials("mine", "hush", None))
 
 
-def test_a_region_of_the_environment_goes_before_the_profiles(machine: Path) -> None:
+def test_the_region_of_the_environment_overrides_the_profile(machine: Path) -> None:
     assert AwsSession.of(AwsEnvironment(region="us-west-2")).region == "us-west-2"
 
 
-def test_what_is_missing_is_named(machine: Path) -> None:
+def test_the_error_names_what_is_missing(machine: Path) -> None:
     (machine / "config").write_text("")
     with pytest.raises(LookupError, match=r"region \(AWS_REGION\)"):
         AwsSession.of(AwsEnvironment())

@@ -1,4 +1,4 @@
-"""HTTP answers are read as http.client reads them."""
+"""HTTP responses are parsed as http.client parses them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VALUES = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=30
 
 @st.composite
 def answers(draw: st.DrawFn) -> bytes:
-    """An answer as a server may write it."""
+    """A response that a server may send."""
     status = draw(st.sampled_from([200, 201, 204, 304, 400, 410, 500, 503]))
     body = b"" if status in (204, 304) else draw(st.binary(max_size=300))
     lines = [f"HTTP/1.{draw(st.sampled_from('01'))} {status} {draw(st.sampled_from(['OK', '', 'No Way']))}"]
@@ -39,7 +39,7 @@ def answers(draw: st.DrawFn) -> bytes:
 
 
 class _Socket:
-    """What http.client reads from."""
+    """The socket of http.client."""
 
     def __init__(self, sent: bytes) -> None:
         self._sent = sent
@@ -49,20 +49,20 @@ class _Socket:
 
 
 def receiving(sent: bytes, most: int = 65_536) -> Callable[[int], bytes]:
-    """A connection that brings what was sent in pieces of a few bytes, and then ends."""
+    """A connection that returns the bytes in small chunks, and then closes."""
     stream = io.BytesIO(sent)
     return lambda count: stream.read(min(count, most))
 
 
 @given(answers(), st.integers(1, 400))
-def test_every_answer_is_the_one_that_http_client_reads(sent: bytes, most: int) -> None:
+def test_every_response_is_parsed_as_http_client_parses_it(sent: bytes, most: int) -> None:
     theirs = HTTPResponse(cast("Any", _Socket(sent)), method="POST")
     theirs.begin()
     expected = ParsedResponse(theirs.status, theirs.read(), theirs.will_close)
     assert read_response(receiving(sent, most)) == expected
 
 
-def test_what_comes_after_the_answer_is_not_part_of_it() -> None:
+def test_bytes_after_the_response_are_no_part_of_it() -> None:
     sent = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}rest"
     assert read_response(receiving(sent)).body == b"{}"
 
@@ -84,6 +84,6 @@ def test_what_comes_after_the_answer_is_not_part_of_it() -> None:
     ],
     ids=lambda sent: repr(sent[:60]),
 )
-def test_what_is_no_whole_answer_is_refused(sent: bytes) -> None:
+def test_an_incomplete_response_is_an_error(sent: bytes) -> None:
     with pytest.raises(BadResponse):
         read_response(receiving(sent))

@@ -1,4 +1,4 @@
-"""Requests and signatures are those that botocore would send."""
+"""Requests and signatures equal botocore's."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MARKS = set("@=+-_~aB3ü ")
 
 
 class _SigV4At(SigV4Auth):
-    """botocore's signer, at a moment of ours."""
+    """botocore's signer at a fixed time."""
 
     def add_auth(self, request: Any) -> None:
         request.context["timestamp"] = NOW.strftime(SIGV4_TIMESTAMP)
@@ -42,7 +42,7 @@ class _SigV4At(SigV4Auth):
 
 
 def botocores(request: Request, credentials: Credentials, service: str, region: str) -> str:
-    """How botocore authorizes the same request."""
+    """botocore's authorization of the same request."""
     theirs = AWSRequest(request.method, request.url, data=request.body)
     for name, value in request.headers.items():
         if name not in ("authorization", "x-amz-date", "x-amz-security-token", "host"):
@@ -61,7 +61,7 @@ def botocores(request: Request, credentials: Credentials, service: str, region: 
     body=st.binary(max_size=200),
     credentials=st.builds(Credentials, TEXT, TEXT, st.none() | TEXT),
 )
-def test_a_signature_is_botocores(
+def test_a_signature_equals_botocores(
     *,
     service: str,
     region: str,
@@ -79,7 +79,7 @@ def test_a_signature_is_botocores(
 
 
 class _Kept(OneByOne):
-    """Keeps what is sent, and answers as little as there is to say."""
+    """Keeps requests, and returns minimal responses."""
 
     def __init__(self, body: bytes = b"{}") -> None:
         self.sent: list[Request] = []
@@ -119,7 +119,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("service", "method", "parameters"), CALLS, ids=[name for _, name, _ in CALLS])
-def test_an_operation_is_asked_for_as_botocore_asks(
+def test_the_request_of_an_operation_equals_botocores(
     service: str, method: str, parameters: dict[str, Any]
 ) -> None:
     transport = _Kept()
@@ -142,7 +142,7 @@ def test_an_operation_is_asked_for_as_botocore_asks(
     assert ours.headers["x-amz-security-token"] == "token"
 
 
-def test_frames_are_posted_as_botocore_posts_them() -> None:
+def test_the_request_of_a_frame_equals_botocores() -> None:
     transport = _Kept(b"")
     clients = Clients(ENVIRONMENT, transport=transport)
     sockets = Sockets(clients.connections, lambda: "https://api.example/prod")
@@ -157,7 +157,7 @@ def test_frames_are_posted_as_botocore_posts_them() -> None:
         assert ours.body == theirs["body"]
 
 
-def test_alerts_are_published_as_botocore_publishes_them() -> None:
+def test_the_request_of_an_alert_equals_botocores() -> None:
     transport = _Kept(b"<R><TopicArn>arn:aws:sns:us-east-1:1:a&amp;b</TopicArn></R>")
     Alerts(Clients(ENVIRONMENT, transport=transport).sns, "alerts").publish("dead: ü", "1 + 1 = 2 & more")
     client: Any = shared_session().create_client("sns", "us-east-1")
@@ -186,7 +186,7 @@ def test_alerts_are_published_as_botocore_publishes_them() -> None:
         ("cn-north-1", "https://sqs.cn-north-1.amazonaws.com.cn"),
     ],
 )
-def test_a_service_is_reached_in_its_region(region: str, url: str) -> None:
+def test_the_endpoint_of_a_service_equals_botocores(region: str, url: str) -> None:
     transport = _Kept()
     there = AwsEnvironment(region=region, access_key="key", secret_key="secret")
     Clients(there, transport=transport).sqs.get_queue_url(QueueName="q")

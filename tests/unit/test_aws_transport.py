@@ -1,4 +1,4 @@
-"""Connections to AWS are kept as long as they are good, and nothing waits for longer than it may."""
+"""The transport reuses connections while they work, and no request waits beyond its timeout."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Connections:
 
 
 def answers(number: int) -> Callable[[socket, int], None]:
-    """So many answers on each connection, which then ends."""
+    """A number of responses on each connection, which then closes."""
 
     def serve(connection: socket, _: int) -> None:
         for _answer in range(number):
@@ -65,7 +65,7 @@ def answers(number: int) -> Callable[[socket, int], None]:
     return serve
 
 
-def test_a_request_arrives_as_it_was_made() -> None:
+def test_a_request_arrives_unchanged() -> None:
     with HttpServer(Answer(201, b"done", {"x-amzn-requestid": "1"})) as server:
         request = Request(
             "POST", origin_of(server), "/a%20b", {"host": "h", "x-amz-target": "T.Op"}, b"\xfftext"
@@ -76,7 +76,7 @@ def test_a_request_arrives_as_it_was_made() -> None:
     assert (came.headers["host"], came.headers["x-amz-target"]) == ("h", "T.Op")
 
 
-def test_one_connection_serves_one_request_after_the_other() -> None:
+def test_a_connection_is_reused() -> None:
     connections = Connections(answers(5))
     with RawServer(connections, whole=True) as server:
         wire = transport()
@@ -84,7 +84,7 @@ def test_one_connection_serves_one_request_after_the_other() -> None:
     assert connections.count == 1
 
 
-def test_a_connection_that_the_other_side_ended_is_not_used() -> None:
+def test_a_connection_that_the_server_closed_is_not_used() -> None:
     ended = Event()
 
     def serve(connection: socket, number: int) -> None:
@@ -105,7 +105,7 @@ def test_a_connection_that_the_other_side_ended_is_not_used() -> None:
 @pytest.mark.parametrize(
     "say", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}", b"no http\r\n\r\n"], ids=repr
 )
-def test_what_is_no_answer_makes_it_unreachable_and_the_next_request_gets_a_connection_of_its_own(
+def test_after_a_broken_response_the_next_request_opens_a_connection(
     say: bytes,
 ) -> None:
     def serve(connection: socket, number: int) -> None:
@@ -119,7 +119,7 @@ def test_what_is_no_answer_makes_it_unreachable_and_the_next_request_gets_a_conn
         assert wire.send(post(origin_of(server))).status == 200
 
 
-def test_nobody_is_waited_for_longer_than_asked() -> None:
+def test_a_silent_server_times_out() -> None:
     release = Event()
 
     def serve(connection: socket, _: int) -> None:
@@ -133,15 +133,15 @@ def test_nobody_is_waited_for_longer_than_asked() -> None:
         release.set()
 
 
-def test_a_place_where_nobody_listens_is_unreachable() -> None:
+def test_a_closed_port_is_unreachable() -> None:
     with socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         with pytest.raises(Unreachable):
             transport().send(post(f"http://127.0.0.1:{taken.getsockname()[1]}"))
 
 
-def test_when_one_kept_connection_fails_the_others_are_not_tried() -> None:
-    """They are all dead, in a container that slept: four attempts must not meet four of them."""
+def test_when_an_idle_connection_fails_the_others_are_discarded() -> None:
+    """After a freeze they are all stale: four attempts must not use four of them."""
     count, all_there = 5, Event()
     come: list[bytes] = []
 
@@ -168,8 +168,8 @@ def test_when_one_kept_connection_fails_the_others_are_not_tried() -> None:
     assert connections.count == count + 1
 
 
-def test_threads_may_find_kept_connections_dead_at_once() -> None:
-    """A container thaws: most of what it kept was ended by the other side, the rest is silent."""
+def test_threads_may_discard_idle_connections_at_once() -> None:
+    """A container thaws: the server closed most idle connections, and the rest is silent."""
     origin, threads = "http://127.0.0.1:9", 16
     for _ in range(100):
         wire = Answered()
@@ -192,14 +192,14 @@ def test_threads_may_find_kept_connections_dead_at_once() -> None:
 
 
 class Answered(PooledTransport):
-    """Each new connection has its answer already; kept ones have none."""
+    """Each new connection has a response ready; idle ones have none."""
 
     def __init__(self) -> None:
         super().__init__(connect_seconds=5, read_seconds=0.001)
         self._ends: list[socket] = []
 
     def keep(self, origin: str, *, ended: bool) -> None:
-        """Keep one that the other side ended, or that is silent."""
+        """Add an idle connection that the server closed, or that is silent."""
         mine, other = self._pair()
         if ended:
             other.close()
@@ -222,7 +222,7 @@ class Answered(PooledTransport):
 
 
 class RefusingTransport(PooledTransport):
-    """Counts the connections that are tried; none can be made."""
+    """Counts attempts to connect, which all fail."""
 
     tried = 0
 
@@ -232,13 +232,13 @@ class RefusingTransport(PooledTransport):
 
 
 class TestMany:
-    def test_where_no_connection_can_be_made_one_is_tried(self) -> None:
+    def test_after_a_failed_connect_no_other_is_tried(self) -> None:
         wire = RefusingTransport(connect_seconds=5, read_seconds=5)
         found = wire.send_all([post("http://127.0.0.1:9")] * 10)
         assert [type(each) for each in found] == [NoConnection] * 10
         assert wire.tried == 1
 
-    def test_one_that_is_silent_costs_no_other_its_connection(self) -> None:
+    def test_a_silent_connection_leaves_the_others_in_use(self) -> None:
         def serve(connection: socket, _: int) -> None:
             while request := connection.recv(65_536):
                 if b"stuck" not in request:
@@ -255,8 +255,8 @@ class TestMany:
         assert windows == [[Response, Response, Unreachable]] * 2
         assert connections.count == 4
 
-    def test_they_are_on_their_way_at_once(self) -> None:
-        """No answer is sent before all requests of a window have come."""
+    def test_a_window_of_requests_is_in_flight_at_once(self) -> None:
+        """No response is sent before all requests of a window have arrived."""
         come, all_there = [], Event()
 
         def serve(connection: socket, _: int) -> None:
@@ -271,7 +271,7 @@ class TestMany:
             found = transport(read_seconds=PATIENCE).send_all([post(origin_of(server))] * WINDOW)
             assert found == [Response(200, b"{}")] * WINDOW
 
-    def test_each_gets_its_own_answer(self) -> None:
+    def test_each_request_gets_its_own_response(self) -> None:
         def serve(connection: socket, _: int) -> None:
             while request := connection.recv(65_536):
                 body = request.rpartition(b"\r\n\r\n")[2]
@@ -286,7 +286,7 @@ class TestMany:
             del wire
         assert connections.count == WINDOW
 
-    def test_one_that_does_not_answer_holds_up_no_other(self) -> None:
+    def test_a_missing_response_delays_no_other(self) -> None:
         release = Event()
 
         def serve(connection: socket, _: int) -> None:
@@ -303,7 +303,7 @@ class TestMany:
             release.set()
         assert [isinstance(each, Unreachable) for each in found] == [True, False, True, False]
 
-    def test_none_is_no_request(self) -> None:
+    def test_no_request_has_no_response(self) -> None:
         assert transport().send_all([]) == []
 
 
@@ -330,7 +330,7 @@ class TestTls:
         assert roots(given, "dynamodb.eu-west-1.amazonaws.com") == roots(given, "localhost") != amazons
 
     @pytest.mark.parametrize(("host", "known"), [("localhost", False), ("127.0.0.1", True)])
-    def test_any_other_is_not(self, certificates: Certificates, host: str, known: bool) -> None:
+    def test_another_server_is_not_trusted(self, certificates: Certificates, host: str, known: bool) -> None:
         roots = str(certificates.small_bundle) if known else None
         with HttpServer(Answer(200, b"{}"), tls=certificates.server) as server:
             with pytest.raises(Unreachable, match="certificate verify failed"):

@@ -49,19 +49,19 @@ def update(changes: str = "SET a = :a", condition: str = "b = :b") -> dict[str, 
     ],
     ids=range(4),
 )
-def test_an_update_says_what_its_request_says(changes: str, condition: str, text: str, values: str) -> None:
-    said = statement(update(changes, condition))
+def test_an_update_is_translated(changes: str, condition: str, text: str, values: str) -> None:
+    translated = statement(update(changes, condition))
     keys = '"pk" = ? AND "sk" = ?'
-    assert said["Statement"] == f'UPDATE "tasks" {text.format(keys)} RETURNING ALL NEW *'
-    ids = [value["S"] for value in said["Parameters"] if "S" in value]
+    assert translated["Statement"] == f'UPDATE "tasks" {text.format(keys)} RETURNING ALL NEW *'
+    ids = [value["S"] for value in translated["Parameters"] if "S" in value]
     assert ids == [each["S"] for each in row_key("ada", "1").values()]
-    assert [value["N"] for value in said["Parameters"] if "N" in value] == values.split()
+    assert [value["N"] for value in translated["Parameters"] if "N" in value] == values.split()
 
 
-def test_a_new_item_says_its_every_attribute() -> None:
-    said = statement(PUT)
-    assert said["Statement"].startswith("""INSERT INTO "tasks" VALUE {'pk': ?, 'sk': ?, 'schema': ?""")
-    assert said["Parameters"] == list(to_row(TASK).values())
+def test_an_insert_has_every_attribute() -> None:
+    translated = statement(PUT)
+    assert translated["Statement"].startswith("""INSERT INTO "tasks" VALUE {'pk': ?, 'sk': ?, 'schema': ?""")
+    assert translated["Parameters"] == list(to_row(TASK).values())
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_new_item_says_its_every_attribute() -> None:
     ],
     ids=range(6),
 )
-def test_what_is_not_known_in_partiql_is_an_error(request_: dict[str, Any]) -> None:
+def test_an_unknown_expression_is_an_error(request_: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"no INSERT has|cannot be translated"):
         statement(request_)
 
@@ -92,14 +92,14 @@ def test_what_is_not_known_in_partiql_is_an_error(request_: dict[str, Any]) -> N
     ],
     ids=["claim", "snooze", "due"],
 )
-def test_the_tests_translator_reads_what_is_said(request_: dict[str, Any]) -> None:
+def test_the_tests_translator_is_the_inverse(request_: dict[str, Any]) -> None:
     """Translated, translated back and translated again, it is the same."""
-    said = statement(request_)
-    operation, read = plain(said)
+    translated = statement(request_)
+    operation, read = plain(translated)
     assert operation == "UpdateItem"
     assert read["Key"] == request_["Key"]
     of_items = {**read, "ConditionExpression": read["ConditionExpression"].partition(" AND ")[2][1:-1]}
-    assert statement(of_items) == said
+    assert statement(of_items) == translated
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_the_tests_translator_reads_what_is_said(request_: dict[str, Any]) -> No
     ],
     ids=range(5),
 )
-def test_the_tests_translator_refuses_what_it_does_not_know(text: str) -> None:
+def test_the_tests_translator_refuses_unknown_statements(text: str) -> None:
     def never(operation: str, parameters: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         raise AssertionError(operation)
 

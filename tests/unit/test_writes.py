@@ -17,7 +17,7 @@ Refusal = error_type("ConditionalCheckFailedException")
 
 
 class FakeDynamoDB:
-    """Answers batches by the numbers of their keys, and notes what is asked one by one."""
+    """Answers batches by their keys, and records single requests."""
 
     class exceptions:  # noqa: N801 - as the SDK has it
         ConditionalCheckFailedException = Refusal
@@ -82,7 +82,7 @@ class TestBatches:
         assert many(client) == []
         assert client.alone == []
 
-    def test_25_are_the_most(self) -> None:
+    def test_a_batch_has_at_most_25_writes(self) -> None:
         client = FakeDynamoDB()
         answers = many(client, *map(str, range(52)))
         assert [each.row for each in answers if isinstance(each, WriteResult) and each.row] == [
@@ -90,18 +90,18 @@ class TestBatches:
         ]
         assert client.batches == [25, 25, 2]
 
-    def test_an_item_that_is_there_is_an_answer(self) -> None:
+    def test_an_existing_item_is_a_result(self) -> None:
         client = FakeDynamoDB(a={"Error": {"Code": "DuplicateItem"}})
         assert many(client, "a", "b") == [WriteResult(None, refused=True), WriteResult({"n": {"S": "b"}})]
         assert client.alone == []
 
-    def test_what_is_left_open_beside_it_is_asked_by_itself(self) -> None:
+    def test_a_failed_statement_beside_it_is_sent_again_alone(self) -> None:
         client = FakeDynamoDB(
             a={"Error": {"Code": "DuplicateItem"}}, b={"Error": {"Code": "ThrottlingError"}}
         )
         assert many(client, "a", "b") == [WriteResult(None, refused=True), WriteResult({"n": {"S": "alone"}})]
 
-    def test_a_refusal_counts_only_as_a_plain_write_says_it(self) -> None:
+    def test_a_refused_statement_is_settled_by_a_single_write(self) -> None:
         client = FakeDynamoDB(a={"Error": {"Code": "ConditionalCheckFailed"}})
         assert many(client, "a", "b")[0] == WriteResult({"n": {"S": "alone"}})
 
@@ -116,7 +116,7 @@ class TestBatches:
             "TransactionConflict",
         ],
     )
-    def test_what_is_left_open_is_asked_by_itself(self, code: str) -> None:
+    def test_a_failed_statement_is_sent_again_alone(self, code: str) -> None:
         client = FakeDynamoDB(refused={"Error": {"Code": code}}, failing={"Error": {"Code": code}})
         answers = many(client, "a", "refused", "b", "failing")
         assert answers[1] == WriteResult({"n": {"S": "as it was"}}, refused=True)
@@ -127,23 +127,23 @@ class TestBatches:
         ]
         assert sorted(client.alone) == ["failing", "refused"]
 
-    def test_a_batch_that_fails_is_the_error_of_its_own_writes(self) -> None:
+    def test_a_failed_batch_fails_only_its_own_writes(self) -> None:
         keys = ["broken", *map(str, range(30))]
         answers = many(FakeDynamoDB(), *keys)
         assert [isinstance(each, Outage) for each in answers] == [True] * 25 + [False] * 6
 
-    def test_a_batch_that_is_refused_is_done_one_by_one(self) -> None:
+    def test_the_writes_of_a_refused_batch_are_sent_one_by_one(self) -> None:
         client = FakeDynamoDB()
         assert many(client, "a", "odd") == [WriteResult({"n": {"S": "alone"}})] * 2
         assert sorted(client.alone) == ["a", "odd"]
 
-    def test_an_update_that_shows_no_row_is_asked_by_itself(self) -> None:
+    def test_an_update_without_a_row_is_sent_again_alone(self) -> None:
         client = FakeDynamoDB(a={})
         assert many(client, "a", "b") == [WriteResult({"n": {"S": "alone"}}), WriteResult({"n": {"S": "b"}})]
 
 
 class TestDocuments:
-    def test_what_dynamodb_leaves_out_is_put_by_itself(self) -> None:
+    def test_unprocessed_documents_are_put_alone(self) -> None:
         client: Any = FakeDynamoDB(b="later", c="failing")
         tasks = [a_task(id=name) for name in "abcd"]
         failed = DocumentTable(client, "documents").put_payloads(tasks)
