@@ -122,10 +122,10 @@ $(INSTALLED): requirements.txt requirements-dev.txt client/pyproject.toml
 
 # For two tests, which say so and are skipped when there is no npm or no network.
 $(AXE):
-	@! command -v npm >/dev/null || npm install --silent --no-save --no-package-lock --prefix .tools/axe-core-$(AXE_VERSION) \
+	@! command -v npm >/dev/null || npm install --silent --fetch-retries=1 --fetch-timeout=30000 --no-save --no-package-lock --prefix .tools/axe-core-$(AXE_VERSION) \
 	  axe-core@$(AXE_VERSION) || echo "npm could not install axe-core: the accessibility test will be skipped."
 
 $(WSCAT):
 	@command -v npm >/dev/null || echo "No npm here: the tests with wscat and axe-core will be skipped."
-	@! command -v npm >/dev/null || npm install --silent --no-save --no-package-lock --prefix .tools/wscat-$(WSCAT_VERSION) \
+	@! command -v npm >/dev/null || npm install --silent --fetch-retries=1 --fetch-timeout=30000 --no-save --no-package-lock --prefix .tools/wscat-$(WSCAT_VERSION) \
 	  wscat@$(WSCAT_VERSION) || echo "npm could not install wscat: its test will be skipped."
