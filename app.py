@@ -58,7 +58,9 @@ def caller(scope: Scope) -> Caller:
     return requests.caller(request(), services().tokens, scope)
 
 
-def read_cursor(owner: str, filters: Mapping[str, str], text: str | None, **rules: Any) -> pagination.Cursor:
+def read_cursor(
+    owner: str, filters: Mapping[str, str], text: str | None, **rules: Any
+) -> "pagination.Cursor":
     """The start of the requested page. Raises: BadCursor."""
     keys = services().adapters.parameters.signing_keys
     return pagination.Cursor(keys, owner, filters, text, **rules)

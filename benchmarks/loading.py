@@ -17,7 +17,7 @@ from benchmarks.stage import TASKS, BenchStage
 from benchmarks.task_types import TYPES, payload_of
 from chalicelib.aws.dynamodb.items import Row, moment
 from chalicelib.aws.dynamodb.task_row import row_key, to_row
-from chalicelib.bootstrap.services import timing_of
+from chalicelib.bootstrap.timing import timing_of
 from chalicelib.domain.documents import Document
 from chalicelib.domain.ids import due_bucket_of, new_task_id
 from chalicelib.domain.new_task import NewTask

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,6 @@ from chalicelib.aws.sdk import new_clients
 from chalicelib.settings import AwsEnvironment, Settings
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from chalicelib.aws.dynamodb.connection_table import ConnectionTable
     from chalicelib.aws.dynamodb.dead_letter_list import DeadLetterList
     from chalicelib.aws.dynamodb.dead_letter_records import DeadLetterRecords
@@ -41,14 +40,13 @@ class Adapters:
         runtime: Runtime,
         *,
         clients: AwsClients | None = None,
-        keep: timedelta,
         poll_seconds: int = 1,
     ) -> None:
-        """`keep` is the lifetime of dead letters and redrives, `poll_seconds` the wait of an SQS receive."""
+        """`poll_seconds` is the wait of an SQS receive."""
         self.settings = settings
         self.clients = clients or new_clients(AwsEnvironment.current(), settings.aws_sdk)
         self._runtime = runtime
-        self._keep = keep
+        self._keep = timedelta(days=settings.retention_days)  # of dead letter records and redrives
         self._poll_seconds = poll_seconds
         #: The table of tasks, idempotency keys, dead-letter records, pauses and redrives.
         self._tasks_name = settings.resource("tasks")

@@ -6,14 +6,11 @@ does not load the worker.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from chalicelib import observability
 from chalicelib.bootstrap.adapters import Adapters
-from chalicelib.domain.retry import RetryPolicy
-from chalicelib.domain.timing import Timing
 from chalicelib.observability import Metrics
 from chalicelib.services.runtime import Runtime
 from chalicelib.settings import Settings
@@ -23,6 +20,7 @@ if TYPE_CHECKING:
     from chalicelib.auth.tokens import Tokens
     from chalicelib.aws.sdk.protocols import AwsClients
     from chalicelib.domain.task_types import TaskTypes
+    from chalicelib.domain.timing import Timing
     from chalicelib.services.dead_letter_browser import DeadLetterBrowser
     from chalicelib.services.dead_letter_publisher import DeadLetterPublisher
     from chalicelib.services.explanations import Explanations
@@ -42,21 +40,6 @@ if TYPE_CHECKING:
     from chalicelib.services.worker.worker import Worker
 
 
-def timing_of(settings: Settings) -> Timing:
-    """The durations and the retry policy of the settings."""
-    return Timing(
-        grace=timedelta(seconds=settings.grace_seconds),
-        lease_margin=timedelta(seconds=settings.lease_margin_seconds),
-        reserve=timedelta(seconds=settings.reserve_seconds),
-        keep=timedelta(days=settings.retention_days),
-        lookahead=timedelta(seconds=settings.lookahead_seconds),
-        sweep=timedelta(seconds=settings.sweep_seconds),
-        retry=RetryPolicy(
-            base_seconds=settings.backoff_base_seconds, cap_seconds=settings.backoff_cap_seconds
-        ),
-    )
-
-
 class Services:
     """The services that the handlers call."""
 
@@ -72,13 +55,16 @@ class Services:
         """`task_types` are by default those of `chalicelib/task_types`."""
         self.settings = settings
         self.runtime = runtime or Runtime()
-        self.timing = timing_of(settings)
-        self.adapters = Adapters(
-            settings, self.runtime, clients=clients, keep=self.timing.keep, poll_seconds=poll_seconds
-        )
+        self.adapters = Adapters(settings, self.runtime, clients=clients, poll_seconds=poll_seconds)
         self.metrics = Metrics(settings.stage)
         self._task_types = task_types
         observability.configure(settings.log_level)
+
+    @cached_property
+    def timing(self) -> Timing:
+        from chalicelib.bootstrap.timing import timing_of
+
+        return timing_of(self.settings)
 
     # --- Authentication and limits ---------------------------------------------------------------
 
