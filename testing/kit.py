@@ -33,9 +33,9 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from inspect import signature
 from threading import Lock, RLock
 from typing import Any, Self
 
@@ -60,7 +60,7 @@ from tests.support.aws_requests import REGION, moto_clients
 #: The resources that the service uses. moto does not implement the others, such as log groups.
 USED = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SNS::Topic")
 STAGE = "test"
-_RUNTIME_FIELDS = tuple(each.name for each in fields(Runtime))
+_RUNTIME_FIELDS = tuple(signature(Runtime).parameters)
 #: HMAC keys; RFC 7518 requires at least the length of the hash.
 SIGNING_KEY = "a key for cursors and tickets of tests"
 TOKEN_KEY = "a key for the tokens that tests mint for themselves"

@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -22,16 +21,27 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Runtime:
     """The real runtime by default. Tests pass their own clock, the simulation also its own threads."""
 
-    clock: Callable[[], datetime] = utc_now
-    sleep: Callable[[float], None] = time.sleep
-    random: Callable[[], float] = random.random  #: from 0 to 1, for jitter
-    random_bits: Callable[[int], int] = secrets.randbits  #: for ids
-    threads: Threads = field(default_factory=Threads)
-    exit_process: Callable[[], None] = exit_process  #: ends this container at once
+    # No dataclass: every function pays for this class at its cold start.
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], None] = time.sleep,
+        random: Callable[[], float] = random.random,
+        random_bits: Callable[[int], int] = secrets.randbits,
+        threads: Threads | None = None,
+        exit_process: Callable[[], None] = exit_process,
+    ) -> None:
+        """`random` returns numbers in [0, 1), for jitter; `exit_process` ends this container at once."""
+        self.clock = clock
+        self.sleep = sleep
+        self.random = random
+        self.random_bits = random_bits
+        self.threads = threads or Threads()
+        self.exit_process = exit_process
 
     @cached_property
     def aws_threads(self) -> Executor:
