@@ -75,7 +75,7 @@ soak: $(INSTALLED) ## Measure the memory of a stage under steady load: writes do
 bench: $(INSTALLED) ## Measure everything (ONLY="counts cold": a part) and write benchmarks/results.json
 	@$(BIN)/python -m benchmarks $(ONLY)
 
-lint: $(INSTALLED)
+lint: $(INSTALLED) ## Check style, types, the templates and the links of the documents
 	@$(BIN)/ruff check --quiet $(SOURCES)
 	@$(BIN)/ruff format --quiet --check $(SOURCES)
 	@$(BIN)/mypy --no-error-summary

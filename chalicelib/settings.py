@@ -56,7 +56,7 @@ class Settings:
     #: a lease ends this long after its run's deadline; must exceed the difference of any two clocks
     lease_margin_seconds: float = 15.0  # guard: lease.margin
     reserve_seconds: float = 10.0  #: time of each invocation that is kept for recording outcomes
-    backoff_base_seconds: float = 1.0  #: the wait before retry n is random, at most this · 2ⁿ
+    backoff_base_seconds: float = 1.0  #: the wait before retry n is random, at most this · 2ⁿ⁻¹
     backoff_cap_seconds: float = 300.0  #: the longest wait before a retry
     lookahead_seconds: float = 120.0  #: the sweep sends tasks that start within this, with an exact delay
     sweep_seconds: float = 50.0  #: the longest duration of one sweep
