@@ -43,6 +43,7 @@ _BARS: Final = "▁▂▃▄▅▆▇█"
 _BAR_CELLS: Final = 10
 #: From this width on, a row of `TasksTable` has room for all columns.
 _WIDE: Final = 105
+_NARROW_TYPE: Final = 11
 
 
 def status_text(status: str) -> Text:
@@ -78,7 +79,7 @@ class TasksTable:
 
     def _narrow(self) -> Table:
         columns = ("ID", "TYPE", "STATUS", "PROGRESS", "ATTEMPT")
-        table = _table(*columns, widths=(36, 11, 9, 8, 7), cut=("TYPE", "PROGRESS"))
+        table = _table(*columns, widths=(36, _NARROW_TYPE, 9, 8, 7), cut=("PROGRESS",))
         for task in self.tasks:
             table.add_row(*self._cells(task, bar=False))
         return table
@@ -86,7 +87,10 @@ class TasksTable:
     def _cells(self, task: Task, *, bar: bool) -> tuple[RenderableType, ...]:
         attempt = f"{task.attempt}/{task.max_attempts}"
         progress = _one_line(progress_text(task, bar=bar))
-        return task.id, _one_line(Text(task.type)), status_text(task.status), progress, attempt
+        name = _one_line(Text(task.type))
+        if not bar:
+            name.truncate(_NARROW_TYPE, overflow="ellipsis")
+        return task.id, name, status_text(task.status), progress, attempt
 
 
 def tasks_table(tasks: Iterable[Task], now: datetime) -> TasksTable:
