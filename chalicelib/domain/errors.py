@@ -65,7 +65,7 @@ class Invalid(TaskServiceError):
 
     def __str__(self) -> str:
         """The detail and each wrong field."""
-        fields = "; ".join(f"{each.pointer}: {each.message}" for each in self.errors)
+        fields = "; ".join(f"{each.pointer or '/'}: {each.message}" for each in self.errors)
         return f"{self.detail} {fields}".rstrip()
 
 
