@@ -64,6 +64,8 @@ _RUNTIME_FIELDS = tuple(signature(Runtime).parameters)
 #: HMAC keys; RFC 7518 requires at least the length of the hash.
 SIGNING_KEY = "a key for cursors and tickets of tests"
 TOKEN_KEY = "a key for the tokens that tests mint for themselves"
+#: The time of the function of each lane.
+INVOCATION_SECONDS = {"fast": 120.0, "long": 900.0}
 #: The most steps of `drain`. Only a task type that snoozes for ever needs more.
 STEPS = 1000
 #: Loading botocore's service models takes most of a kit's time, so all kits share one loader.
@@ -121,6 +123,20 @@ def _one_request_at_a_time() -> Iterator[None]:
         botocore_stubber.process_request = process  # type: ignore[method-assign]
 
 
+#: Held while a kit is open.
+_OPEN = Lock()
+
+
+@contextmanager
+def _only_kit() -> Iterator[None]:
+    if not _OPEN.acquire(blocking=False):
+        raise RuntimeError("another kit is open: close it first")
+    try:
+        yield
+    finally:
+        _OPEN.release()
+
+
 class Clock:
     """A clock that moves only when a test moves it. Calling it returns the time, in UTC."""
 
@@ -157,9 +173,17 @@ class Kit:
         self._messages = 0
 
     def __enter__(self) -> Self:
+        """Open the kit. Raises: RuntimeError if another kit is open."""
+        with ExitStack() as opened:  # closed if a step fails
+            opened.enter_context(_only_kit())
+            self._open(opened)
+            self._exit = opened.pop_all()
+        return self
+
+    def _open(self, opened: ExitStack) -> None:
         os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
-        self._exit.enter_context(mock_aws())
-        self._exit.enter_context(_one_request_at_a_time())
+        opened.enter_context(mock_aws())
+        opened.enter_context(_one_request_at_a_time())
         self.client("cloudformation").create_stack(
             StackName=f"task-service-{STAGE}",
             TemplateBody=template(),
@@ -170,7 +194,6 @@ class Kit:
                 Name=self.settings.parameter(name), Value=key, Type="SecureString"
             )
         self.services = self.new_services()
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._exit.close()
@@ -240,11 +263,16 @@ class Kit:
         lease = task.lease if isinstance(task, Task) else 0
         task_id = task.id if isinstance(task, Task) else task["id"]
         body = json.dumps({"owner": self.owner, "id": task_id, "lease": lease})
-        return self.deliver_bodies(body)
+        name = task.type if isinstance(task, Task) else task["type"]
+        return self.deliver_bodies(body, lane=self.services.task_types.lane_of(name))
 
-    def deliver_bodies(self, *bodies: str, lane: str = "fast", seconds: float = 120) -> list[str]:
-        """Deliver messages to a worker in one invocation of `seconds`. Returns the ids to keep."""
+    def deliver_bodies(self, *bodies: str, lane: str = "fast", seconds: float | None = None) -> list[str]:
+        """Deliver messages to a worker of `lane` in one invocation. Returns the ids to keep.
+
+        The invocation lasts `seconds`, by default the time of the lane's function.
+        """
         messages = [self.message(body, lane) for body in bodies]
+        seconds = INVOCATION_SECONDS[lane] if seconds is None else seconds
         return self.services.worker.run_batch(messages, lane, self.clock() + timedelta(seconds=seconds))
 
     def sweep(self) -> int:

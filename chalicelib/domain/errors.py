@@ -63,6 +63,11 @@ class Invalid(TaskServiceError):
         super().__init__(detail)
         self.errors = errors
 
+    def __str__(self) -> str:
+        """The detail and each wrong field."""
+        fields = "; ".join(f"{each.pointer or '/'}: {each.message}" for each in self.errors)
+        return f"{self.detail} {fields}".rstrip()
+
 
 class IdempotencyMismatch(Invalid):
     """The `Idempotency-Key` was used with another body within 24 hours."""

@@ -179,7 +179,7 @@ class TaskTypes:
         Raises: ValueError for a malformed or duplicate name, or an impossible option.
         """
         lane = Lane(lane)
-        self._check(name, payload, max_attempts, timeout_seconds, TIMEOUT_LIMIT_SECONDS[lane])
+        self._check(name, payload, max_attempts, timeout_seconds, lane)
 
         def register(handler: Handler[P]) -> Handler[P]:
             self._types[name] = TaskType(
@@ -195,20 +195,31 @@ class TaskTypes:
         return register
 
     def _check(
-        self, name: str, payload: object, max_attempts: int, timeout_seconds: float, limit: float
+        self, name: str, payload: object, max_attempts: int, timeout_seconds: float, lane: Lane
     ) -> None:
         well_formed = _NAME.fullmatch(name) and len(name) <= NAME_LIMIT_CHARACTERS
         is_model = isinstance(payload, type) and issubclass(payload, BaseModel)
+        other = self.find(name)
+        limit = TIMEOUT_LIMIT_SECONDS[lane]
+        allowed = f"from 1 to {limit:g} in the {lane} lane"
+        if lane is Lane.FAST:
+            allowed += f"; lane='long' allows {TIMEOUT_LIMIT_SECONDS[Lane.LONG]:g}"
         requirements = {
             "a name is lower case words joined by dots, such as 'report.monthly'": well_formed,
-            f"it is registered twice; the other is {self.find(name)}": name not in self._types,
+            f"it is registered twice; the other is {_place(other)}": other is None,
             f"payload={payload!r}: a pydantic model is needed": is_model,
             f"max_attempts={max_attempts}: from 1 to {MAX_ATTEMPTS}": 1 <= max_attempts <= MAX_ATTEMPTS,
-            f"timeout_seconds={timeout_seconds}: from 1 to {limit:g}": 1 <= timeout_seconds <= limit,
+            f"timeout_seconds={timeout_seconds}: {allowed}": 1 <= timeout_seconds <= limit,
         }
         for message, fulfilled in requirements.items():
             if not fulfilled:
                 raise ValueError(f"task type {name!r}: {message}")
+
+
+def _place(task_type: TaskType[Any] | None) -> str:
+    """The module and the name of a type's function."""
+    handler = task_type and task_type.handler
+    return f"{getattr(handler, '__module__', '')}.{getattr(handler, '__qualname__', repr(handler))}"
 
 
 #: The task types of this service; the modules of `chalicelib/task_types/` register them.

@@ -114,6 +114,11 @@ class TestWaiting:
         ran = tasks("wait", task["id"], "--json")
         assert (ran.code, ran.json["status"]) == (3, "canceled")
 
+    def test_a_task_that_is_unfinished_at_the_timeout_is_4_and_printed(self, tasks: Tasks) -> None:
+        ran = tasks("run", "demo.sleep", "seconds=0", "--wait", "--timeout", "0.01", "--json")
+        assert (ran.code, ran.json["status"]) == (4, "queued")
+        assert f"Task {ran.json['id']} is still queued." in ran.err
+
 
 class TestShowing:
     def test_a_list_is_newest_first_and_filtered(self, tasks: Tasks, kit: Kit) -> None:

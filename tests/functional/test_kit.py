@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
+from chalicelib.bootstrap.services import Services
+from chalicelib.domain.errors import Invalid
 from chalicelib.domain.outcomes import RetryAfter
 from chalicelib.domain.task_types import TaskContext, TaskTypes
-from testing.kit import Kit
+from testing.kit import INVOCATION_SECONDS, Kit
 
 types = TaskTypes()
 
@@ -26,6 +31,24 @@ def greet(payload: Greeting, context: TaskContext) -> str:
     if context.attempt == 1:
         raise RetryAfter(3600, "still asleep")
     return f"Hello, {payload.name}"
+
+
+class Nothing(BaseModel):
+    pass
+
+
+@types.task_type("demo.remaining", payload=Nothing, timeout_seconds=100)
+@types.task_type("demo.remaining_long", payload=Nothing, lane="long", timeout_seconds=840)
+def remaining(payload: Nothing, context: TaskContext) -> float:
+    """Return the remaining time of the run."""
+    return context.remaining_seconds()
+
+
+class Broken(Kit):
+    """Fails after its AWS is made."""
+
+    def new_services(self, **options: Any) -> Services:
+        raise TypeError("broken")
 
 
 def test_a_task_that_retries_after_an_hour_is_run_to_its_end() -> None:
@@ -63,6 +86,44 @@ def test_two_kits_share_nothing() -> None:
         kit.create("demo.greet", {"name": "Ann"})
     with Kit(types) as kit:
         assert kit.waiting() == []
+
+
+def test_a_second_open_kit_is_refused_and_the_first_goes_on() -> None:
+    with Kit(types) as kit:
+        with pytest.raises(RuntimeError, match="another kit is open: close it first"), Kit(types):
+            pass
+        assert kit.run("demo.greet", {"name": "Ada"})["status"] == "succeeded"
+    with Kit(types) as kit:
+        assert kit.run("demo.greet", {"name": "Bob"})["status"] == "succeeded"
+
+
+def test_a_kit_that_fails_to_open_leaves_nothing_behind() -> None:
+    with pytest.raises(TypeError), Broken(types):
+        pass
+    with Kit(types) as kit:
+        assert kit.run("demo.greet", {"name": "Ada"})["status"] == "succeeded"
+
+
+def test_a_wrong_payload_names_its_fields() -> None:
+    with Kit(types) as kit:
+        with pytest.raises(Invalid, match=r"does not fit the task type demo\.greet\. /payload/name: "):
+            kit.run("demo.greet", {})
+        with pytest.raises(Invalid, match=r"known are demo.greet, demo.remaining, demo.remaining_long"):
+            kit.run("demo.nothing")
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("demo.remaining", 100), ("demo.remaining_long", 840)])
+def test_a_task_has_the_time_of_its_lane(name: str, seconds: float) -> None:
+    with Kit(types) as kit:
+        task = kit.create(name)
+        kit.deliver(task)
+        assert kit.get(task["id"])["result"] == seconds
+
+
+def test_the_invocations_last_as_long_as_the_functions() -> None:
+    deployed = json.loads(Path(".chalice/config.json").read_text())["lambda_functions"]
+    functions = {"fast": "run_tasks", "long": "run_long_tasks"}
+    assert {lane: deployed[name]["lambda_timeout"] for lane, name in functions.items()} == INVOCATION_SECONDS
 
 
 def test_the_old_name_of_the_module_works_and_warns() -> None:

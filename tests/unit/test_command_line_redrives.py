@@ -116,6 +116,14 @@ def test_no_redrive_starts_when_no_task_matches(
     assert len(service.posted) == 1
 
 
+def test_a_dry_run_without_a_match_has_no_table(
+    tasks: Tasks, service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.preview = {**PREVIEW, "matched": 0, "sample": []}
+    assert tasks("retry", "--type", "a", "--dry-run") == 0
+    assert capsys.readouterr() == ("", "No task matches.\n")
+
+
 def test_a_redrive_is_polled_until_it_is_finished(
     tasks: Tasks, service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -52,6 +52,33 @@ class TestTables:
         assert "40%" in row
         assert "2m00s" in row
 
+    def test_80_columns_have_the_type_the_progress_and_the_attempt(self) -> None:
+        running = a_task(
+            3, "running", type="csv.profile", attempt=1, max_attempts=5, progress={"percent": 40}
+        )
+        message = {**BOOM, "message": "a long message " * 20}
+        failed = a_task(9, "failed", type="csv.profile", attempt=5, max_attempts=5, error=message)
+        head, first, second = text_of(tasks_table([running, failed], NOW), width=80).splitlines()
+        assert head.split() == ["ID", "TYPE", "STATUS", "PROGRESS", "ATTEMPT"]
+        assert first.split() == [TASK_ID, "csv.profile", "running", "40%", "1/5"]
+        assert second.split()[1:3] == ["csv.profile", "failed"]
+        assert second.split()[-1] == "5/5"
+
+    def test_a_long_error_leaves_the_other_columns_whole(self) -> None:
+        created = "2026-11-24T08:58:00Z"
+        message = {**BOOM, "message": "a long message " * 20}
+        failed = a_task(9, "failed", attempt=5, max_attempts=5, error=message, created_at=created)
+        row = text_of(tasks_table([failed], NOW), width=120).splitlines()[1]
+        assert "Boom: a long" in row
+        assert "5/5" in row
+        assert "2m00s" in row
+
+    def test_a_kind_that_is_also_the_type_is_shown_once(self) -> None:
+        crash = {"kind": "crashed", "type": "crashed", "message": "The worker vanished."}
+        assert "crashed: The worker" in text_of(task_details(a_task(3, "failed", error=crash), NOW))
+        assert "crashed: crashed" not in text_of(task_details(a_task(3, "failed", error=crash), NOW))
+        assert "exception: Boom: no" in text_of(task_details(a_task(3, "failed", error=BOOM), NOW))
+
     def test_a_failed_task_has_its_error(self) -> None:
         failed = a_task(3, "failed", error={"kind": "exception", "type": "KeyError", "message": "'x'"})
         assert "KeyError: 'x'" in text_of(tasks_table([failed], NOW))

@@ -208,8 +208,7 @@ class Run:
         try:
             return task_type.parse(self.task.payload.value())
         except Invalid as error:
-            wrong = "; ".join(f"{each.pointer or '/'}: {each.message}" for each in error.errors)
-            raise Rejected(f"{error.detail} {wrong}") from None
+            raise Rejected(str(error)) from None
 
 
 def _described(error: BaseException, kind: ErrorKind = ErrorKind.EXCEPTION) -> TaskError:

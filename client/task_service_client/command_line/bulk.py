@@ -52,11 +52,11 @@ def matching(
 ) -> int:
     """Retry or cancel the matching tasks after a preview, and return the exit code."""
     preview = session.client.preview_redrive(filter, action=action)
+    if not preview.matched and not preview.more:
+        return _show_no_match(session, preview, as_json=as_json)
     if dry_run:
         _show_preview(session, preview, action, as_json=as_json)
         return exit_codes.SUCCEEDED
-    if not preview.matched and not preview.more:
-        return _show_no_match(session, preview, as_json=as_json)
     session.confirm(f"{action.capitalize()} {_count(preview)}?", yes=yes)
     redrive = session.client.redrive(filter, action=action, rate=rate)
     with ProgressBar(session.err) as bar, session.resumable(f"tasks redrives show {redrive.id}"):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Any, Final
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.json import JSON
 from rich.padding import Padding
 from rich.table import Table
@@ -22,6 +23,7 @@ from task_service_client.models import (
     Redrive,
     Stats,
     Task,
+    TaskError,
     TaskType,
 )
 
@@ -39,6 +41,9 @@ STYLES: Final[Mapping[str, str]] = {
 }
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _BAR_CELLS: Final = 10
+#: From this width on, a row of `TasksTable` has room for all columns.
+_WIDE: Final = 105
+_NARROW_TYPE: Final = 11
 
 
 def status_text(status: str) -> Text:
@@ -51,31 +56,60 @@ def status_line(task_id: str, status: str) -> Text:
     return Text(f"{task_id}  ").append_text(status_text(status))
 
 
-def tasks_table(tasks: Iterable[Task], now: datetime) -> Table:
+@dataclass(frozen=True)
+class TasksTable:
+    """A table of tasks. A narrow terminal gets no progress bars and no times."""
+
+    tasks: Sequence[Task]
+    now: datetime
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        yield self._wide() if options.max_width >= _WIDE else self._narrow()
+
+    def _wide(self) -> Table:
+        columns = ("ID", "TYPE", "STATUS", "PROGRESS", "ATTEMPT", "AGE", "TOOK")
+        table = _table(*columns, widths=(36, 10, 9, 8, 7, 6, 6), cut=("TYPE", "PROGRESS"))
+        for task in self.tasks:
+            table.add_row(
+                *self._cells(task, bar=True),
+                duration(task.created_at, self.now),
+                duration(task.started_at, task.finished_at or self.now if task.started_at else None),
+            )
+        return table
+
+    def _narrow(self) -> Table:
+        columns = ("ID", "TYPE", "STATUS", "PROGRESS", "ATTEMPT")
+        table = _table(*columns, widths=(36, _NARROW_TYPE, 9, 8, 7), cut=("PROGRESS",))
+        for task in self.tasks:
+            table.add_row(*self._cells(task, bar=False))
+        return table
+
+    def _cells(self, task: Task, *, bar: bool) -> tuple[RenderableType, ...]:
+        attempt = f"{task.attempt}/{task.max_attempts}"
+        progress = _one_line(progress_text(task, bar=bar))
+        name = _one_line(Text(task.type))
+        if not bar:
+            name.truncate(_NARROW_TYPE, overflow="ellipsis")
+        return task.id, name, status_text(task.status), progress, attempt
+
+
+def tasks_table(tasks: Iterable[Task], now: datetime) -> TasksTable:
     """A table of tasks."""
-    table = _table("ID", "TYPE", "STATUS", "PROGRESS", "TRY", "AGE", "TOOK", widths=(36, 10, 9))
-    for task in tasks:
-        table.add_row(
-            task.id,
-            task.type,
-            status_text(task.status),
-            progress_text(task),
-            f"{task.attempt}/{task.max_attempts}",
-            duration(task.created_at, now),
-            duration(task.started_at, task.finished_at or now if task.started_at else None),
-        )
-    return table
+    return TasksTable([*tasks], now)
 
 
-def progress_text(task: Task) -> Text:
-    """A small progress bar, or the error of a failed task."""
+def progress_text(task: Task, *, bar: bool = True) -> Text:
+    """The progress of a running task, with a small bar if `bar`; or the error of a failed task."""
     if task.status in ("failed", "retrying") and task.error is not None:
         return Text(f"{task.error.type}: {task.error.message}", style="red")
     if task.progress is None or task.status != "running":
         return Text("")
+    percent = Text(f"{task.progress.percent:.0f}%")
+    if not bar:
+        return percent
     filled = round(task.progress.percent / 100 * _BAR_CELLS)
-    bar = Text("━" * filled, style="cyan") + Text("━" * (_BAR_CELLS - filled), style="bright_black")
-    return bar + Text(f" {task.progress.percent:.0f}%")
+    cells = Text("━" * filled, style="cyan") + Text("━" * (_BAR_CELLS - filled), style="bright_black")
+    return cells + Text(" ") + percent
 
 
 def task_details(task: Task, now: datetime) -> RenderableType:
@@ -94,7 +128,7 @@ def task_details(task: Task, now: datetime) -> RenderableType:
         "tags": ", ".join(task.tags) or None,
         "redrives": task.redrive_count or None,
         "dead letter": moment(task.dead_lettered_at, now),
-        "error": f"{task.error.kind}: {task.error.type}: {task.error.message}" if task.error else None,
+        "error": _error_with_kind(task.error) if task.error else None,
     }
     parts: list[RenderableType] = [_facts(facts)]
     if task.attempts:
@@ -105,13 +139,19 @@ def task_details(task: Task, now: datetime) -> RenderableType:
     return Group(*parts)
 
 
+def _error_with_kind(error: TaskError) -> str:
+    """The kind, type and message of an error; one name if the type only repeats the kind."""
+    names = error.kind if error.type == error.kind else f"{error.kind}: {error.type}"
+    return f"{names}: {error.message}"
+
+
 def _status_with_cancel(task: Task) -> Text:
     canceling = task.cancel_requested and not task.finished
     return status_text(task.status) + Text(" (cancel requested)" if canceling else "", style="dim")
 
 
 def _attempts(attempts: Sequence[Attempt]) -> Table:
-    table = _table("TRY", "OUTCOME", "TOOK", "WAIT", "ERROR", widths=(3, 9))
+    table = _table("ATTEMPT", "OUTCOME", "TOOK", "WAIT", "ERROR", widths=(7, 9))
     for each in attempts:
         error = f"{each.error.type}: {each.error.message}" if each.error else ""
         wait = "" if each.next_wait_seconds is None else f"{each.next_wait_seconds:.1f}s"
@@ -138,7 +178,7 @@ def explanation_view(explanation: Explanation, now: datetime) -> RenderableType:
 
 def task_types_table(types: Iterable[TaskType]) -> Table:
     """A table of task types."""
-    table = _table("TYPE", "LANE", "TRIES", "PAYLOAD", "DESCRIPTION", widths=(12, 4))
+    table = _table("TYPE", "LANE", "ATTEMPTS", "PAYLOAD", "DESCRIPTION", widths=(12, 4))
     for each in types:
         paused = Text(" paused", style="yellow") if each.paused else Text("")
         fields = each.payload_schema.get("properties", {})
@@ -163,7 +203,7 @@ def groups_table(groups: Sequence[DeadLetterGroup], now: datetime) -> Table:
 
 def dead_letters_table(letters: Iterable[DeadLetter], now: datetime) -> Table:
     """A table of dead letters."""
-    table = _table("TASK", "TYPE", "KIND", "TRY", "AGE", "ERROR", widths=(36,))
+    table = _table("TASK", "TYPE", "KIND", "ATTEMPT", "AGE", "ERROR", widths=(36,))
     for each in letters:
         error = Text(f"{each.error_type}: {each.message}", style="red")
         age = duration(each.failed_at, now)
@@ -275,11 +315,19 @@ def count_of(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def _table(*columns: str, widths: Sequence[int]) -> Table:
-    """A table without lines. In a narrow terminal the first columns keep these widths; others are cut."""
+def _one_line(text: Text) -> Text:
+    text.no_wrap, text.overflow = True, "ellipsis"
+    return text
+
+
+def _table(*columns: str, widths: Sequence[int], cut: Sequence[str] = ()) -> Table:
+    """A table without lines. In a narrow terminal the first columns keep these widths; others are cut.
+
+    The columns in `cut` are cut before all others. Their cells need `_one_line`.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for name, width in zip_longest(columns, widths):
-        table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=width)
+        table.add_column(name, no_wrap=name not in cut, overflow="ellipsis", min_width=width)
     return table
 
 

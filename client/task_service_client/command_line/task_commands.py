@@ -36,7 +36,7 @@ from task_service_client.command_line.rendering import (
     tasks_table,
 )
 from task_service_client.command_line.session import Session, jsons
-from task_service_client.errors import NotSucceeded
+from task_service_client.errors import NotSucceeded, WaitTimeout
 from task_service_client.models import Task
 
 Type = Annotated[str, typer.Argument(metavar="TYPE", help="See `tasks types`.")]
@@ -119,7 +119,12 @@ def wait(ctx: typer.Context, task_id: TaskId, timeout: Timeout = None, json: AsJ
 def _wait(session: Session, task: Task | str, timeout: float | None, *, as_json: bool) -> int:
     task_id = task if isinstance(task, str) else task.id
     with ProgressBar(session.err) as bar, session.resumable(f"tasks wait {task_id}"):
-        task = session.client.wait(task, timeout=timeout, on_update=bar.show_task)
+        try:
+            task = session.client.wait(task, timeout=timeout, on_update=bar.show_task)
+        except WaitTimeout as error:
+            if as_json:
+                session.show_json(error.task.json)
+            raise
     if as_json:
         session.show_json(task.json)
         return exit_codes.of_task(task)
