@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -131,3 +132,13 @@ def test_the_old_name_of_the_module_works_and_warns() -> None:
     with pytest.warns(DeprecationWarning, match="from testing.kit import Kit"):
         old = importlib.import_module("tests.kit")
     assert old.Kit is Kit
+
+
+def test_a_users_test_that_imports_the_old_name_passes_with_a_warning(tmp_path: Path) -> None:
+    """Warnings are errors in this repository; this one must not be, until the old name is removed."""
+    file = tmp_path / "test_of_a_user.py"
+    file.write_text("from tests.kit import Kit\n\n\ndef test_kit() -> None:\n    assert Kit\n")
+    command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "no:cacheprovider", str(file)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+    assert "tests.kit is now testing.kit" in run.stdout
