@@ -124,8 +124,13 @@ def _try(mutant: Mutant, last: tuple[str, str] | None) -> Verdict:
         if last is not None:
             failed = _failures(tree, [name.strip("`") for name in last if name != NO])
             if failed:
-                return Verdict(mutant, *(name if name in failed else NO for name in last))
+                return Verdict(mutant, *(_same_test(name, failed) for name in last))
         return Verdict(mutant, _first_failure(tree, SIMULATION), _first_failure(tree, TESTS))
+
+
+def _same_test(name: str, failed: list[str]) -> str:
+    """The failed test that a report names, perhaps with parameters that it had not then; else NO."""
+    return next((each for each in failed if each == name or each.startswith(f"{name[:-1]}[")), NO)
 
 
 def _files() -> list[str]:
