@@ -17,12 +17,14 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004
 
 from chalicelib.aws.sdk.client import ATTEMPTS, Errors, ServiceError, error_type
-from chalicelib.aws.sdk.clients import CONNECTIONS
 from chalicelib.domain.connection import ConnectionGone, SendFailed
 from chalicelib.domain.errors import Outage
 
 if TYPE_CHECKING:
     from chalicelib.settings import AwsEnvironment
+
+#: Connections to a service at once: one for each thread that calls AWS.
+_CONNECTIONS = 32
 
 
 class Boto3Clients:
@@ -81,7 +83,7 @@ def _config(*, connect_seconds: float, read_seconds: float, attempts: int) -> Co
         connect_timeout=connect_seconds,
         read_timeout=read_seconds,
         retries={"mode": "standard", "total_max_attempts": attempts},
-        max_pool_connections=CONNECTIONS,
+        max_pool_connections=_CONNECTIONS,
     )
 
 
@@ -121,7 +123,7 @@ class _Connections:
 
     def __init__(self, client: _Translated) -> None:
         self._client = client
-        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="frames")
+        self._threads = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="frames")
 
     def post_all(self, frames: Sequence[tuple[str, bytes]]) -> list[ConnectionGone | SendFailed | None]:
         return list(self._threads.map(self._post, frames))

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from chalicelib.aws.sdk.sns_client import SNSClient
     from chalicelib.settings import AwsEnvironment
 
-#: The most threads that call AWS at once.
-CONNECTIONS = 32
-
 
 class Clients:
     """One client a service, all on the same pool of connections."""
